@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The trace file, written: the one writer. Used by the recorder (and by tests to build traces).
+ *
+ * Definitions (modules, frames, stacks, processes, threads) are buffered and always reach the file before the first
+ * chunk of events that refers to them. An event chunk closes after HAT_CHUNK_EVENTS events, or in
+ * hat_trace_writer_flush() when it is older than 0.5 s. Compression and writing happen on a thread of the writer's own.
+ * The first failure to write is sticky: everything after is dropped, and flush and finish report it; the bytes written
+ * before stay a valid (incomplete) trace.
+ *
+ * Thread rule: one thread calls everything. Strings are copied. */
+
+#include "core/trace/trace.h"
+
+G_BEGIN_DECLS
+
+typedef struct _HatTraceWriter HatTraceWriter;
+
+/* Truncates `path`, or writes to `fd` if path is NULL (takes ownership of fd). Error: IO. */
+HatTraceWriter *hat_trace_writer_new (const char *path, int fd, gint64 start_unix_us, GError **error);
+
+void hat_trace_writer_add_note (HatTraceWriter *writer, const char *key, const char *value);
+
+/* Process indices are dense, in order of the calls. Reads: pid, parent, is_fork, exe, argv, provider, start_ns,
+ * first_block (0 = 1), fork_event, inherited_*. */
+guint hat_trace_writer_add_process (HatTraceWriter *writer, const HatProcess *process);
+/* Its end, as far as known: end_ns, exit_status, signal, lost_events, disarmed_ns. May be called again; the last call counts. */
+void hat_trace_writer_end_process (HatTraceWriter *writer, guint process, const HatProcess *end);
+
+/* Index in the process; name may be NULL and be set or changed later by hat_trace_writer_name_thread(). */
+guint hat_trace_writer_add_thread (HatTraceWriter *writer, guint process, guint32 tid, const char *name);
+void hat_trace_writer_name_thread (HatTraceWriter *writer, guint process, guint thread, const char *name);
+
+guint hat_trace_writer_add_module (HatTraceWriter *writer, const HatModule *module);
+HatFrameId hat_trace_writer_add_frame (HatTraceWriter *writer, const HatFrame *frame);
+HatStackId hat_trace_writer_add_stack (HatTraceWriter *writer, HatStackId parent, HatFrameId frame); /* from 2; the caller makes them canonical */
+
+void hat_trace_writer_add_mark (HatTraceWriter *writer, guint process, const char *name, gint64 time_ns);
+void hat_trace_writer_add_sample (HatTraceWriter *writer, guint process, const HatSample *sample);
+
+/* Times never go backwards within a process. The writer fills in `block` (returned; 0 if the event makes none): the caller
+ * keeps it to give it back as `old`. Hot path: called once per event. */
+HatBlockId hat_trace_writer_add_event (HatTraceWriter *writer, guint process, const HatEvent *event);
+
+/* Closes chunks that are old (or all, if `all`), and reports a failure of the writing thread. Call at least every 250 ms. */
+gboolean hat_trace_writer_flush (HatTraceWriter *writer, gboolean all, GError **error);
+
+/* The same event data as seen by the reader: definitions so far, for symbolising at the end without opening the file. */
+const HatModule *hat_trace_writer_modules (HatTraceWriter *writer, guint *out_n);
+const HatFrame *hat_trace_writer_frames (HatTraceWriter *writer, guint *out_n);
+
+void hat_trace_writer_add_symbols (HatTraceWriter *writer, const HatSymbols *symbols);
+void hat_trace_writer_add_summary (HatTraceWriter *writer, guint process, const HatSummary *summary);
+
+guint64 hat_trace_writer_bytes (HatTraceWriter *writer); /* written so far */
+
+/* Writes index and footer, syncs, closes. FALSE if anything was ever lost; the writer is then still to be freed. */
+gboolean hat_trace_writer_finish (HatTraceWriter *writer, gint64 duration_ns, GError **error);
+void hat_trace_writer_free (HatTraceWriter *writer); /* without finish: leaves an incomplete trace */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatTraceWriter, hat_trace_writer_free)
+
+G_END_DECLS
