@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The heap model of one process of a trace: timeline, live set at any instant, sites, call trees, sizes, lifetimes, growth.
+ *
+ * A HatHeap is an immutable version (law 7): every query is a pure function of it, safe from any thread, and returns a result of its
+ * own that the caller frees. Queries that may take long take a HatProgress and can be cancelled (HAT_ERROR_CANCELLED);
+ * all return NULL (or FALSE) only on error. Answers that the summary holds come at once; an instant costs at most one chunk of
+ * replay; ranges cost the events in them.
+ * Times are nanoseconds from the start of the recording. A range is (from, to]: events with from < time <= to; the live figures are
+ * those after the last event at or before `to`. Use hat_heap_start/end for "everything". */
+
+#include "core/trace/trace.h"
+
+G_BEGIN_DECLS
+
+typedef struct _HatHeap HatHeap;
+
+/* Cheap if the trace has a summary; otherwise one replay (with progress). Keeps a reference to the trace. */
+HatHeap *hat_heap_new (HatTrace *trace, guint process, const HatProgress *progress, GError **error);
+HatHeap *hat_heap_ref (HatHeap *heap);
+void hat_heap_unref (HatHeap *heap);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatHeap, hat_heap_unref)
+
+HatTrace *hat_heap_trace (HatHeap *heap);
+guint hat_heap_process (HatHeap *heap);
+gint64 hat_heap_start (HatHeap *heap); /* just before the process' first event: start of the process */
+gint64 hat_heap_end (HatHeap *heap);   /* end of the process or of the recording */
+
+/* Totals, sites and leaves of the whole stream; belongs to the heap. */
+const HatSummary *hat_heap_summary (HatHeap *heap);
+
+typedef struct
+{
+  gint64 from, to;
+} HatRange;
+
+/* Totals of a range: counts of its events; live at `to`; peak = highest live bytes seen in it (at its start included). */
+gboolean hat_heap_totals (HatHeap *heap, HatRange range, HatTotals *out_totals, const HatProgress *progress, GError **error);
+
+/* ---- sites ---- */
+
+typedef struct
+{
+  guint n;
+  HatSite *sites; /* only those with something to say, by stack; live at `to`, peak at the range's highest instant */
+  HatTotals totals;
+} HatSites;
+
+HatSites *hat_heap_sites (HatHeap *heap, HatRange range, const HatProgress *progress, GError **error);
+void hat_sites_free (HatSites *sites);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatSites, hat_sites_free)
+
+typedef enum
+{
+  HAT_COST_LIVE,        /* bytes live at the end of the range */
+  HAT_COST_PEAK,        /* bytes live at the highest instant */
+  HAT_COST_ALLOCATED,   /* bytes allocated, with growth by realloc */
+  HAT_COST_ALLOCATIONS, /* number, reallocations included */
+  HAT_COST_TEMPORARY,   /* number freed at once */
+} HatCost;
+#define HAT_N_COSTS 5
+
+const char *hat_cost_name (HatCost cost);      /* "live", "peak", "allocated", "allocations", "temporary" */
+gboolean hat_cost_is_bytes (HatCost cost);
+guint64 hat_site_cost (const HatSite *site, HatCost cost);
+
+/* ---- names of stacks ---- */
+
+/* The frames of a stack as source frames, innermost first (inlines expanded). Free with g_free; the strings are the trace's. */
+typedef struct
+{
+  const char *function;
+  const char *file;   /* or NULL */
+  const char *module; /* path or "" */
+  guint32 line;
+  gboolean is_inline;
+} HatStackFrame;
+HatStackFrame *hat_stack_frames (HatTrace *trace, HatStackId stack, guint *out_n);
+
+/* The innermost function that is the program's own doing: skips libc, the allocator, operator new, allocator wrappers and library
+ * plumbing (std::, alloc::, core::, g_malloc, xmalloc...), by names and modules. One of the trace's strings; never NULL. */
+const char *hat_stack_function (HatTrace *trace, HatStackId stack);
+const char *hat_stack_module (HatTrace *trace, HatStackId stack); /* module path of that function */
+
+/* ---- grouping ---- */
+
+typedef enum
+{
+  HAT_BY_NONE,
+  HAT_BY_SITE,     /* whole stack */
+  HAT_BY_FUNCTION, /* hat_stack_function */
+  HAT_BY_MODULE,
+  HAT_BY_THREAD,
+  HAT_BY_SIZE,     /* power of two classes */
+  HAT_BY_AGE,      /* decades of age at the instant */
+} HatGrouping;
+const char *hat_grouping_name (HatGrouping by);
+gboolean hat_grouping_parse (const char *name, HatGrouping *out_by);
+
+/* ---- timeline ---- */
+
+typedef struct
+{
+  guint64 min_bytes, max_bytes, last_bytes, last_blocks; /* over the bin; a bin without events repeats the one before */
+  guint64 allocations, frees, allocated_bytes;
+} HatBin;
+
+typedef struct
+{
+  guint64 key; /* stack id, thread, size class...; with the grouping it identifies the group for good */
+  char *label; /* what a person reads */
+  guint64 max_bytes;
+} HatBand;
+
+typedef struct
+{
+  HatRange range;
+  guint n_bins;      /* bin i covers from + i * (to - from) / n_bins */
+  HatBin *bins;
+  guint64 peak_bytes; /* in the range */
+  gint64 peak_ns;
+  HatGrouping by;
+  guint n_bands;     /* at most the biggest 12 of the whole process + "other" (last); 0 with HAT_BY_NONE. Same bands at every zoom */
+  HatBand *bands;
+  guint64 *band_bytes; /* [band * n_bins + bin]: live bytes at the bin's end; sums to last_bytes */
+} HatTimeline;
+
+/* HAT_BY_NONE answers at once from leaves, decoding only the chunks that a bin cuts. Other groupings cost a replay of the range. */
+HatTimeline *hat_heap_timeline (HatHeap *heap, HatRange range, guint n_bins, HatGrouping by, const HatProgress *progress, GError **error);
+void hat_timeline_free (HatTimeline *timeline);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatTimeline, hat_timeline_free)
+
+/* Time of the event `step` (e.g. +1, -1) away from `time`, for stepping the cursor. */
+gint64 hat_heap_step (HatHeap *heap, gint64 time, gint step);
+
+/* The single events in a range (at most `max`; FALSE in *out_complete if there are more), with the blocks they end resolved. */
+typedef struct
+{
+  HatEvent event;
+  HatBlock old; /* the block that ended; id 0 = none */
+} HatHeapEvent;
+HatHeapEvent *hat_heap_events (HatHeap *heap, HatRange range, guint max, guint *out_n, gboolean *out_complete, GError **error);
+
+/* ---- live set ---- */
+
+typedef struct
+{
+  gint64 time_ns;
+  guint64 n;
+  HatBlock *blocks; /* by address */
+  guint64 bytes;
+} HatLive;
+
+HatLive *hat_heap_live (HatHeap *heap, gint64 time, const HatProgress *progress, GError **error);
+void hat_live_free (HatLive *live);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatLive, hat_live_free)
+/* The block containing `address`, or NULL. */
+const HatBlock *hat_live_find (const HatLive *live, guint64 address);
+
+/* The memory regions as sampled last at or before `time` (first sample if none is). */
+const HatSample *hat_heap_regions_at (HatHeap *heap, gint64 time);
+guint64 hat_heap_rss_at (HatHeap *heap, gint64 time);
+
+/* ---- call trees ---- */
+
+typedef enum
+{
+  HAT_TREE_TOP_DOWN,  /* callers to callees */
+  HAT_TREE_BOTTOM_UP, /* allocating function to its callers */
+} HatTreeKind;
+
+/* A tree in one array: children of i are [first_child, first_child + n_children), sorted by cost, biggest first. Node 0 is the root ("all"). */
+typedef struct
+{
+  const char *function, *module, *file; /* file may be NULL; the trace's strings */
+  guint32 line;
+  gboolean is_inline;
+  guint parent;
+  guint first_child, n_children;
+  guint64 cost;                 /* with everything below */
+  guint64 self;                 /* allocated right here (top-down: stacks that end here) */
+  guint64 costs[HAT_N_COSTS];   /* all costs, for tables */
+  HatStackId example;           /* the most expensive stack through it */
+} HatTreeNode;
+
+typedef struct
+{
+  HatTreeKind kind;
+  HatCost cost;
+  guint n;
+  HatTreeNode *nodes;
+} HatTree;
+
+/* Folds frames by function (and module), inlined ones included; recursion is kept. */
+HatTree *hat_tree_new (HatTrace *trace, const HatSites *sites, HatTreeKind kind, HatCost cost, const HatProgress *progress, GError **error);
+void hat_tree_free (HatTree *tree);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatTree, hat_tree_free)
+
+/* One row per function: self and inclusive (recursion counted once), with its callers and callees on demand. */
+typedef struct
+{
+  const char *function, *module, *file;
+  guint32 line;
+  guint64 self[HAT_N_COSTS], total[HAT_N_COSTS];
+  HatStackId example;
+} HatFunctionRow;
+typedef struct
+{
+  guint n;
+  HatFunctionRow *rows; /* by total of `cost`, biggest first */
+} HatFunctions;
+HatFunctions *hat_functions_new (HatTrace *trace, const HatSites *sites, HatCost cost, const HatProgress *progress, GError **error);
+/* Rows are callers (or callees) of `function` in `module`; self unused; total = cost that flows over that edge. */
+HatFunctions *hat_functions_callers (HatTrace *trace, const HatSites *sites, HatCost cost, const char *function, const char *module);
+HatFunctions *hat_functions_callees (HatTrace *trace, const HatSites *sites, HatCost cost, const char *function, const char *module);
+void hat_functions_free (HatFunctions *functions);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatFunctions, hat_functions_free)
+
+/* ---- groups (report --by) ---- */
+
+typedef struct
+{
+  char *label;
+  HatSite costs; /* stack = example */
+} HatGroup;
+typedef struct
+{
+  guint n;
+  HatGroup *groups; /* by live bytes at the end of the range, then peak */
+} HatGroups;
+HatGroups *hat_heap_groups (HatHeap *heap, HatRange range, HatGrouping by, const HatProgress *progress, GError **error);
+void hat_groups_free (HatGroups *groups);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatGroups, hat_groups_free)
+
+/* ---- sizes and lifetimes ---- */
+
+#define HAT_SIZE_CLASSES 49 /* class 0: size 0; class k: 2^(k-1) <= size < 2^k; the last one: everything bigger */
+#define HAT_LIFETIME_CLASSES 12 /* < 100 us, < 1 ms, ... decades; the last one: never freed in the range */
+
+typedef struct
+{
+  guint64 allocations[HAT_SIZE_CLASSES], bytes[HAT_SIZE_CLASSES]; /* requested, of allocations and reallocations in the range */
+  guint64 live_blocks[HAT_SIZE_CLASSES], live_bytes[HAT_SIZE_CLASSES];
+  guint64 usable_bytes[HAT_SIZE_CLASSES]; /* what glibc's malloc reserves for the live ones (size + 8 rounded up to 16, at least 32) */
+  guint64 lifetimes[HAT_LIFETIME_CLASSES], lifetime_bytes[HAT_LIFETIME_CLASSES];
+  guint64 temporary, temporary_bytes;
+  guint n_common; /* the most frequent exact sizes */
+  struct { guint64 size, allocations, live_blocks; } common[32];
+} HatSizes;
+HatSizes *hat_heap_sizes (HatHeap *heap, HatRange range, const HatProgress *progress, GError **error); /* free with g_free */
+
+guint hat_size_class (guint64 size);
+const char *hat_size_class_label (guint cls);
+const char *hat_lifetime_class_label (guint cls);
+
+/* ---- never freed, growing ---- */
+
+typedef struct
+{
+  HatStackId stack;
+  guint64 blocks, bytes;
+  gint64 first_ns, last_ns; /* births of the oldest and youngest of them */
+  HatBlock example;         /* the biggest */
+} HatUnfreed;
+typedef struct
+{
+  guint n;
+  HatUnfreed *groups; /* own blocks (not inherited) live at the end of the process, by bytes */
+  guint64 blocks, bytes;
+} HatUnfreedGroups;
+HatUnfreedGroups *hat_heap_unfreed (HatHeap *heap, const HatProgress *progress, GError **error);
+void hat_unfreed_free (HatUnfreedGroups *groups);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatUnfreedGroups, hat_unfreed_free)
+
+/* A stack whose live bytes keep rising over the life of the process: a line fitted to samples at equal times (least squares), slope
+ * significantly above zero, no falling back, still growing in the last third; start-up excluded. */
+typedef struct
+{
+  HatStackId stack;
+  double slope_bytes_per_s;
+  guint64 blocks, bytes;
+  guint n_points;
+  guint64 *points; /* live bytes at equal steps, for a sparkline */
+} HatGrowingSite;
+typedef struct
+{
+  guint n;
+  HatGrowingSite *sites; /* by slope */
+} HatGrowing;
+HatGrowing *hat_heap_growing (HatHeap *heap, const HatProgress *progress, GError **error);
+void hat_growing_free (HatGrowing *growing);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatGrowing, hat_growing_free)
+
+G_END_DECLS
