@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The same sum three ways: an iterator chain and a loop, which allocate nothing, and one through a collected Vec, which
 // does. And RAII: everything that raii() allocates is gone when it returns.
-use std::hint::black_box;
+
+// std::hint::black_box came with Rust 1.66.
+fn black_box<T>(value: T) -> T {
+    let copy = unsafe { std::ptr::read_volatile(&value) };
+    std::mem::forget(value);
+    copy
+}
 
 #[inline(never)]
 fn functional_sum(values: &[u64]) -> u64 {
