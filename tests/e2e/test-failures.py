@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that can go wrong while recording: kills, crashes, full disks, cut files, refused programs."""
+import json, os, random, re, shutil, signal, subprocess, time
+from harness import *
+
+
+def graceless(how):
+    trace = path(how + '.heapatlas')
+    done = record(trace, target('graceless'), how, options=['-q'])
+    process = report(trace)['processes'][0]
+    equal(sum_in(process, ['own_blocks'], 'allocations'), 1000, f'blocks before {how}')
+    equal(process['totals']['lost_events'], 0, 'lost events')
+    return done, process
+
+
+@check
+def every_way_to_exit_keeps_all_events():
+    for how, status in [('return', 0), ('exit3', 3), ('_exit', 4), ('quick_exit', 5), ('syscall', 6)]:
+        done, process = graceless(how)
+        equal(done.returncode, status, f'exit status after {how}')
+        equal(process['exit_status'], status, f'exit status in the trace after {how}')
+
+
+@check
+def crash_and_kill_of_the_target_keep_all_events():
+    for how, number in [('abort', signal.SIGABRT), ('segv', signal.SIGSEGV), ('kill', signal.SIGKILL)]:
+        done, process = graceless(how)
+        equal(done.returncode, 128 + number, f'exit status after {how}')
+        equal(process['signal'], int(number), f'signal in the trace after {how}')
+
+
+@check
+def kill_of_the_recorder():
+    trace, marker = path('killed.heapatlas'), path('killed-done')
+    recorder = subprocess.Popen([HEAPATLAS, 'record', '-q', '-o', trace, '--', target('steady'), '3000', marker],
+                                stdin=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (os.path.exists(trace) and os.path.getsize(trace) > 20000):
+        assert time.monotonic() < deadline, 'nothing is written while recording'
+        time.sleep(0.05)
+    recorder.kill()
+    recorder.wait()
+    answer = report(trace)
+    equal(answer['trace']['complete'], False, 'complete')
+    process = answer['processes'][0]
+    assert process['totals']['allocations'] > 1000, process['totals']
+    assert sum_in(process, ['own_round'], 'allocations') > 1000, 'symbols are found on opening'
+    deadline = time.monotonic() + 120
+    while not os.path.exists(marker):
+        assert time.monotonic() < deadline, 'the target did not go on without the recorder'
+        time.sleep(0.1)
+
+
+@check
+def terminating_the_recorder_finishes_the_trace():
+    trace, marker = path('term.heapatlas'), path('term-done')
+    recorder = subprocess.Popen([HEAPATLAS, 'record', '-q', '-o', trace, '--', target('steady'), '3000', marker], stdin=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (os.path.exists(trace) and os.path.getsize(trace) > 5000):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    recorder.terminate()
+    recorder.wait(60)
+    answer = report(trace)
+    assert answer['trace']['complete'], 'finished'
+    deadline = time.monotonic() + 120
+    while not os.path.exists(marker):
+        assert time.monotonic() < deadline, 'the target did not go on'
+        time.sleep(0.1)
+
+
+@check
+def full_disk():
+    mount = path('small')
+    os.makedirs(mount)
+    mounted = run('mount', '-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', mount)
+    equal(mounted.returncode, 0, f'mount ({mounted.stderr})')
+    try:
+        trace = os.path.join(mount, 'full.heapatlas')
+        program = 'x = [bytearray(i % 3000) for i in range(300000)]; print("ran on"); raise SystemExit(9)'
+        done = record(trace, PYTHON, '-c', program, env={**os.environ, 'PYTHONMALLOC': 'malloc'})
+        equal((done.returncode, done.stdout), (9, 'ran on\n'), f'the target ({done.stderr})')
+        assert 'No space left' in done.stderr, done.stderr
+        assert re.search(r'\d', done.stderr.split('No space left')[1]), f'says from when: {done.stderr}'
+        answer = report(trace)
+        equal(answer['trace']['complete'], False, 'complete')
+        assert answer['processes'][0]['totals']['allocations'] > 0
+    finally:
+        run('umount', mount)
+
+
+@check
+def a_cut_trace_opens_with_what_was_written():
+    whole = path('whole.heapatlas')
+    record(whole, target('steady'), '300', options=['-q'])
+    data = open(whole, 'rb').read()
+    n = report(whole)['processes'][0]['totals']['allocations']
+    random.seed(7)
+    cut, seen = path('cut.heapatlas'), set()
+    for size in sorted(random.sample(range(len(data)), 30)):
+        with open(cut, 'wb') as f:
+            f.write(data[:size])
+        done = run(HEAPATLAS, 'report', cut, '--json')
+        if done.returncode == 0:
+            answer = json.loads(done.stdout)
+            equal(answer['trace']['complete'], False, f'complete when cut at {size}')
+            for process in answer['processes']:
+                assert process['totals']['allocations'] <= n
+                seen.add(process['totals']['allocations'])
+        else:
+            equal(done.returncode, 3, f'cut at {size}: {done.stderr}')
+            equal(done.stderr.count('\n'), 1, f'one line: {done.stderr}')
+    assert max(seen) > 0, 'some of the cut files hold events'
+
+
+def refused(status, words, *command, **options):
+    done = record(path('refused.heapatlas'), *command, **options)
+    equal(done.returncode, status, f'{command}: {done.stderr}')
+    equal(done.stderr.strip().count('\n'), 0, f'one line: {done.stderr}')
+    assert done.stderr.startswith('heapatlas: ') and any(w in done.stderr for w in words), done.stderr
+
+
+@check
+def refusals_are_one_clear_line():
+    refused(127, ['no such', 'not found'], path('missing'))
+    refused(127, ['no such', 'not found'], 'surely-no-such-program')
+    text = path('text')
+    open(text, 'w').write('hello\n')
+    refused(126, ['not executable', 'permission'], text)
+    source = path('small.c')
+    open(source, 'w').write('int main (void) { return 0; }\n')
+    static, asan, other = path('static'), path('asan'), path('arm')
+    equal(run('gcc', '-static', source, '-o', static).returncode, 0, 'gcc -static')
+    refused(126, ['static'], static)
+    equal(run('gcc', '-fsanitize=address', source, '-o', asan).returncode, 0, 'gcc -fsanitize=address')
+    refused(126, ['AddressSanitizer', 'ASan', 'sanitizer'], asan)
+    dynamic = path('dynamic')
+    equal(run('gcc', source, '-o', dynamic).returncode, 0, 'gcc')
+    image = bytearray(open(dynamic, 'rb').read())
+    image[18:20] = (183).to_bytes(2, 'little')  # EM_AARCH64
+    open(other, 'wb').write(image)
+    os.chmod(other, 0o755)
+    refused(126, ['aarch64', 'architecture'], other)
+
+
+@check
+def unprivileged_cases():
+    os.chmod(TMP, 0o755)
+    setuid = path('setuid')
+    shutil.copy('/bin/true', setuid)
+    os.chmod(setuid, 0o4755)
+    user = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+    done = run(*user, HEAPATLAS, 'record', '-o', '/tmp/never.heapatlas', '--', setuid)
+    equal(done.returncode, 126, f'setuid: {done.stderr}')
+    assert 'setuid' in done.stderr, done.stderr
+    closed = path('closed')
+    os.makedirs(closed, mode=0o700)
+    done = run(*user, HEAPATLAS, 'record', '-o', os.path.join(closed, 'a.heapatlas'), '--', '/bin/true')
+    equal(done.returncode, 125, f'unwritable folder: {done.stderr}')
+    equal(done.stderr.strip().count('\n'), 0, f'one line: {done.stderr}')
+    assert 'Permission denied' in done.stderr, done.stderr
+    done = run(*user, HEAPATLAS, 'report', os.path.join(closed, 'a.heapatlas'))
+    equal(done.returncode, 3, f'unreadable trace: {done.stderr}')
+
+
+@check
+def an_allocator_that_cannot_be_seen_is_named():
+    source, program = path('own.c'), path('own')
+    open(source, 'w').write('#include <stddef.h>\nstatic char pool[1 << 20]; static size_t used;\n'
+                            'void *malloc (size_t n) { void *p = pool + used; used += (n + 15) & ~15ul; return p; }\n'
+                            'void free (void *p) { (void) p; }\nvoid *calloc (size_t a, size_t b) { return malloc (a * b); }\n'
+                            'void *realloc (void *p, size_t n) { (void) p; return malloc (n); }\nint main (void) { return malloc (3) == NULL; }\n')
+    equal(run('gcc', '-rdynamic', '-fno-builtin', source, '-o', program).returncode, 0, 'gcc')
+    done = record(path('own.heapatlas'), program)
+    equal(done.returncode, 0, done.stderr)
+    assert 'allocator' in done.stderr, done.stderr
+
+
+main()
