@@ -33,7 +33,7 @@ def sqlite_equals_a_replay():
 
 def plain(function):
     """A name without arguments, generics and path, since debuggers differ in those."""
-    name = re.sub(r'^(?:void|int) ', '', function)
+    name = re.sub(r'^(?:void|int) |^__GI_+', '', function)
     while True:
         shorter = re.sub(r'<[^<>]*>|\([^()]*\)|\{[^{}]*\}', '', name)
         if shorter == name:
