@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Whole pictures, as files or on any cairo surface: what `heapatlas export` and the window's export and copy
+ * use (law 8). */
+
+#include <cairo.h>
+
+#include "ui/draw/palette.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  HatView view;
+  gint64 at_ns;        /* instant of the map; -1 = the peak */
+  HatRange range;      /* from == to: the whole process */
+  HatGrouping by;      /* bands of the timeline, colours of the map; HAT_BY_NONE = the picture's default */
+  HatCost cost;        /* of calls */
+  guint width, height; /* logical pixels, or points in PDF; 0 = 1280 x 800 */
+  double scale;        /* PNG: pixels per logical pixel; 0 = 1 */
+  gboolean is_dark, is_high_contrast;
+} HatExportOptions;
+
+/* Paints the picture with its title into (0, 0, width, height). */
+gboolean hat_export_paint (HatHeap *heap, const HatExportOptions *options, cairo_t *cr,
+                           const HatProgress *progress, GError **error);
+/* The format follows the extension: .png, .svg, .pdf. Nothing is left behind on failure. Errors: USAGE
+ * (extension, size), IO. */
+gboolean hat_export_write (HatHeap *heap, const HatExportOptions *options, const char *path,
+                           const HatProgress *progress, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The timeline's arithmetic: live bytes over time, stacked by group, with RSS, marks and the rate of
+ * allocations. At most one
+ * column per pixel; a column keeps the lowest and the highest value of its time, so that a spike of one event
+ * stays visible. */
+
+#include "ui/draw/colors.h"
+
+G_BEGIN_DECLS
+
+/* Borrowed: must outlive the layout. Only `timeline` is needed. */
+typedef struct
+{
+  const HatTimeline *timeline; /* ask hat_heap_timeline() for hat_timeline_layout_bins() bins, or more */
+  HatColors *colors;           /* NULL: bands in their order */
+  guint n_marks;
+  const HatMark *marks;
+  guint n_samples;
+  const HatSample *samples;
+  const char *title;           /* NULL: none (the window has its own) */
+  gboolean has_legend;
+  gint isolated_band;          /* shown alone, or -1 */
+} HatTimelineInput;
+
+typedef struct
+{
+  double x, width;
+  guint64 min_bytes, max_bytes, last_bytes; /* over the column */
+  guint64 rss_bytes;   /* at its end; 0 = not known yet */
+  guint64 allocations; /* in it */
+} HatTimelineColumn;
+
+typedef struct
+{
+  double x;        /* of the instant */
+  HatRect rect;    /* of the flag with its label; width 0: no room for the label */
+  guint mark;      /* index into input.marks */
+} HatTimelineFlag;
+
+typedef struct
+{
+  HatTimelineInput input;
+  double width, height;
+  gboolean is_compact; /* a strip: no axes, no labels */
+  HatRect plot;        /* the stacked bands */
+  HatRect rate;        /* the bars under it; height 0: no room */
+  HatRect title;
+  double top_bytes;    /* value at the top of plot */
+  guint64 top_rate;    /* most allocations in one column */
+  guint n_columns;
+  HatTimelineColumn *columns;
+  guint n_bands;
+  guint64 *band_bytes;   /* [band * n_columns + column], at the column's end */
+  HatSwatch *band_swatch;
+  guint n_x_ticks, n_y_ticks;
+  HatTick *x_ticks, *y_ticks;
+  guint n_flags;
+  HatTimelineFlag *flags;
+  double peak_x, peak_y; /* of the highest instant */
+  HatRect peak_label;    /* width 0: none */
+  char *peak_text;
+  HatLegend legend;      /* key = index of the band */
+} HatTimelineLayout;
+
+guint hat_timeline_layout_bins (double width, double height); /* bins worth asking for: one per pixel of the plot */
+HatTimelineLayout *hat_timeline_layout_new (const HatTimelineInput *input, double width, double height);
+void hat_timeline_layout_free (HatTimelineLayout *layout);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatTimelineLayout, hat_timeline_layout_free)
+
+double hat_timeline_layout_x (const HatTimelineLayout *layout, gint64 time);    /* may lie outside the plot */
+gint64 hat_timeline_layout_time (const HatTimelineLayout *layout, double x);    /* clamped to the range */
+double hat_timeline_layout_y (const HatTimelineLayout *layout, double bytes);
+
+typedef struct
+{
+  gboolean is_inside;  /* in plot or rate */
+  gint64 time_ns;
+  guint column;
+  guint64 total_bytes, rss_bytes, allocations;
+  gint band;           /* under the pointer, or -1 */
+  guint64 band_bytes;
+  double band_share;   /* of total, 0 to 1 */
+  gint flag;           /* index into flags, or -1 */
+  gint legend_item;    /* index into legend.items, or -1 */
+} HatTimelineHit;
+
+/* TRUE if there is anything at that point. */
+gboolean hat_timeline_layout_hit (const HatTimelineLayout *layout, double x, double y, HatTimelineHit *out_hit);
+/* The readout for a hit: "4.10 s: 93.1 MiB live, session_new 31.0 MiB (33 %), RSS 101 MiB". g_free'd. */
+char *hat_timeline_hit_text (const HatTimelineLayout *layout, const HatTimelineHit *hit);
+/* One sentence about the picture, for assistive tools. g_free'd. */
+char *hat_timeline_summary (const HatTimeline *timeline);
+
+G_END_DECLS
