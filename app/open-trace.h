@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the reading commands share: options, opening a trace, progress and errors on the terminal, the answer on stdout.
+ *
+ * Errors are one line on stderr, `heapatlas: FILE: what, where, what to do`. */
+
+#include "app/commands.h"
+#include "core/trace/trace.h"
+
+G_BEGIN_DECLS
+
+/* Parses `entries`; what remains must be one TRACE, returned in *out_path (g_free). Otherwise says what is wrong and returns FALSE: the
+ * exit status is then HAT_EXIT_USAGE. --help prints and exits. */
+gboolean hat_parse_options (int argc, char **argv, const GOptionEntry *entries, const char *summary, const char *description, char **out_path);
+
+/* Opens, and looks up the symbols of a recording that was cut off before it did. */
+HatTrace *hat_open_trace (const char *path, const HatProgress *progress, GError **error);
+
+/* A line on stderr for what takes longer than a moment, if that is a terminal; NULL otherwise. */
+const HatProgress *hat_terminal_progress (void);
+
+/* Says what is wrong with `path` (or NULL) and returns the exit status that belongs to it. */
+int hat_fail (const char *path, const GError *error);
+int hat_usage (const char *format, ...) G_GNUC_PRINTF (1, 2);
+
+/* Writes to stdout; `status`, or HAT_EXIT_IO if that failed. */
+int hat_print (const GString *text, int status);
+
+G_END_DECLS

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the reports share: which processes and which range are meant, and the words for them. */
+
+#include "core/report/json.h"
+#include "core/report/report.h"
+
+G_BEGIN_DECLS
+
+/* The processes meant by `process` (-1 = all) as [*out_first, *out_end). Error: USAGE. */
+gboolean hat_report_processes (HatTrace *trace, gint process, guint *out_first, guint *out_end, GError **error);
+
+/* A time as hat_parse_time(), but a mark may belong to any process. Error: USAGE. */
+gboolean hat_report_time (const char *text, HatTrace *trace, guint process, gint64 *out_ns, GError **error);
+/* The part of the process' life from `from` to `to` (texts, NULL = its ends). Error: USAGE. */
+gboolean hat_report_range (HatHeap *heap, const char *from, const char *to, HatRange *out_range, GError **error);
+
+const char *hat_process_name (const HatProcess *process); /* base name of its executable */
+char *hat_process_end (HatTrace *trace, guint process);   /* "exit status 0", "killed by SIGKILL", "became ls" (exec), ... */
+guint hat_process_image (HatTrace *trace, guint process); /* how many images its pid had before */
+
+gboolean hat_report_json (HatTrace *trace, const HatReportOptions *options, GString *out, const HatProgress *progress, GError **error);
+void hat_report_json_stack (HatJson *json, HatTrace *trace, HatStackId stack);
+gboolean hat_report_text (HatTrace *trace, const HatReportOptions *options, GString *out, const HatProgress *progress, GError **error);
+
+G_END_DECLS

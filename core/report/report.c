@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which processes and which range a report is about; the entry to text and JSON. */
+
+#include "core/report/report-private.h"
+
+#include "core/heap/format.h"
+
+#include <signal.h>
+#include <string.h>
+
+gboolean
+hat_report_processes (HatTrace *trace, gint process, guint *out_first, guint *out_end, GError **error)
+{
+  guint n = hat_trace_n_processes (trace);
+  if (process >= 0 && (guint) process >= n)
+    {
+      g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "there is no process %d, the recording has %u, counted from 0", process, n);
+      return FALSE;
+    }
+  *out_first = process < 0 ? 0 : process;
+  *out_end = process < 0 ? n : (guint) process + 1;
+  return TRUE;
+}
+
+gboolean
+hat_report_time (const char *text, HatTrace *trace, guint process, gint64 *out_ns, GError **error)
+{
+  g_autoptr (GError) local_error = NULL;
+  if (hat_parse_time (text, trace, process, out_ns, &local_error))
+    return TRUE;
+  if (g_str_has_prefix (text, "mark:"))
+    for (guint i = 0; i < hat_trace_n_processes (trace); i++)
+      if (i != process && hat_parse_time (text, trace, i, out_ns, NULL))
+        return TRUE;
+  g_propagate_error (error, g_steal_pointer (&local_error));
+  return FALSE;
+}
+
+gboolean
+hat_report_range (HatHeap *heap, const char *from, const char *to, HatRange *out_range, GError **error)
+{
+  HatTrace *trace = hat_heap_trace (heap);
+  guint process = hat_heap_process (heap);
+  HatRange range = { hat_heap_start (heap), hat_heap_end (heap) };
+  if (from && !hat_report_time (from, trace, process, &range.from, error))
+    return FALSE;
+  if (to && !hat_report_time (to, trace, process, &range.to, error))
+    return FALSE;
+  if (from && to && range.from > range.to)
+    {
+      g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "%s is after %s, give the earlier time first", from, to);
+      return FALSE;
+    }
+  /* A process that lives only in a part of the time asked for answers for that part. Its first event may lie at its very start. */
+  if (range.from <= hat_trace_process (trace, process)->start_ns)
+    range.from = hat_heap_start (heap);
+  range.from = CLAMP (range.from, hat_heap_start (heap), hat_heap_end (heap));
+  range.to = CLAMP (range.to, range.from, hat_heap_end (heap));
+  *out_range = range;
+  return TRUE;
+}
+
+const char *
+hat_process_name (const HatProcess *process)
+{
+  const char *path = process->exe && *process->exe ? process->exe : process->argv && process->argv[0] ? process->argv[0] : "?";
+  const char *slash = strrchr (path, '/');
+  return slash && slash[1] ? slash + 1 : path;
+}
+
+char *
+hat_process_end (HatTrace *trace, guint index)
+{
+  const HatProcess *process = hat_trace_process (trace, index);
+  const char *abbreviation = process->signal > 0 ? sigabbrev_np (process->signal) : NULL;
+  if (abbreviation)
+    return g_strdup_printf ("killed by SIG%s", abbreviation);
+  if (process->signal > 0)
+    return g_strdup_printf ("killed by signal %d", process->signal);
+  if (process->exit_status >= 0)
+    return g_strdup_printf ("exit status %d", process->exit_status);
+  for (guint i = index + 1; i < hat_trace_n_processes (trace); i++)
+    {
+      const HatProcess *next = hat_trace_process (trace, i);
+      if (next->parent == (gint) index && !next->is_fork && next->pid == process->pid)
+        {
+          g_autofree char *name = g_utf8_make_valid (hat_process_name (next), -1);
+          return g_strdup_printf ("became %s", name);
+        }
+    }
+  return g_strdup ("end not seen");
+}
+
+guint
+hat_process_image (HatTrace *trace, guint process)
+{
+  guint image = 0;
+  const HatProcess *p = hat_trace_process (trace, process);
+  while (p->parent >= 0 && !p->is_fork)
+    {
+      const HatProcess *before = hat_trace_process (trace, p->parent);
+      if (before->pid != p->pid || image > process)
+        break;
+      image++;
+      p = before;
+    }
+  return image;
+}
+
+gboolean
+hat_report (HatTrace *trace, const HatReportOptions *options, GString *out, const HatProgress *progress, GError **error)
+{
+  return options->json ? hat_report_json (trace, options, out, progress, error)
+                       : hat_report_text (trace, options, out, progress, error);
+}
