@@ -38,6 +38,8 @@ gboolean hat_rect_has (const HatRect *rect, double x, double y);
 typedef guint8 HatSwatch;
 #define HAT_N_CATEGORIES 12
 #define HAT_SWATCH_OTHER 12
+#define HAT_SWATCH_RSS 13   /* the thin line of the timeline */
+#define HAT_SWATCH_TOTAL 14 /* its firm one */
 #define HAT_SWATCH_SEQUENCE 32
 #define HAT_SWATCH_STEPS 32
 HatSwatch hat_swatch_sequence (double share); /* 0 to 1 */

@@ -20,9 +20,12 @@ typedef struct
   guint n_samples;
   const HatSample *samples;
   const char *title;           /* NULL: none (the window has its own) */
-  gboolean has_legend;
+  gboolean has_legend;         /* beside the plot when there is room, else below */
   gint isolated_band;          /* shown alone, or -1 */
 } HatTimelineInput;
+
+#define HAT_TIMELINE_TOTAL 100u /* legend keys of the lines */
+#define HAT_TIMELINE_RSS 101u
 
 typedef struct
 {
@@ -49,6 +52,8 @@ typedef struct
   HatRect title;
   double top_bytes;    /* value at the top of plot */
   guint64 top_rate;    /* most allocations in one column */
+  guint64 top_rss;
+  gboolean is_rss_shown; /* else it would dwarf the heap and is told in the legend only */
   guint n_columns;
   HatTimelineColumn *columns;
   guint n_bands;
@@ -61,7 +66,7 @@ typedef struct
   double peak_x, peak_y; /* of the highest instant */
   HatRect peak_label;    /* width 0: none */
   char *peak_text;
-  HatLegend legend;      /* key = index of the band */
+  HatLegend legend;      /* key = index of the band, or HAT_TIMELINE_* */
 } HatTimelineLayout;
 
 guint hat_timeline_layout_bins (double width, double height); /* bins worth asking for: one per pixel of the plot */
