@@ -26,7 +26,8 @@ hat_command_leaks (int argc, char **argv)
     { NULL },
   };
   g_autofree char *path = NULL;
-  if (!hat_parse_options (argc, argv, entries, "Lists what was never freed and what keeps growing, biggest first.", description, &path))
+  if (!hat_parse_options (argc, argv, entries, "Lists what was never freed and what keeps growing, biggest first.",
+                          description, &path))
     return HAT_EXIT_USAGE;
   if (process < -1)
     return hat_usage ("leaks: --process takes a number from 0");

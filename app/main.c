@@ -56,7 +56,9 @@ find_window (void)
   g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
   g_autofree char *folder = g_path_get_dirname (self ? self : "");
   g_autofree char *beside = g_build_filename (folder, "heapatlas-gui", NULL);
-  return g_file_test (beside, G_FILE_TEST_IS_EXECUTABLE) ? g_steal_pointer (&beside) : g_find_program_in_path ("heapatlas-gui");
+  if (g_file_test (beside, G_FILE_TEST_IS_EXECUTABLE))
+    return g_steal_pointer (&beside);
+  return g_find_program_in_path ("heapatlas-gui");
 }
 
 /* `arguments`: nothing, a trace, or a program with its arguments. */
@@ -71,7 +73,8 @@ open_window (char **arguments)
     }
   gboolean is_file = arguments[0] && g_file_test (arguments[0], G_FILE_TEST_IS_REGULAR);
   gboolean is_trace = is_file && arguments[1] == NULL
-                      && (g_str_has_suffix (arguments[0], ".heapatlas") || !g_file_test (arguments[0], G_FILE_TEST_IS_EXECUTABLE));
+                      && (g_str_has_suffix (arguments[0], ".heapatlas")
+                          || !g_file_test (arguments[0], G_FILE_TEST_IS_EXECUTABLE));
   g_autoptr (GPtrArray) command = g_ptr_array_new ();
   g_ptr_array_add (command, window);
   if (arguments[0] && !is_trace)

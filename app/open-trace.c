@@ -53,7 +53,8 @@ hat_terminal_progress (void)
 static void
 print_error (const char *path, const char *message)
 {
-  g_autofree char *raw = path && !strstr (message, path) ? g_strdup_printf ("%s: %s", path, message) : g_strdup (message);
+  gboolean names_path = path == NULL || strstr (message, path);
+  g_autofree char *raw = names_path ? g_strdup (message) : g_strdup_printf ("%s: %s", path, message);
   g_autofree char *line = g_utf8_make_valid (raw, -1);
   g_strdelimit (g_strchomp (line), "\n\r\033", ' ');
   clear_progress ();
@@ -80,7 +81,8 @@ hat_usage (const char *format, ...)
 }
 
 gboolean
-hat_parse_options (int argc, char **argv, const GOptionEntry *entries, const char *summary, const char *description, char **out_path)
+hat_parse_options (int argc, char **argv, const GOptionEntry *entries, const char *summary, const char *description,
+                   char **out_path)
 {
   g_autofree char *name = g_strdup_printf ("heapatlas %s", argv[0]);
   g_autofree char *synopsis = g_strdup ("TRACE");

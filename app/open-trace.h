@@ -10,9 +10,10 @@
 
 G_BEGIN_DECLS
 
-/* Parses `entries`; what remains must be one TRACE, returned in *out_path (g_free). Otherwise says what is wrong and returns FALSE: the
- * exit status is then HAT_EXIT_USAGE. --help prints and exits. */
-gboolean hat_parse_options (int argc, char **argv, const GOptionEntry *entries, const char *summary, const char *description, char **out_path);
+/* Parses `entries`; what remains must be one TRACE, returned in *out_path (g_free). Otherwise says what is wrong and
+ * returns FALSE: the exit status is then HAT_EXIT_USAGE. --help prints and exits. */
+gboolean hat_parse_options (int argc, char **argv, const GOptionEntry *entries, const char *summary,
+                            const char *description, char **out_path);
 
 /* Opens, and looks up the symbols of a recording that was cut off before it did. */
 HatTrace *hat_open_trace (const char *path, const HatProgress *progress, GError **error);

@@ -44,9 +44,15 @@ check_options (Options *options)
 {
   static const HatGrouping offered[] = { HAT_BY_FUNCTION, HAT_BY_SITE, HAT_BY_MODULE, HAT_BY_THREAD, HAT_BY_SIZE };
   if (options->at && (options->from || options->to))
-    return hat_usage ("report: --at is an instant, --from and --to are a range, give one of them") == HAT_EXIT_OK;
+    {
+      hat_usage ("report: --at is an instant, --from and --to are a range, give one of them");
+      return FALSE;
+    }
   if (options->process < -1 || options->top < -1)
-    return hat_usage ("report: --process and --top take numbers from 0") == HAT_EXIT_OK;
+    {
+      hat_usage ("report: --process and --top take numbers from 0");
+      return FALSE;
+    }
   if (options->by == NULL)
     return TRUE;
   for (guint i = 0; i < G_N_ELEMENTS (offered); i++)
@@ -55,12 +61,14 @@ check_options (Options *options)
         options->report.by = offered[i];
         return TRUE;
       }
-  return hat_usage ("report: cannot group by \"%s\", use function, site, module, thread or size", options->by) == HAT_EXIT_OK;
+  hat_usage ("report: cannot group by \"%s\", use function, site, module, thread or size", options->by);
+  return FALSE;
 }
 
 /* Every assertion is measured, also after one that failed: the lines are the answer. */
 static gboolean
-run_assertions (HatTrace *trace, const Options *options, GString *out, gboolean *out_hold, const HatProgress *progress, GError **error)
+run_assertions (HatTrace *trace, const Options *options, GString *out, gboolean *out_hold, const HatProgress *progress,
+                GError **error)
 {
   *out_hold = TRUE;
   for (guint i = 0; options->assertions[i]; i++)
@@ -85,11 +93,13 @@ hat_command_report (int argc, char **argv)
     { "to", 0, 0, G_OPTION_ARG_STRING, &options.to, "Only what happens until T", "T" },
     { "by", 0, 0, G_OPTION_ARG_STRING, &options.by, "Group by function, site, module, thread or size", "WHAT" },
     { "top", 0, 0, G_OPTION_ARG_INT, &options.top, "The N most expensive (text: 10, JSON: all)", "N" },
-    { "assert", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.assertions, "Measure; status 1 if it does not hold; repeatable", "EXPR" },
+    { "assert", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.assertions,
+      "Measure; status 1 if it does not hold; repeatable", "EXPR" },
     { NULL },
   };
   g_autofree char *path = NULL;
-  if (!hat_parse_options (argc, argv, entries, "Says who allocated how much, and when.", description, &path) || !check_options (&options))
+  if (!hat_parse_options (argc, argv, entries, "Says who allocated how much, and when.", description, &path)
+      || !check_options (&options))
     return HAT_EXIT_USAGE;
   options.report.process = options.process;
   options.report.top = options.top;

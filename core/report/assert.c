@@ -84,7 +84,8 @@ parse_metric (Assertion *assertion, const char *name, GError **error)
         return TRUE;
       }
   g_autofree char *shown = hat_plain_name (name, 40);
-  g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "\"%s\" is no metric, use a key of totals such as live_bytes or allocations", shown);
+  g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE,
+               "\"%s\" is no metric, use a key of totals such as live_bytes or allocations", shown);
   return FALSE;
 }
 
@@ -93,7 +94,8 @@ parse_scope_part (Assertion *assertion, const char *part, GError **error)
 {
   const char *dots = strstr (part, "..");
   if (g_str_has_prefix (part, "type:"))
-    g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "\"%s\": types are not recorded by this version, use in:FUNCTION", part);
+    g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "\"%s\": types are not recorded by this version, use in:FUNCTION",
+                 part);
   else if (g_str_has_prefix (part, "in:") && part[3] != '\0' && assertion->function == NULL)
     {
       assertion->function = g_strdup (part + 3);
@@ -192,7 +194,8 @@ parse (const char *expression, GError **error)
   assertion->op = find_op (rest, &length);
   if (length == 0)
     {
-      g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "expected one of < <= == != >= > after %s", assertion->metric->name);
+      g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "expected one of < <= == != >= > after %s",
+                   assertion->metric->name);
       return NULL;
     }
   rest += length;
@@ -201,7 +204,8 @@ parse (const char *expression, GError **error)
     return NULL;
   if (assertion->function && assertion->metric->site_offset < 0)
     {
-      g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "%s is known for whole processes only, not in:FUNCTION", assertion->metric->name);
+      g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "%s is known for whole processes only, not in:FUNCTION",
+                   assertion->metric->name);
       return NULL;
     }
   return g_steal_pointer (&assertion);
@@ -226,8 +230,8 @@ sum_sites (const Assertion *assertion, const HatSites *sites, const gboolean *th
 }
 
 static gboolean
-measure (const Assertion *assertion, HatTrace *trace, guint process, const gboolean *through, gint64 *out_value, const HatProgress *progress,
-         GError **error)
+measure (const Assertion *assertion, HatTrace *trace, guint process, const gboolean *through, gint64 *out_value,
+         const HatProgress *progress, GError **error)
 {
   g_autoptr (HatHeap) heap = hat_heap_new (trace, process, progress, error);
   HatRange range;
@@ -271,8 +275,8 @@ holds (gint64 measured, Op op, gint64 value)
 
 /* "holds: EXPRESSION (measured 12; process 0, sh)". */
 static void
-append_result (GString *out, HatTrace *trace, guint process, const char *expression, const Assertion *assertion, gint64 measured,
-               gboolean does_hold)
+append_result (GString *out, HatTrace *trace, guint process, const char *expression, const Assertion *assertion,
+               gint64 measured, gboolean does_hold)
 {
   g_autofree char *shown = hat_plain_name (expression, 200);
   g_string_append_printf (out, "%s: %s (measured %" G_GINT64_FORMAT, does_hold ? "holds" : "FAILS", shown, measured);
@@ -290,8 +294,8 @@ append_result (GString *out, HatTrace *trace, guint process, const char *express
 }
 
 gboolean
-hat_report_assert (HatTrace *trace, gint process, const char *expression, gboolean *out_holds, GString *out, const HatProgress *progress,
-                   GError **error)
+hat_report_assert (HatTrace *trace, gint process, const char *expression, gboolean *out_holds, GString *out,
+                   const HatProgress *progress, GError **error)
 {
   g_autoptr (Assertion) assertion = parse (expression, error);
   guint first, end, n_stacks;

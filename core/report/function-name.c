@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Function names as path components. A name is split at the `::` outside of brackets; what is bracketed is dropped, except where
- * it is the name: `<T as Trait>` counts as T, `(anonymous namespace)`, `{{closure}}` and `operator()` as themselves. */
+/* Function names as path components. A name is split at the `::` outside of brackets; what is bracketed is dropped,
+ * except where it is the name: `<T as Trait>` counts as T, `(anonymous namespace)`, `{{closure}}` and `operator()`
+ * as themselves. */
 
 #include "core/report/function-name.h"
 
@@ -120,6 +121,8 @@ add_parts (GPtrArray *parts, const char *text, gsize length, guint depth)
           if (is_parameters && !(i + 2 < length && memcmp (text + i, "::", 2) == 0))
             break;
         }
+      else if (text[i] == ' ' && i + 1 < length && text[i + 1] == '<')
+        i++; /* "operator<< <char>" */
       else if (text[i] == ' ')
         {
           /* What stood before was a return type, unless it is a suffix like " [clone .isra.0]". */

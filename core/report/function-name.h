@@ -16,8 +16,8 @@ gboolean hat_function_name_matches (const HatFunctionName *name, const char *fun
 void hat_function_name_free (HatFunctionName *name);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatFunctionName, hat_function_name_free)
 
-/* For each stack of the trace, whether one of its source frames is accepted by `func`. Free with g_free. Each code location
- * is asked about once. */
+/* For each stack of the trace, whether one of its source frames is accepted by `func`. Free with g_free. Each code
+ * location is asked about once. */
 typedef gboolean (*HatFrameFunc) (const HatSourceFrame *frame, const char *module, gpointer data);
 gboolean *hat_stacks_through (HatTrace *trace, HatFrameFunc func, gpointer data);
 

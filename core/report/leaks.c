@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `heapatlas leaks`: what was never freed and what keeps growing, as text and JSON.
  *
- * Without a snapshot of the heap's contents nobody can say whether a block that was never freed is still reachable; so every group
- * has the class `unfreed`, and both forms say why. */
+ * Without a snapshot of the heap's contents nobody can say whether a block that was never freed is still reachable; so
+ * every group has the class `unfreed`, and both forms say why. */
 
 #include "core/report/report-private.h"
 
@@ -14,7 +14,8 @@
 #define TEXT_GROWING 10
 #define TEXT_FRAMES 6
 
-static const char why_unfreed[] = "never freed; the recording has no snapshot, so whether anything still points to it is not known";
+static const char why_unfreed[]
+  = "never freed; the recording has no snapshot, so whether anything still points to it is not known";
 
 /* The answers for one process, after suppressions. */
 typedef struct
@@ -162,7 +163,9 @@ birth_text (const HatUnfreed *group)
 {
   g_autofree char *first = hat_format_time (group->first_ns);
   g_autofree char *last = hat_format_time (group->last_ns);
-  return g_str_equal (first, last) ? g_strdup_printf ("born at %s", first) : g_strdup_printf ("born %s to %s", first, last);
+  if (g_str_equal (first, last))
+    return g_strdup_printf ("born at %s", first);
+  return g_strdup_printf ("born %s to %s", first, last);
 }
 
 static void
@@ -222,18 +225,19 @@ append_text (GString *out, const Findings *findings)
   g_autofree char *end = hat_format_time (findings->end_ns);
   g_autofree char *bytes = hat_format_bytes (findings->bytes);
   g_autofree char *blocks = blocks_text (findings->blocks);
-  g_string_append_printf (out, "\nProcess %u: %s (pid %u), %s at %s\n", findings->process, name, process->pid, ended, end);
+  g_string_append_printf (out, "\nProcess %u: %s (pid %u), %s at %s\n", findings->process, name, process->pid, ended,
+                          end);
   if (findings->groups->len == 0)
     g_string_append (out, findings->suppressed ? "Everything else was freed.\n" : "Everything was freed.\n");
   else
-    g_string_append_printf (out, "Never freed at exit: %s in %s from %u place%s.\n", bytes, blocks, findings->groups->len,
-                            findings->groups->len == 1 ? "" : "s");
+    g_string_append_printf (out, "Never freed at exit: %s in %s from %u place%s.\n", bytes, blocks,
+                            findings->groups->len, findings->groups->len == 1 ? "" : "s");
   if (findings->suppressed > 0)
     {
       g_autofree char *suppressed_bytes = hat_format_bytes (findings->suppressed_bytes);
       g_autofree char *suppressed_blocks = blocks_text (findings->suppressed_blocks);
-      g_string_append_printf (out, "Suppressed: %s in %s from %u place%s.\n", suppressed_bytes, suppressed_blocks, findings->suppressed,
-                              findings->suppressed == 1 ? "" : "s");
+      g_string_append_printf (out, "Suppressed: %s in %s from %u place%s.\n", suppressed_bytes, suppressed_blocks,
+                              findings->suppressed, findings->suppressed == 1 ? "" : "s");
     }
   for (guint i = 1; i <= findings->groups->len && i <= TEXT_GROUPS; i++)
     append_group (out, findings, i);
@@ -243,13 +247,15 @@ append_text (GString *out, const Findings *findings)
       for (guint i = TEXT_GROUPS; i < findings->groups->len; i++)
         rest += ((const HatUnfreed *) g_ptr_array_index (findings->groups, i))->bytes;
       g_autofree char *rest_bytes = hat_format_bytes (rest);
-      g_string_append_printf (out, "\n     and %u more places with %s; --json lists all.\n", findings->groups->len - TEXT_GROUPS, rest_bytes);
+      g_string_append_printf (out, "\n     and %u more places with %s; --json lists all.\n",
+                              findings->groups->len - TEXT_GROUPS, rest_bytes);
     }
   append_growing (out, findings);
 }
 
 gboolean
-hat_report_leaks (HatTrace *trace, const HatLeaksOptions *options, GString *out, guint *out_n_leaks, const HatProgress *progress, GError **error)
+hat_report_leaks (HatTrace *trace, const HatLeaksOptions *options, GString *out, guint *out_n_leaks,
+                  const HatProgress *progress, GError **error)
 {
   guint first, end, n_leaks = 0;
   if (!hat_report_processes (trace, options->process, &first, &end, error))

@@ -208,7 +208,8 @@ hat_plain_stack (GString *out, HatTrace *trace, HatStackId stack, guint indent, 
       guint room = HAT_PLAIN_COLUMNS - indent;
       g_autofree char *location = hat_plain_location (&frames[i], 26);
       guint location_width = hat_plain_width (location);
-      g_autofree char *function = hat_plain_function (frames[i].function, room - (location_width > 0 ? location_width + 2 : 0));
+      g_autofree char *function = hat_plain_function (frames[i].function,
+                                                      room - (location_width > 0 ? location_width + 2 : 0));
       g_string_append_printf (out, "%*s%s%s%s\n", (int) indent, "", function, location_width > 0 ? "  " : "", location);
     }
   if (first + shown < n)

@@ -2,8 +2,8 @@
 #pragma once
 
 /* Words, numbers and small pictures for a terminal of 80 columns. Names come from the recorded program and may hold
- * anything: here they become printable, one line, and as short as asked for. Where the locale is not UTF-8 everything is
- * ASCII. Columns are counted as at least one per character. */
+ * anything: here they become printable, one line, and as short as asked for. Where the locale is not UTF-8 everything
+ * is ASCII. Columns are counted as at least one per character. */
 
 #include "core/heap/heap.h"
 

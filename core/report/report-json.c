@@ -117,7 +117,8 @@ write_sites (HatJson *json, HatTrace *trace, HatSites *sites, gint top)
 }
 
 static gboolean
-write_groups (HatJson *json, HatHeap *heap, HatRange range, const HatReportOptions *options, const HatProgress *progress, GError **error)
+write_groups (HatJson *json, HatHeap *heap, HatRange range, const HatReportOptions *options,
+              const HatProgress *progress, GError **error)
 {
   g_autoptr (HatGroups) groups = hat_heap_groups (heap, range, options->by, progress, error);
   if (groups == NULL)
@@ -170,7 +171,8 @@ write_identity (HatJson *json, HatTrace *trace, guint index)
 }
 
 static gboolean
-write_process (HatJson *json, HatTrace *trace, guint index, const HatReportOptions *options, const HatProgress *progress, GError **error)
+write_process (HatJson *json, HatTrace *trace, guint index, const HatReportOptions *options,
+               const HatProgress *progress, GError **error)
 {
   g_autoptr (HatHeap) heap = hat_heap_new (trace, index, progress, error);
   HatRange range;
@@ -205,7 +207,8 @@ write_process (HatJson *json, HatTrace *trace, guint index, const HatReportOptio
 }
 
 gboolean
-hat_report_json (HatTrace *trace, const HatReportOptions *options, GString *out, const HatProgress *progress, GError **error)
+hat_report_json (HatTrace *trace, const HatReportOptions *options, GString *out, const HatProgress *progress,
+                 GError **error)
 {
   guint first, end;
   if (!hat_report_processes (trace, options->process, &first, &end, error))

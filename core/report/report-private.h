@@ -17,11 +17,13 @@ gboolean hat_report_time (const char *text, HatTrace *trace, guint process, gint
 gboolean hat_report_range (HatHeap *heap, const char *from, const char *to, HatRange *out_range, GError **error);
 
 const char *hat_process_name (const HatProcess *process); /* base name of its executable */
-char *hat_process_end (HatTrace *trace, guint process);   /* "exit status 0", "killed by SIGKILL", "became ls" (exec), ... */
+char *hat_process_end (HatTrace *trace, guint process);   /* "exit status 0", "killed by SIGKILL", "became ls" */
 guint hat_process_image (HatTrace *trace, guint process); /* how many images its pid had before */
 
-gboolean hat_report_json (HatTrace *trace, const HatReportOptions *options, GString *out, const HatProgress *progress, GError **error);
+gboolean hat_report_json (HatTrace *trace, const HatReportOptions *options, GString *out, const HatProgress *progress,
+                          GError **error);
 void hat_report_json_stack (HatJson *json, HatTrace *trace, HatStackId stack);
-gboolean hat_report_text (HatTrace *trace, const HatReportOptions *options, GString *out, const HatProgress *progress, GError **error);
+gboolean hat_report_text (HatTrace *trace, const HatReportOptions *options, GString *out, const HatProgress *progress,
+                          GError **error);
 
 G_END_DECLS

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `heapatlas report` for people: what was recorded, then for each process its figures, its live bytes as a curve, and who allocated,
- * ranked by what people come for: the peak, the end, the number of allocations, and those that were freed at once. */
+/* `heapatlas report` for people: what was recorded, then for each process its figures, its live bytes as a curve, and
+ * who allocated, ranked by what people come for: the peak, the end, the number of allocations, and those that were
+ * freed at once. */
 
 #include "core/report/report-private.h"
 
@@ -127,7 +128,8 @@ append_where (Section *section, const HatGroup *group)
   guint room = HAT_PLAIN_COLUMNS - indent - hat_plain_width (location) - 2;
   g_autofree char *callers = hat_plain_callers (frames, n, own + 1, room);
   if (*location || *callers)
-    g_string_append_printf (section->out, "%*s%s%s%s\n", (int) indent, "", location, *location && *callers ? "  " : "", callers);
+    g_string_append_printf (section->out, "%*s%s%s%s\n", (int) indent, "", location, *location && *callers ? "  " : "",
+                            callers);
 }
 
 static void
@@ -150,7 +152,8 @@ append_row (Section *section, const Ranking *ranking, const HatGroup *group, gui
   g_string_append (out, "  ");
   if (section->options->by == HAT_BY_SITE)
     {
-      g_autofree char *function = hat_plain_function (hat_stack_function (section->trace, group->costs.stack), HAT_PLAIN_COLUMNS - 41);
+      g_autofree char *function = hat_plain_function (hat_stack_function (section->trace, group->costs.stack),
+                                                      HAT_PLAIN_COLUMNS - 41);
       g_string_append_printf (out, "%s\n", function);
     }
   else
@@ -211,7 +214,8 @@ append_ranking (Section *section, const Ranking *ranking)
       else
         hat_plain_count_column (section->out, rest, 11);
       hat_plain_percent_column (section->out, rest, sum, 7);
-      g_string_append_printf (section->out, "%23s%u more %s\n", "", n - shown, section->options->by == HAT_BY_SITE ? "sites" : "functions");
+      g_string_append_printf (section->out, "%23s%u more %s\n", "", n - shown,
+                              section->options->by == HAT_BY_SITE ? "sites" : "functions");
     }
 }
 
@@ -251,12 +255,14 @@ append_table (Section *section)
     g_qsort_with_data (order, n, sizeof *order, compare_groups, &cost);
 
   g_string_append_printf (out, "\nBy %s\n", hat_grouping_name (section->options->by));
-  g_string_append_printf (out, "  %-19s %10s %6s %9s %9s %9s %9s\n", "", "allocations", "share", "at peak", "live", "blocks", "at once");
+  g_string_append_printf (out, "  %-19s %10s %6s %9s %9s %9s %9s\n", "", "allocations", "share", "at peak", "live",
+                          "blocks", "at once");
   guint shown = section->options->top < 0 ? n : MIN (n, top_of (section->options));
   for (guint i = 0; i < shown; i++)
     {
       const HatSite *costs = &order[i]->costs;
-      g_autofree char *base = section->options->by == HAT_BY_MODULE ? g_path_get_basename (order[i]->label) : g_strdup (order[i]->label);
+      gboolean is_path = section->options->by == HAT_BY_MODULE;
+      g_autofree char *base = is_path ? g_path_get_basename (order[i]->label) : g_strdup (order[i]->label);
       g_autofree char *label = hat_plain_name (base, 19);
       g_string_append (out, "  ");
       hat_plain_column (out, label, -19);
@@ -301,8 +307,8 @@ append_figures (Section *section)
     hat_plain_field (out, "peak", "%s at %s", peak, peak_time);
   else
     hat_plain_field (out, "peak", "nothing was ever live");
-  hat_plain_field (out, section->options->at || section->options->to ? "live then" : "live at end", "%s in %s block%s at %s", live, blocks,
-                  totals->live_blocks == 1 ? "" : "s", to);
+  hat_plain_field (out, section->options->at || section->options->to ? "live then" : "live at end",
+                   "%s in %s block%s at %s", live, blocks, totals->live_blocks == 1 ? "" : "s", to);
   if (totals->temporary > 0)
     {
       g_autofree char *temporary = hat_format_count (totals->temporary);
@@ -327,7 +333,8 @@ append_chart (Section *section, const HatProgress *progress, GError **error)
 {
   if (section->totals.peak_bytes == 0 || section->range.to <= section->range.from)
     return TRUE;
-  g_autoptr (HatTimeline) timeline = hat_heap_timeline (section->heap, section->range, CHART_BINS, HAT_BY_NONE, progress, error);
+  g_autoptr (HatTimeline) timeline = hat_heap_timeline (section->heap, section->range, CHART_BINS, HAT_BY_NONE,
+                                                        progress, error);
   if (timeline == NULL)
     return FALSE;
   g_string_append_c (section->out, '\n');
@@ -359,7 +366,8 @@ append_heading (Section *section)
 }
 
 static gboolean
-append_process (GString *out, HatTrace *trace, guint process, const HatReportOptions *options, const HatProgress *progress, GError **error)
+append_process (GString *out, HatTrace *trace, guint process, const HatReportOptions *options,
+                const HatProgress *progress, GError **error)
 {
   g_auto (Section) section = { .out = out, .trace = trace, .process = process, .options = options };
   section.heap = hat_heap_new (trace, process, progress, error);
@@ -426,7 +434,8 @@ append_process_list (GString *out, HatTrace *trace, GArray *entries)
   if (entries->len <= FULL_PROCESSES)
     return entries->len;
   g_array_sort (entries, compare_entries);
-  g_string_append_printf (out, "\nThe %u with the highest peaks follow; --process N shows another one.\n", FULL_PROCESSES);
+  g_string_append_printf (out, "\nThe %u with the highest peaks follow; --process N shows another one.\n",
+                          FULL_PROCESSES);
   return FULL_PROCESSES;
 }
 
@@ -462,7 +471,8 @@ append_header (GString *out, HatTrace *trace)
   g_autofree char *bytes = hat_format_bytes (hat_trace_bytes (trace));
   g_autofree char *path = hat_plain_name (hat_trace_path (trace), HAT_PLAIN_COLUMNS - 10 - strlen (bytes));
   g_string_append_printf (out, "%s (%s)\n", path, bytes);
-  hat_plain_field (out, "recorded", "%s, %u process%s, %s events, %s lost", duration, n, n == 1 ? "" : "es", events_text, lost_text);
+  hat_plain_field (out, "recorded", "%s, %u process%s, %s events, %s lost", duration, n, n == 1 ? "" : "es",
+                   events_text, lost_text);
   if (!hat_trace_is_complete (trace))
     {
       const char *damage = hat_trace_damage (trace);
@@ -472,7 +482,8 @@ append_header (GString *out, HatTrace *trace)
 }
 
 gboolean
-hat_report_text (HatTrace *trace, const HatReportOptions *options, GString *out, const HatProgress *progress, GError **error)
+hat_report_text (HatTrace *trace, const HatReportOptions *options, GString *out, const HatProgress *progress,
+                 GError **error)
 {
   guint first, end;
   if (!hat_report_processes (trace, options->process, &first, &end, error))

@@ -14,7 +14,8 @@ hat_report_processes (HatTrace *trace, gint process, guint *out_first, guint *ou
   guint n = hat_trace_n_processes (trace);
   if (process >= 0 && (guint) process >= n)
     {
-      g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "there is no process %d, the recording has %u, counted from 0", process, n);
+      g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "there is no process %d, the recording has %u, counted from 0",
+                   process, n);
       return FALSE;
     }
   *out_first = process < 0 ? 0 : process;
@@ -51,7 +52,7 @@ hat_report_range (HatHeap *heap, const char *from, const char *to, HatRange *out
       g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "%s is after %s, give the earlier time first", from, to);
       return FALSE;
     }
-  /* A process that lives only in a part of the time asked for answers for that part. Its first event may lie at its very start. */
+  /* A process that lives in a part of the time only answers for that part. Its first event may be at its very start. */
   if (range.from <= hat_trace_process (trace, process)->start_ns)
     range.from = hat_heap_start (heap);
   range.from = CLAMP (range.from, hat_heap_start (heap), hat_heap_end (heap));
@@ -63,7 +64,9 @@ hat_report_range (HatHeap *heap, const char *from, const char *to, HatRange *out
 const char *
 hat_process_name (const HatProcess *process)
 {
-  const char *path = process->exe && *process->exe ? process->exe : process->argv && process->argv[0] ? process->argv[0] : "?";
+  const char *path = process->exe;
+  if (path == NULL || *path == '\0')
+    path = process->argv && process->argv[0] ? process->argv[0] : "?";
   const char *slash = strrchr (path, '/');
   return slash && slash[1] ? slash + 1 : path;
 }

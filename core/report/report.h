@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The answers of the command line: text for people (80 columns), JSON as in the contract of DESIGN section 4, assertions.
+/* The answers of the command line: text for people (80 columns), JSON as in the contract of DESIGN section 4,
+ * assertions.
  *
  * Output is appended to a GString. Every function returns FALSE with a GError in one clear line. */
 
@@ -18,10 +19,13 @@ typedef struct
   gint top;           /* -1 = default (text: 10, JSON: all) */
 } HatReportOptions;
 
-gboolean hat_report (HatTrace *trace, const HatReportOptions *options, GString *out, const HatProgress *progress, GError **error);
+gboolean hat_report (HatTrace *trace, const HatReportOptions *options, GString *out, const HatProgress *progress,
+                     GError **error);
 
-/* Evaluates one --assert expression; appends a line saying what was measured. *out_holds says whether it held. Error: USAGE for bad syntax. */
-gboolean hat_report_assert (HatTrace *trace, gint process, const char *expression, gboolean *out_holds, GString *out, const HatProgress *progress, GError **error);
+/* Evaluates one --assert expression; appends a line saying what was measured. *out_holds says whether it held.
+ * Error: USAGE for bad syntax. */
+gboolean hat_report_assert (HatTrace *trace, gint process, const char *expression, gboolean *out_holds, GString *out,
+                            const HatProgress *progress, GError **error);
 
 typedef struct
 {
@@ -31,7 +35,8 @@ typedef struct
 } HatLeaksOptions;
 
 /* *out_n_leaks: groups listed (after suppressions). */
-gboolean hat_report_leaks (HatTrace *trace, const HatLeaksOptions *options, GString *out, guint *out_n_leaks, const HatProgress *progress, GError **error);
+gboolean hat_report_leaks (HatTrace *trace, const HatLeaksOptions *options, GString *out, guint *out_n_leaks,
+                           const HatProgress *progress, GError **error);
 
 /* `heapatlas check`: what is in the file and whether it is whole. FALSE = damaged (the error says where). */
 gboolean hat_report_check (HatTrace *trace, GString *out, const HatProgress *progress, GError **error);

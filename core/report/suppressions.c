@@ -26,7 +26,8 @@ hat_suppressions_parse (const char *text, const char *path, GError **error)
       if (!g_str_has_prefix (line, "leak:") || line[5] == '\0')
         {
           g_autofree char *shown = g_utf8_make_valid (line, MIN (strlen (line), 60));
-          g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "%s:%u: \"%s\" is no suppression, write leak:PATTERN", path, i + 1, shown);
+          g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "%s:%u: \"%s\" is no suppression, write leak:PATTERN", path,
+                       i + 1, shown);
           return NULL;
         }
       g_ptr_array_add (suppressions->patterns, g_strdup (line + 5));
@@ -56,8 +57,8 @@ hat_suppressions_free (HatSuppressions *suppressions)
   g_free (suppressions);
 }
 
-/* Finds the pieces between the stars one after the other, each as early as possible: then the rest has the most room. Only the last
- * piece of a pattern that ends in $ must be sought at the end. */
+/* Finds the pieces between the stars one after the other, each as early as possible: then the rest has the most room.
+ * Only the last piece of a pattern that ends in $ must be sought at the end. */
 static gboolean
 pattern_matches (const char *pattern, const char *text)
 {
@@ -104,7 +105,8 @@ static gboolean
 frame_matches (const HatSourceFrame *frame, const char *module, gpointer data)
 {
   const HatSuppressions *suppressions = data;
-  return hat_suppressions_match (suppressions, frame->function) || (frame->file && hat_suppressions_match (suppressions, frame->file))
+  return hat_suppressions_match (suppressions, frame->function)
+         || (frame->file && hat_suppressions_match (suppressions, frame->file))
          || (module && *module && hat_suppressions_match (suppressions, module));
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Known leaks, in LeakSanitizer's syntax: lines "leak:PATTERN", # starts a comment line. A pattern matches anywhere in the function, file
- * or module of any frame; * stands for any text, ^ at the start and $ at the end anchor it. */
+/* Known leaks, in LeakSanitizer's syntax: lines "leak:PATTERN", # starts a comment line. A pattern matches anywhere in
+ * the function, file or module of any frame; * stands for any text, ^ at the start and $ at the end anchor it. */
 
 #include "core/trace/trace.h"
 
