@@ -81,8 +81,13 @@ add_to_rank (GHashTable *ranks, const char *name, const HatSite *site)
 static void
 fill_table (Table *table, GHashTable *ranks)
 {
-  g_autoptr (GPtrArray) sorted = g_hash_table_get_values_as_ptr_array (ranks);
+  g_autoptr (GPtrArray) sorted = g_ptr_array_new ();
+  GHashTableIter iter;
+  gpointer rank;
 
+  g_hash_table_iter_init (&iter, ranks);
+  while (g_hash_table_iter_next (&iter, NULL, &rank))
+    g_ptr_array_add (sorted, rank);
   g_ptr_array_sort (sorted, compare_ranks);
   table->swatches = g_hash_table_new (g_str_hash, g_str_equal);
   table->n = MIN (sorted->len, HAT_N_CATEGORIES);

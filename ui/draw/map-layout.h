@@ -73,6 +73,7 @@ typedef struct
 typedef struct
 {
   HatMapModel *model;
+  HatTrace *trace;     /* the model's, for names */
   HatMapStyle style;
   HatMapView view;     /* bytes_per_row resolved; scroll clamped */
   double width, height;

@@ -1,0 +1,917 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The live-object map's arithmetic.
+ *
+ * Addresses that hold blocks or allocator heaps are cut into pieces; pieces are lined up in groups (main heap, each arena,
+ * all separately mapped blocks), where an address becomes an offset. A group is drawn as rows of bytes_per_row offsets.
+ * Blocks are sorted by address, so one pass over the visible ones fills the cells of a row from left to right: a block of
+ * two pixels or more is a cell, smaller ones share the cell of their pixel column. */
+
+#include "ui/draw/map-layout.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/heap/format.h"
+
+#define PAGE 4096u
+#define CLUSTER_GAP (G_GUINT64_CONSTANT (1) << 20)   /* empty space worth hiding */
+#define ARENA_SIZE (G_GUINT64_CONSTANT (64) << 20)   /* glibc's HEAP_MAX_SIZE on 64 bits */
+#define HEAP_GROWTH (G_GUINT64_CONSTANT (1) << 30)   /* the brk heap may have grown since it was sampled */
+#define MAX_ARENA_GROUPS 10
+#define HEADER_HEIGHT 20.0
+#define REGION_SPACE 8.0
+#define EDGE 16.0
+#define MIN_BYTES_PER_ROW 64u
+#define MAX_BYTES_PER_ROW (G_GUINT64_CONSTANT (1) << 46)
+#define SINGLE_PX 2.0
+
+typedef struct
+{
+  guint64 start, end;
+  guint64 offset;      /* of start in its group */
+  guint64 first_block, n_blocks;
+} Piece;
+
+typedef struct
+{
+  char *title;
+  GArray *pieces;      /* by address */
+  guint64 size;        /* offsets */
+  guint64 n_blocks, bytes;
+} Group;
+
+struct _HatMapModel
+{
+  gatomicrefcount refs;
+  HatHeap *heap;
+  const HatLive *live;
+  GPtrArray *groups;
+};
+
+/* ---- model: pieces and groups ---- */
+
+static void
+group_free (gpointer data)
+{
+  Group *group = data;
+
+  g_free (group->title);
+  g_array_unref (group->pieces);
+  g_free (group);
+}
+
+static Group *
+add_group (HatMapModel *model, char *title)
+{
+  Group *group = g_new0 (Group, 1);
+
+  group->title = title;
+  group->pieces = g_array_new (FALSE, FALSE, sizeof (Piece));
+  g_ptr_array_add (model->groups, group);
+  return group;
+}
+
+static void
+add_piece (Group *group, const HatLive *live, Piece piece)
+{
+  for (guint64 i = 0; i < piece.n_blocks; i++)
+    group->bytes += live->blocks[piece.first_block + i].size;
+  piece.offset = group->size;
+  group->size += piece.end - piece.start;
+  group->n_blocks += piece.n_blocks;
+  g_array_append_val (group->pieces, piece);
+}
+
+/* Index of the first block at or after `address`. */
+static guint64
+first_block_from (const HatLive *live, guint64 low, guint64 address)
+{
+  guint64 high = live->n;
+
+  while (low < high)
+    {
+      guint64 middle = low + (high - low) / 2;
+      if (live->blocks[middle].address < address)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+  return low;
+}
+
+static guint64
+page_down (guint64 address)
+{
+  return address & ~(guint64) (PAGE - 1);
+}
+
+static guint64
+page_up (guint64 address)
+{
+  return address > G_MAXUINT64 - PAGE ? page_down (address) : page_down (address + PAGE - 1);
+}
+
+/* Pieces of blocks [first, end) that lie in no heap of the allocator: clusters with their pages. */
+static void
+add_clusters (Group *group, const HatLive *live, guint64 first, guint64 end, guint64 limit)
+{
+  while (first < end)
+    {
+      guint64 last = first, reach = live->blocks[first].address + live->blocks[first].size;
+      Piece piece = { .start = page_down (live->blocks[first].address), .first_block = first };
+
+      if (group->pieces->len)
+        piece.start = MAX (piece.start, g_array_index (group->pieces, Piece, group->pieces->len - 1).end);
+      while (last + 1 < end && live->blocks[last + 1].address < reach + CLUSTER_GAP)
+        {
+          last++;
+          reach = MAX (reach, live->blocks[last].address + live->blocks[last].size);
+        }
+      piece.n_blocks = last + 1 - first;
+      piece.end = MAX (MIN (page_up (reach), limit), piece.start + 1);
+      add_piece (group, live, piece);
+      first = last + 1;
+    }
+}
+
+/* Where a heap of the allocator may have grown to since its sample was taken. */
+static guint64
+growth_limit (const HatRegion *region, guint64 next_start)
+{
+  guint64 limit = region->kind == HAT_REGION_ARENA ? (region->start & ~(ARENA_SIZE - 1)) + ARENA_SIZE : region->end + HEAP_GROWTH;
+
+  return MAX (MIN (limit, next_start), region->end);
+}
+
+typedef struct
+{
+  Piece piece;
+  HatRegionKind kind;
+  guint64 bytes;
+} HeapRegion;
+
+static gint
+compare_by_bytes (gconstpointer a, gconstpointer b)
+{
+  const HeapRegion *x = a, *y = b;
+
+  return x->bytes > y->bytes ? -1 : x->bytes < y->bytes;
+}
+
+static gint
+compare_by_start (gconstpointer a, gconstpointer b)
+{
+  const HeapRegion *x = a, *y = b;
+
+  return x->piece.start < y->piece.start ? -1 : x->piece.start > y->piece.start;
+}
+
+/* The allocator's heaps as regions, with their blocks; blocks between them go to `mapped`. */
+static GArray *
+split_regions (const HatLive *live, const HatSample *sample, Group *mapped)
+{
+  GArray *heaps = g_array_new (FALSE, FALSE, sizeof (HeapRegion));
+  guint64 block = 0;
+
+  for (guint i = 0; sample && i < sample->n_regions; i++)
+    {
+      const HatRegion *region = &sample->regions[i];
+      guint64 next_start = i + 1 < sample->n_regions ? sample->regions[i + 1].start : G_MAXUINT64;
+      HeapRegion heap = { .piece = { .start = region->start, .end = region->end }, .kind = region->kind };
+      guint64 first, end;
+
+      if ((region->kind != HAT_REGION_HEAP && region->kind != HAT_REGION_ARENA) || region->end <= region->start)
+        continue;
+      first = first_block_from (live, block, region->start);
+      end = first_block_from (live, first, growth_limit (region, next_start));
+      if (end > first)
+        {
+          guint64 reach = live->blocks[end - 1].address + live->blocks[end - 1].size;
+          heap.piece.end = MAX (region->end, MIN (page_up (reach), next_start));
+        }
+      add_clusters (mapped, live, block, first, region->start);
+      heap.piece.first_block = first;
+      heap.piece.n_blocks = end - first;
+      for (guint64 b = first; b < end; b++)
+        heap.bytes += live->blocks[b].size;
+      block = end;
+      g_array_append_val (heaps, heap);
+    }
+  add_clusters (mapped, live, block, live->n, G_MAXUINT64);
+  return heaps;
+}
+
+/* The brk heap first, then the fullest arenas; many small arenas share one group. */
+static void
+add_heaps (HatMapModel *model, GArray *heaps)
+{
+  guint n_arenas = 0;
+  Group *rest = NULL;
+  g_autoptr (GArray) small = g_array_new (FALSE, FALSE, sizeof (HeapRegion));
+
+  for (guint i = 0; i < heaps->len; i++)
+    if (g_array_index (heaps, HeapRegion, i).kind == HAT_REGION_HEAP)
+      add_piece (add_group (model, g_strdup ("Main heap")), model->live, g_array_index (heaps, HeapRegion, i).piece);
+  g_array_sort (heaps, compare_by_bytes);
+  for (guint i = 0; i < heaps->len; i++)
+    {
+      HeapRegion *heap = &g_array_index (heaps, HeapRegion, i);
+      if (heap->kind != HAT_REGION_ARENA)
+        continue;
+      if (++n_arenas <= MAX_ARENA_GROUPS)
+        add_piece (add_group (model, g_strdup_printf ("Arena %u", n_arenas)), model->live, heap->piece);
+      else
+        g_array_append_val (small, *heap);
+    }
+  if (!small->len)
+    return;
+  g_array_sort (small, compare_by_start);
+  rest = add_group (model, g_strdup_printf ("%u smaller arenas", small->len));
+  for (guint i = 0; i < small->len; i++)
+    add_piece (rest, model->live, g_array_index (small, HeapRegion, i).piece);
+}
+
+HatMapModel *
+hat_map_model_new (HatHeap *heap, const HatLive *live, const HatSample *sample)
+{
+  HatMapModel *model = g_new0 (HatMapModel, 1);
+  Group *mapped = g_new0 (Group, 1);
+  g_autoptr (GArray) heaps = NULL;
+
+  g_atomic_ref_count_init (&model->refs);
+  model->heap = hat_heap_ref (heap);
+  model->live = live;
+  model->groups = g_ptr_array_new_with_free_func (group_free);
+  mapped->pieces = g_array_new (FALSE, FALSE, sizeof (Piece));
+  heaps = split_regions (live, sample, mapped);
+  add_heaps (model, heaps);
+  if (mapped->pieces->len)
+    {
+      mapped->title = g_strdup (heaps->len ? "Blocks mapped one by one" : "Heap memory");
+      g_ptr_array_add (model->groups, mapped);
+    }
+  else
+    group_free (mapped);
+  return model;
+}
+
+HatMapModel *
+hat_map_model_ref (HatMapModel *model)
+{
+  g_atomic_ref_count_inc (&model->refs);
+  return model;
+}
+
+void
+hat_map_model_unref (HatMapModel *model)
+{
+  if (!model || !g_atomic_ref_count_dec (&model->refs))
+    return;
+  g_ptr_array_unref (model->groups);
+  hat_heap_unref (model->heap);
+  g_free (model);
+}
+
+const HatLive *
+hat_map_model_live (HatMapModel *model)
+{
+  return model->live;
+}
+
+static const Piece *
+piece_at_offset (const Group *group, guint64 offset)
+{
+  guint low = 0, high = group->pieces->len;
+
+  while (high - low > 1)
+    {
+      guint middle = low + (high - low) / 2;
+      if (g_array_index (group->pieces, Piece, middle).offset <= offset)
+        low = middle;
+      else
+        high = middle;
+    }
+  return &g_array_index (group->pieces, Piece, low);
+}
+
+static gboolean
+find_address (const HatMapModel *model, guint64 address, guint *out_group, guint64 *out_offset)
+{
+  for (guint g = 0; g < model->groups->len; g++)
+    {
+      const Group *group = model->groups->pdata[g];
+      for (guint p = 0; p < group->pieces->len; p++)
+        {
+          const Piece *piece = &g_array_index (group->pieces, Piece, p);
+          if (address >= piece->start && address < piece->end)
+            {
+              *out_group = g;
+              *out_offset = piece->offset + (address - piece->start);
+              return TRUE;
+            }
+        }
+    }
+  return FALSE;
+}
+
+/* ---- cells ---- */
+
+typedef struct
+{
+  HatMapLayout *layout;
+  GArray *cells;
+  guint8 *is_selected_stack; /* per stack, or NULL */
+  guint n_stacks;
+  guint64 swatch_bytes[256]; /* of everything visible, for the legend */
+  /* The pixel column being filled. */
+  gint64 column;             /* -1: none */
+  guint n_blocks;
+  guint64 first_block, bytes;
+  gboolean is_selected;
+  guint n_touched;
+  HatSwatch touched[16];
+  guint64 touched_bytes[16];
+} Filler;
+
+static gboolean
+is_selected (const Filler *filler, const HatBlock *block)
+{
+  if (filler->is_selected_stack && block->stack < filler->n_stacks && filler->is_selected_stack[block->stack])
+    return TRUE;
+  return filler->layout->style.selected_block && block->id == filler->layout->style.selected_block;
+}
+
+static void
+flush_column (Filler *filler)
+{
+  const HatMapLayout *layout = filler->layout;
+  HatMapCell cell = { 0 };
+  guint best = 0;
+
+  if (filler->column < 0)
+    return;
+  for (guint i = 1; i < filler->n_touched; i++)
+    if (filler->touched_bytes[i] > filler->touched_bytes[best])
+      best = i;
+  cell.x = (float) (layout->plot.x + (double) filler->column);
+  cell.width = 1;
+  cell.fill = (float) MIN ((double) filler->bytes / layout->bytes_per_px, 1.0);
+  cell.n_blocks = filler->n_blocks;
+  cell.first_block = filler->first_block;
+  cell.swatch = filler->n_touched ? filler->touched[best] : HAT_SWATCH_OTHER;
+  cell.is_selected = filler->is_selected;
+  g_array_append_val (filler->cells, cell);
+  filler->column = -1;
+}
+
+static void
+add_to_column (Filler *filler, gint64 column, guint64 index, HatSwatch swatch, guint64 bytes, gboolean selected)
+{
+  guint i;
+
+  if (filler->column != column)
+    {
+      flush_column (filler);
+      filler->column = column;
+      filler->n_blocks = filler->n_touched = 0;
+      filler->first_block = index;
+      filler->bytes = 0;
+      filler->is_selected = FALSE;
+    }
+  filler->n_blocks++;
+  filler->bytes += bytes;
+  filler->is_selected |= selected;
+  for (i = 0; i < filler->n_touched && filler->touched[i] != swatch; i++)
+    ;
+  if (i == filler->n_touched)
+    {
+      if (i == G_N_ELEMENTS (filler->touched))
+        return; /* more than sixteen colours in one pixel: the first ones decide */
+      filler->touched[i] = swatch;
+      filler->touched_bytes[i] = 0;
+      filler->n_touched++;
+    }
+  filler->touched_bytes[i] += bytes;
+}
+
+/* Part [from, to) of a block, in offsets from the row's start. */
+static void
+add_part (Filler *filler, guint64 index, const HatBlock *block, guint64 from, guint64 to)
+{
+  const HatMapLayout *layout = filler->layout;
+  double inverse = 1 / layout->bytes_per_px;
+  double x = (double) from * inverse, width = (double) (to - from) * inverse;
+  HatSwatch swatch = hat_colors_block (layout->style.colors, layout->style.by, block, layout->model->live->time_ns);
+  gboolean selected = is_selected (filler, block);
+
+  filler->swatch_bytes[swatch] += to - from;
+  if (selected)
+    {
+      filler->layout->n_selected++;
+      filler->layout->selected_bytes += to - from;
+    }
+  if (width >= SINGLE_PX)
+    {
+      HatMapCell cell = { (float) (layout->plot.x + x), (float) width, 1, 1, index, swatch, selected };
+      flush_column (filler);
+      g_array_append_val (filler->cells, cell);
+    }
+  else
+    add_to_column (filler, (gint64) x, index, swatch, to - from, selected);
+}
+
+/* The part of one piece that lies in the row of offsets [row_start, row_end). */
+static void
+fill_from_piece (Filler *filler, const Piece *piece, guint64 row_start, guint64 row_end)
+{
+  const HatLive *live = filler->layout->model->live;
+  guint64 start = piece->start + (MAX (row_start, piece->offset) - piece->offset);
+  guint64 end = piece->start + (MIN (row_end, piece->offset + (piece->end - piece->start)) - piece->offset);
+  guint64 index = first_block_from (live, piece->first_block, start), last = piece->first_block + piece->n_blocks;
+
+  /* The block before may reach into this row. */
+  if (index > piece->first_block && live->blocks[index - 1].address + live->blocks[index - 1].size > start)
+    index--;
+  for (; index < last && live->blocks[index].address < end; index++)
+    {
+      const HatBlock *block = &live->blocks[index];
+      guint64 from = MAX (block->address, start);
+      guint64 to = MIN (block->address + MAX (block->size, 1), end);
+      if (to > from)
+        add_part (filler, index, block, piece->offset + (from - piece->start) - row_start,
+                  piece->offset + (to - piece->start) - row_start);
+    }
+}
+
+static void
+fill_row (Filler *filler, const Group *group, HatMapRow *row, guint64 row_start)
+{
+  guint64 row_end = MIN (row_start + filler->layout->view.bytes_per_row, group->size);
+  const Piece *piece = piece_at_offset (group, row_start);
+  const Piece *end = &g_array_index (group->pieces, Piece, 0) + group->pieces->len;
+
+  row->first_cell = filler->cells->len;
+  row->address = piece->start + (row_start - piece->offset);
+  row->width = (double) (row_end - row_start) / filler->layout->bytes_per_px;
+  for (; piece < end && piece->offset < row_end; piece++)
+    fill_from_piece (filler, piece, row_start, row_end);
+  flush_column (filler);
+  row->n_cells = filler->cells->len - row->first_cell;
+}
+
+/* ---- rows and regions ---- */
+
+static guint64
+rows_of (const Group *group, guint64 bytes_per_row)
+{
+  return (group->size + bytes_per_row - 1) / bytes_per_row;
+}
+
+static double
+content_height (const HatMapModel *model, guint64 bytes_per_row, double row_pitch)
+{
+  double height = 0;
+
+  for (guint g = 0; g < model->groups->len; g++)
+    height += HEADER_HEIGHT + REGION_SPACE + (double) rows_of (model->groups->pdata[g], bytes_per_row) * row_pitch;
+  return height;
+}
+
+static void
+choose_rows (HatMapLayout *layout)
+{
+  double per_px = layout->bytes_per_px;
+
+  layout->row_height = per_px <= 2 ? 22 : per_px <= 8 ? 18 : per_px <= 64 ? 12 : per_px <= 1024 ? 8 : 6;
+  layout->row_gap = layout->row_height >= 12 ? 2 : 1;
+}
+
+static void
+set_zoom (HatMapLayout *layout, guint64 bytes_per_row)
+{
+  layout->view.bytes_per_row = bytes_per_row;
+  layout->bytes_per_px = (double) bytes_per_row / layout->plot.width;
+  choose_rows (layout);
+  layout->content_height = content_height (layout->model, bytes_per_row, layout->row_height + layout->row_gap);
+}
+
+/* The closest zoom at which everything fits; rows then grow into what height is left. */
+static void
+zoom_to_fit (HatMapLayout *layout)
+{
+  guint64 bytes = MIN_BYTES_PER_ROW * 4;
+  double rows = 0, left;
+
+  set_zoom (layout, bytes);
+  while (layout->content_height > layout->plot.height && bytes < MAX_BYTES_PER_ROW)
+    set_zoom (layout, bytes *= 2);
+  for (guint g = 0; g < layout->model->groups->len; g++)
+    rows += (double) rows_of (layout->model->groups->pdata[g], bytes);
+  left = layout->plot.height - layout->content_height;
+  if (rows > 0 && left > 0)
+    {
+      layout->row_height = MIN (layout->row_height + left / rows, 30);
+      layout->content_height = content_height (layout->model, bytes, layout->row_height + layout->row_gap);
+    }
+}
+
+static char *
+region_label (const Group *group, double fill)
+{
+  const Piece *first = &g_array_index (group->pieces, Piece, 0);
+  g_autofree char *size = hat_format_bytes (group->size), *blocks = hat_format_count (group->n_blocks);
+  g_autofree char *address = hat_format_address (first->start);
+
+  return g_strdup_printf ("%s  ·  %s  ·  %s  ·  %s block%s, %.0f %% filled", group->title, address, size, blocks,
+                          group->n_blocks == 1 ? "" : "s", fill * 100);
+}
+
+static void
+place_group (Filler *filler, guint g, double top, GArray *regions, GArray *rows)
+{
+  HatMapLayout *layout = filler->layout;
+  const Group *group = layout->model->groups->pdata[g];
+  double pitch = layout->row_height + layout->row_gap, rows_top = top + HEADER_HEIGHT;
+  double plot_bottom = layout->plot.y + layout->plot.height;
+  guint64 n_rows = rows_of (group, layout->view.bytes_per_row), first = 0;
+  HatMapRegion region = {
+    .header = { layout->plot.x, top, layout->plot.width, HEADER_HEIGHT - 2 },
+    .group = g,
+    .fill = group->size ? (double) group->bytes / (double) group->size : 0,
+    .first_row = rows->len,
+    .y = rows_top,
+    .height = (double) n_rows * pitch,
+  };
+
+  if (rows_top + region.height < layout->plot.y || top > plot_bottom)
+    return;
+  region.label = region_label (group, region.fill);
+  if (rows_top < layout->plot.y)
+    first = (guint64) ((layout->plot.y - rows_top) / pitch);
+  for (guint64 r = first; r < n_rows && rows_top + (double) r * pitch < plot_bottom; r++)
+    {
+      HatMapRow row = { .y = rows_top + (double) r * pitch, .region = regions->len };
+      fill_row (filler, group, &row, r * layout->view.bytes_per_row);
+      g_array_append_val (rows, row);
+    }
+  region.n_rows = rows->len - region.first_row;
+  g_array_append_val (regions, region);
+}
+
+static void
+place_groups (Filler *filler)
+{
+  HatMapLayout *layout = filler->layout;
+  GArray *regions = g_array_new (FALSE, FALSE, sizeof (HatMapRegion));
+  GArray *rows = g_array_new (FALSE, FALSE, sizeof (HatMapRow));
+  double top = layout->plot.y - layout->view.scroll_px, pitch = layout->row_height + layout->row_gap;
+
+  for (guint g = 0; g < layout->model->groups->len; g++)
+    {
+      place_group (filler, g, top, regions, rows);
+      top += HEADER_HEIGHT + REGION_SPACE + (double) rows_of (layout->model->groups->pdata[g], layout->view.bytes_per_row) * pitch;
+    }
+  layout->n_regions = regions->len;
+  layout->n_rows = rows->len;
+  layout->n_cells = filler->cells->len;
+  layout->regions = (HatMapRegion *) g_array_free (regions, FALSE);
+  layout->rows = (HatMapRow *) g_array_free (rows, FALSE);
+  layout->cells = (HatMapCell *) g_array_free (g_steal_pointer (&filler->cells), FALSE);
+}
+
+static gint
+compare_swatches (gconstpointer a, gconstpointer b, gpointer data)
+{
+  const HatSwatch *x = a, *y = b;
+  const guint64 *bytes = data;
+
+  /* Sequences keep their order; categories the biggest first, "other" last. */
+  if (*x >= HAT_SWATCH_SEQUENCE || *y >= HAT_SWATCH_SEQUENCE)
+    return (gint) *x - (gint) *y;
+  if (*x == HAT_SWATCH_OTHER || *y == HAT_SWATCH_OTHER)
+    return (*x == HAT_SWATCH_OTHER) - (*y == HAT_SWATCH_OTHER);
+  return bytes[*x] > bytes[*y] ? -1 : bytes[*x] < bytes[*y] ? 1 : (gint) *x - (gint) *y;
+}
+
+static void
+place_legend (Filler *filler, HatRect area)
+{
+  HatMapLayout *layout = filler->layout;
+  GArray *items = g_array_new (FALSE, FALSE, sizeof (HatLegendItem));
+  HatSwatch swatches[256];
+  guint n = 0;
+
+  for (guint s = 0; s < 256; s++)
+    if (filler->swatch_bytes[s])
+      swatches[n++] = s;
+  g_qsort_with_data (swatches, n, sizeof (HatSwatch), compare_swatches, filler->swatch_bytes);
+  for (guint i = 0; i < n; i++)
+    {
+      HatLegendItem item = { .swatch = swatches[i], .key = swatches[i] };
+      item.label = hat_colors_label (layout->style.colors, layout->style.by, swatches[i]);
+      if (!item.label)
+        item.label = g_strdup ("other");
+      item.detail = hat_format_bytes (filler->swatch_bytes[swatches[i]]);
+      g_array_append_val (items, item);
+    }
+  hat_legend_place (&layout->legend, items, area);
+}
+
+static HatRect
+place_parts (HatMapLayout *layout)
+{
+  double top = layout->style.title ? 36 : 6;
+  double legend_rows = layout->height >= 500 ? 2 : layout->height >= 220 ? 1 : 0;
+  HatRect legend = { EDGE, layout->height - legend_rows * 18 - 6, layout->width - 2 * EDGE, legend_rows * 18 };
+
+  if (layout->style.title)
+    layout->title = (HatRect){ EDGE, 6, layout->width - 2 * EDGE, 28 };
+  layout->plot = (HatRect){ EDGE, top, MAX (floor (layout->width - 2 * EDGE), 32), MAX (legend.y - 8 - top, 40) };
+  return legend;
+}
+
+static void
+mark_selected_stacks (Filler *filler)
+{
+  GHashTableIter iter;
+  gpointer stack;
+
+  if (!filler->layout->style.selected_stacks)
+    return;
+  hat_trace_stacks (hat_heap_trace (filler->layout->model->heap), &filler->n_stacks);
+  filler->is_selected_stack = g_new0 (guint8, filler->n_stacks + 1);
+  g_hash_table_iter_init (&iter, filler->layout->style.selected_stacks);
+  while (g_hash_table_iter_next (&iter, &stack, NULL))
+    if (GPOINTER_TO_UINT (stack) < filler->n_stacks)
+      filler->is_selected_stack[GPOINTER_TO_UINT (stack)] = TRUE;
+}
+
+HatMapLayout *
+hat_map_layout_new (HatMapModel *model, const HatMapStyle *style, HatMapView view, double width, double height)
+{
+  HatMapLayout *layout = g_new0 (HatMapLayout, 1);
+  g_autofree Filler *filler = g_new0 (Filler, 1);
+  HatRect legend;
+
+  layout->model = hat_map_model_ref (model);
+  layout->trace = hat_heap_trace (model->heap);
+  layout->style = *style;
+  layout->width = width;
+  layout->height = height;
+  legend = place_parts (layout);
+  if (view.bytes_per_row)
+    set_zoom (layout, CLAMP (view.bytes_per_row, MIN_BYTES_PER_ROW, MAX_BYTES_PER_ROW));
+  else
+    zoom_to_fit (layout);
+  layout->view.scroll_px = CLAMP (view.scroll_px, 0, MAX (layout->content_height - layout->plot.height, 0));
+  layout->is_single = layout->bytes_per_px <= 8;
+
+  filler->layout = layout;
+  filler->cells = g_array_new (FALSE, FALSE, sizeof (HatMapCell));
+  filler->column = -1;
+  mark_selected_stacks (filler);
+  place_groups (filler);
+  g_free (filler->is_selected_stack);
+  place_legend (filler, legend);
+  return layout;
+}
+
+void
+hat_map_layout_free (HatMapLayout *layout)
+{
+  if (!layout)
+    return;
+  for (guint i = 0; i < layout->n_regions; i++)
+    g_free (layout->regions[i].label);
+  g_free (layout->regions);
+  g_free (layout->rows);
+  g_free (layout->cells);
+  hat_legend_clear (&layout->legend);
+  hat_map_model_unref (layout->model);
+  g_free (layout);
+}
+
+/* ---- zoom ---- */
+
+/* The view at a zoom with an offset of a group at height `y` of the picture. */
+static HatMapView
+view_with (const HatMapLayout *layout, guint64 bytes_per_row, guint group, guint64 offset, double y)
+{
+  HatMapLayout probe = *layout;
+  double top = 0, pitch;
+
+  set_zoom (&probe, CLAMP (bytes_per_row, MIN_BYTES_PER_ROW, MAX_BYTES_PER_ROW));
+  pitch = probe.row_height + probe.row_gap;
+  for (guint g = 0; g < group; g++)
+    top += HEADER_HEIGHT + REGION_SPACE + (double) rows_of (layout->model->groups->pdata[g], probe.view.bytes_per_row) * pitch;
+  top += HEADER_HEIGHT + (double) (offset / probe.view.bytes_per_row) * pitch;
+  probe.view.scroll_px = CLAMP (top - (y - layout->plot.y), 0, MAX (probe.content_height - layout->plot.height, 0));
+  return probe.view;
+}
+
+static const HatMapRow *
+row_at (const HatMapLayout *layout, double y)
+{
+  guint low = 0, high = layout->n_rows;
+
+  if (y < layout->plot.y || y >= layout->plot.y + layout->plot.height)
+    return NULL;
+  while (low < high)
+    {
+      guint middle = low + (high - low) / 2;
+      if (layout->rows[middle].y <= y)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+  if (!low || y >= layout->rows[low - 1].y + layout->row_height + layout->row_gap)
+    return NULL;
+  return &layout->rows[low - 1];
+}
+
+/* Offset in the group of a row under x; FALSE right of its end. */
+static gboolean
+offset_at (const HatMapLayout *layout, const HatMapRow *row, double x, guint *out_group, guint64 *out_offset)
+{
+  guint64 start;
+
+  if (x < layout->plot.x || x >= layout->plot.x + row->width || !find_address (layout->model, row->address, out_group, &start))
+    return FALSE;
+  *out_offset = start + (guint64) ((x - layout->plot.x) * layout->bytes_per_px);
+  return *out_offset < ((Group *) layout->model->groups->pdata[*out_group])->size;
+}
+
+HatMapView
+hat_map_layout_zoom (const HatMapLayout *layout, double x, double y, gint steps)
+{
+  const HatMapRow *row = row_at (layout, y);
+  guint64 bytes = layout->view.bytes_per_row, offset;
+  guint group;
+
+  for (; steps > 0 && bytes > MIN_BYTES_PER_ROW; steps--)
+    bytes /= 2;
+  for (; steps < 0 && bytes < MAX_BYTES_PER_ROW; steps++)
+    bytes *= 2;
+  if (row && offset_at (layout, row, x, &group, &offset))
+    return view_with (layout, bytes, group, offset, y);
+  return view_with (layout, bytes, 0, 0, layout->plot.y + HEADER_HEIGHT - layout->view.scroll_px);
+}
+
+HatMapView
+hat_map_layout_show (const HatMapLayout *layout, guint64 address)
+{
+  const HatBlock *block = hat_live_find (layout->model->live, address);
+  guint64 bytes = layout->view.bytes_per_row, offset;
+  guint group;
+
+  if (!find_address (layout->model, address, &group, &offset))
+    return layout->view;
+  while (bytes > MIN_BYTES_PER_ROW && block && (double) MAX (block->size, 1) / ((double) bytes / layout->plot.width) < SINGLE_PX)
+    bytes /= 2;
+  return view_with (layout, bytes, group, offset, layout->plot.y + layout->plot.height / 2);
+}
+
+/* ---- hits ---- */
+
+static const HatMapCell *
+cell_at (const HatMapLayout *layout, const HatMapRow *row, double x)
+{
+  guint low = row->first_cell, high = row->first_cell + row->n_cells;
+
+  while (low < high)
+    {
+      guint middle = low + (high - low) / 2;
+      if (layout->cells[middle].x <= x)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+  /* A wide cell may begin inside the pixel of the shared one before it. */
+  for (guint i = 0; i < 2 && low > row->first_cell + i; i++)
+    if (x < layout->cells[low - 1 - i].x + layout->cells[low - 1 - i].width)
+      return &layout->cells[low - 1 - i];
+  return NULL;
+}
+
+static void
+hit_row (const HatMapLayout *layout, const HatMapRow *row, double x, HatMapHit *hit)
+{
+  const HatMapCell *cell;
+  const Piece *piece;
+  guint group;
+  guint64 offset;
+
+  if (!offset_at (layout, row, x, &group, &offset))
+    return;
+  piece = piece_at_offset (layout->model->groups->pdata[group], offset);
+  hit->address = piece->start + (offset - piece->offset);
+  cell = cell_at (layout, row, x);
+  if (!cell)
+    return;
+  hit->block = &layout->model->live->blocks[cell->first_block];
+  hit->n_blocks = cell->n_blocks;
+  hit->fill = cell->fill;
+  hit->rect = (HatRect){ cell->x, row->y, cell->width, layout->row_height };
+}
+
+gboolean
+hat_map_layout_hit (const HatMapLayout *layout, double x, double y, HatMapHit *out_hit)
+{
+  HatMapHit hit = { .region = -1 };
+  const HatMapRow *row = row_at (layout, y);
+
+  hit.legend_item = hat_legend_hit (&layout->legend, x, y);
+  if (row)
+    {
+      hit.region = row->region;
+      hit_row (layout, row, x, &hit);
+    }
+  else if (hat_rect_has (&layout->plot, x, y))
+    for (guint i = 0; i < layout->n_regions; i++)
+      if (hat_rect_has (&layout->regions[i].header, x, y))
+        hit.region = i;
+  *out_hit = hit;
+  return hit.region >= 0 || hit.legend_item >= 0;
+}
+
+static void
+append_block (GString *text, const HatMapLayout *layout, const HatBlock *block)
+{
+  HatTrace *trace = hat_heap_trace (layout->model->heap);
+  guint n_threads;
+  const HatThread *threads = hat_trace_threads (trace, hat_heap_process (layout->model->heap), &n_threads);
+  g_autofree char *address = hat_format_address (block->address), *size = hat_format_bytes (block->size);
+  g_autofree char *age = hat_format_time (MAX (layout->model->live->time_ns - block->birth_ns, 0));
+  g_autofree char *function = hat_format_function (hat_stack_function (trace, block->stack), 60);
+
+  g_string_append_printf (text, "%s: %s, %s", address, size, function);
+  if (block->thread < n_threads && threads[block->thread].name)
+    g_string_append_printf (text, ", thread %s", threads[block->thread].name);
+  g_string_append_printf (text, ", %s old", age);
+}
+
+char *
+hat_map_hit_text (const HatMapLayout *layout, const HatMapHit *hit)
+{
+  GString *text = g_string_new (NULL);
+
+  if (hit->block && hit->n_blocks == 1)
+    append_block (text, layout, hit->block);
+  else if (hit->block)
+    {
+      g_autofree char *span = hat_format_bytes ((guint64) MAX (layout->bytes_per_px, 1));
+      g_autofree char *count = hat_format_count (hit->n_blocks), *address = hat_format_address (hit->address);
+      g_string_printf (text, "%s: %s blocks in %s, %.0f %% filled", address, count, span, hit->fill * 100);
+    }
+  else if (hit->address)
+    {
+      g_autofree char *address = hat_format_address (hit->address);
+      g_string_printf (text, "%s: free", address);
+    }
+  else if (hit->region >= 0)
+    g_string_assign (text, layout->regions[hit->region].label);
+  else if (hit->legend_item >= 0)
+    g_string_printf (text, "%s: %s", layout->legend.items[hit->legend_item].label, layout->legend.items[hit->legend_item].detail);
+  return g_string_free (text, FALSE);
+}
+
+gboolean
+hat_map_layout_block_rect (const HatMapLayout *layout, const HatBlock *block, HatRect *out_rect)
+{
+  guint group;
+  guint64 offset;
+
+  if (!find_address (layout->model, block->address, &group, &offset))
+    return FALSE;
+  for (guint i = 0; i < layout->n_regions; i++)
+    if (layout->regions[i].group == group)
+      {
+        guint64 bytes = layout->view.bytes_per_row, row = offset / bytes;
+        double x = (double) (offset - row * bytes) / layout->bytes_per_px;
+        double y = layout->regions[i].y + (double) row * (layout->row_height + layout->row_gap);
+
+        if (y + layout->row_height <= layout->plot.y || y >= layout->plot.y + layout->plot.height)
+          return FALSE;
+        *out_rect = (HatRect){ layout->plot.x + x, y, MIN ((double) MAX (block->size, 1) / layout->bytes_per_px, layout->plot.width - x),
+                               layout->row_height };
+        return TRUE;
+      }
+  return FALSE;
+}
+
+char *
+hat_map_summary (HatMapModel *model)
+{
+  const HatLive *live = model->live;
+  g_autofree char *count = hat_format_count (live->n), *bytes = hat_format_bytes (live->bytes);
+  g_autofree char *time = hat_format_time (live->time_ns);
+  guint64 size = 0;
+
+  if (!live->n)
+    return g_strdup_printf ("Live-object map: no block is live at %s.", time);
+  for (guint g = 0; g < model->groups->len; g++)
+    size += ((Group *) model->groups->pdata[g])->size;
+  return g_strdup_printf ("Live-object map at %s: %s blocks, %s, in %u region%s that are %.0f %% filled.", time, count, bytes,
+                          model->groups->len, model->groups->len == 1 ? "" : "s", size ? 100.0 * (double) live->bytes / (double) size : 0);
+}
