@@ -68,7 +68,7 @@ append_contents (GString *out, HatTrace *trace)
   field_count (out, "modules", n_modules);
   hat_plain_field (out, "stacks", "%s nodes of %s code locations", stacks, frames);
   hat_plain_field (out, "symbols", "%s",
-                   hat_trace_has_symbols (trace) ? "inside" : "not inside; looked up on opening, if the files are there");
+                   hat_trace_has_symbols (trace) ? "inside" : "not inside; looked up on opening");
 }
 
 gboolean

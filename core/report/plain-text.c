@@ -118,14 +118,14 @@ shorten (char *text, guint max, guint tail)
 char *
 hat_plain_name (const char *name, guint max)
 {
-  return shorten (printable (name), max, 2);
+  return g_strchomp (shorten (printable (name), max, 2));
 }
 
 char *
 hat_plain_function (const char *function, guint max)
 {
   g_autofree char *valid = g_utf8_make_valid (function, -1);
-  g_autofree char *formatted = hat_format_function (valid, max);
+  g_autofree char *formatted = hat_format_function (*valid ? valid : "?", max);
   return hat_plain_name (formatted, max);
 }
 
@@ -286,6 +286,15 @@ hat_plain_sparkline (GString *out, const guint64 *values, guint n)
     }
 }
 
+static gsize
+trailing_spaces (const GString *out)
+{
+  gsize n = 0;
+  while (n < out->len && out->str[out->len - 1 - n] == ' ')
+    n++;
+  return n;
+}
+
 void
 hat_plain_field (GString *out, const char *label, const char *format, ...)
 {
@@ -305,8 +314,10 @@ hat_plain_field (GString *out, const char *label, const char *format, ...)
         space--;
       gsize cut = space > 0 ? space : end;
       g_string_append_len (out, rest, cut);
+      g_string_truncate (out, out->len - trailing_spaces (out));
       g_string_append_printf (out, "\n%*s", 2 + LABEL_COLUMNS, "");
-      rest += cut + (space > 0);
+      rest += cut;
+      rest += strspn (rest, " ");
     }
   g_string_append (out, rest);
   g_string_append_c (out, '\n');
@@ -324,8 +335,7 @@ chart_row (GString *out, const HatTimeline *timeline, guint row)
         step = 1;
       g_string_append (out, utf8 ? eighths_up[step] : step >= 4 ? "#" : step > 0 ? "." : " ");
     }
-  while (out->len > 0 && out->str[out->len - 1] == ' ')
-    g_string_truncate (out, out->len - 1);
+  g_string_truncate (out, out->len - trailing_spaces (out));
   g_string_append_c (out, '\n');
 }
 

@@ -24,7 +24,7 @@ typedef struct
   HatTrace *trace;
   guint process;
   const HatReportOptions *options;
-  HatHeap *heap;
+  HatHeap *heap; /* the caller's */
   HatRange range;
   HatTotals totals;
   HatGroups *groups;
@@ -34,7 +34,6 @@ static void
 section_clear (Section *section)
 {
   g_clear_pointer (&section->groups, hat_groups_free);
-  g_clear_pointer (&section->heap, hat_heap_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Section, section_clear)
 
@@ -321,6 +320,11 @@ append_figures (Section *section)
       g_autofree char *unknown = hat_format_count (totals->unknown_frees);
       hat_plain_field (out, "unknown", "%s frees of blocks whose allocation was not seen", unknown);
     }
+  if (totals->missed_frees > 0)
+    {
+      g_autofree char *missed = hat_format_count (totals->missed_frees);
+      hat_plain_field (out, "unseen", "%s frees, known only because the addresses were handed out again", missed);
+    }
   if (totals->lost_events > 0)
     {
       g_autofree char *lost = hat_format_count (totals->lost_events);
@@ -366,13 +370,12 @@ append_heading (Section *section)
 }
 
 static gboolean
-append_process (GString *out, HatTrace *trace, guint process, const HatReportOptions *options,
-                const HatProgress *progress, GError **error)
+append_process (GString *out, HatHeap *heap, const HatReportOptions *options, const HatProgress *progress,
+                GError **error)
 {
-  g_auto (Section) section = { .out = out, .trace = trace, .process = process, .options = options };
-  section.heap = hat_heap_new (trace, process, progress, error);
-  if (section.heap == NULL)
-    return FALSE;
+  g_auto (Section) section = { .out = out, .heap = heap, .options = options };
+  section.trace = hat_heap_trace (heap);
+  section.process = hat_heap_process (heap);
   if (!hat_report_range (section.heap, options->from, options->at ? options->at : options->to, &section.range, error)
       || !hat_heap_totals (section.heap, section.range, &section.totals, progress, error))
     return FALSE;
@@ -396,15 +399,27 @@ append_process (GString *out, HatTrace *trace, guint process, const HatReportOpt
 typedef struct
 {
   guint index;
-  HatTotals totals;
+  HatHeap *heap;
 } Entry;
+
+static void
+entry_clear (gpointer data)
+{
+  hat_heap_unref (((Entry *) data)->heap);
+}
+
+static guint64
+entry_peak (const Entry *entry)
+{
+  return hat_heap_summary (entry->heap)->totals.peak_bytes;
+}
 
 static int
 compare_entries (gconstpointer a, gconstpointer b)
 {
   const Entry *x = a, *y = b;
-  if (x->totals.peak_bytes != y->totals.peak_bytes)
-    return x->totals.peak_bytes > y->totals.peak_bytes ? -1 : 1;
+  if (entry_peak (x) != entry_peak (y))
+    return entry_peak (x) > entry_peak (y) ? -1 : 1;
   return x->index < y->index ? -1 : 1;
 }
 
@@ -418,7 +433,7 @@ append_entry (GString *out, HatTrace *trace, const Entry *entry)
   g_string_append_printf (out, "%5u %7u  ", entry->index, process->pid);
   hat_plain_column (out, name, -19);
   hat_plain_count_column (out, process->n_events, 12);
-  hat_plain_bytes_column (out, entry->totals.peak_bytes, 10);
+  hat_plain_bytes_column (out, entry_peak (entry), 10);
   g_string_append_printf (out, "  %s\n", end);
 }
 
@@ -443,13 +458,12 @@ static GArray *
 collect_entries (HatTrace *trace, guint first, guint end, const HatProgress *progress, GError **error)
 {
   g_autoptr (GArray) entries = g_array_new (FALSE, TRUE, sizeof (Entry));
+  g_array_set_clear_func (entries, entry_clear);
   for (guint i = first; i < end; i++)
     {
-      Entry entry = { .index = i };
-      g_autoptr (HatHeap) heap = hat_heap_new (trace, i, progress, error);
-      if (heap == NULL)
+      const Entry entry = { i, hat_heap_new (trace, i, progress, error) };
+      if (entry.heap == NULL)
         return NULL;
-      entry.totals = hat_heap_summary (heap)->totals;
       g_array_append_val (entries, entry);
     }
   return g_steal_pointer (&entries);
@@ -498,7 +512,7 @@ hat_report_text (HatTrace *trace, const HatReportOptions *options, GString *out,
     return FALSE;
   guint shown = entries->len > 1 ? append_process_list (out, trace, entries) : entries->len;
   for (guint i = 0; i < shown; i++)
-    if (!append_process (out, trace, g_array_index (entries, Entry, i).index, &effective, progress, error))
+    if (!append_process (out, g_array_index (entries, Entry, i).heap, &effective, progress, error))
       return FALSE;
   return TRUE;
 }
