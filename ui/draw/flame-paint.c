@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The flame graph, painted: the colour is the module's, its lightness varies with the function so that neighbours differ. */
+
+#include "ui/draw/flame-paint.h"
+
+#include <math.h>
+
+#include "core/heap/format.h"
+
+static void
+set_color (cairo_t *cr, HatColor color)
+{
+  cairo_set_source_rgba (cr, color.red, color.green, color.blue, color.alpha);
+}
+
+static HatColor
+box_color (const HatFlameLayout *layout, const HatPalette *palette, const HatFlameBox *box)
+{
+  const HatTreeNode *node = &layout->input.tree->nodes[box->node];
+  gboolean is_searching = layout->input.search && layout->input.search[0];
+  HatColor color;
+
+  if (box->node == 0 || box->n_merged > 1)
+    color = hat_color_mix (palette->background, palette->categories[HAT_SWATCH_OTHER], box->n_merged > 1 ? 0.45 : 0.35);
+  else
+    {
+      double shade = (double) (g_str_hash (node->function) % 7) / 6;
+      color = hat_palette_swatch (palette, box->swatch);
+      color = hat_color_mix (color, palette->background, 0.12 + 0.34 * shade);
+    }
+  if (box->is_match)
+    return hat_color_mix (palette->warning, palette->background, 0.15);
+  if (box->is_ancestor || is_searching)
+    color = hat_color_mix (color, palette->background, 0.6);
+  return color;
+}
+
+static void
+paint_box (const HatFlameLayout *layout, const HatPalette *palette, HatText *text, const HatFlameBox *box, cairo_t *cr)
+{
+  HatRect rect = box->rect;
+  HatColor color = box_color (layout, palette, box);
+  const HatTreeNode *node = &layout->input.tree->nodes[box->node];
+  g_autofree char *label = NULL;
+
+  if (rect.width >= 3)
+    rect.width -= 1;
+  hat_paint_fill (cr, color, rect);
+  if (box->node == layout->input.selected && box->n_merged == 1)
+    {
+      cairo_rectangle (cr, rect.x + 1, rect.y + 1, MAX (rect.width - 2, 1), rect.height - 2);
+      set_color (cr, palette->text);
+      cairo_set_line_width (cr, 2);
+      cairo_stroke (cr);
+    }
+  if (rect.width < 26 || box->n_merged > 1)
+    return;
+  label = box->node == 0 ? hat_flame_box_text (layout, (guint) (box - layout->boxes))
+                         : hat_format_function (node->function, (guint) MAX (rect.width / 5, 6));
+  hat_text_line (text, HAT_FONT_SMALL, hat_color_text_on (color), (HatRect){ rect.x + 4, rect.y, rect.width - 6, rect.height },
+                 HAT_ALIGN_LEFT, label);
+}
+
+static void
+paint_more_below (const HatFlameLayout *layout, const HatPalette *palette, HatText *text, cairo_t *cr)
+{
+  double bottom = layout->plot.y + layout->plot.height;
+  double hidden = layout->plot.y - layout->input.scroll_px + layout->content_height - bottom;
+  g_autofree char *label = NULL;
+  HatRect rect = { layout->plot.x, bottom - 18, layout->plot.width, 18 };
+
+  /* The window scrolls; a finished picture says what it leaves out. */
+  if (hidden < layout->row_height || !layout->input.title)
+    return;
+  label = g_strdup_printf ("%.0f more levels below", ceil (hidden / layout->row_height) + 1);
+  hat_paint_fill (cr, hat_color_fade (palette->background, 0.9), rect);
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, rect, HAT_ALIGN_CENTER, label);
+}
+
+void
+hat_flame_paint (const HatFlameLayout *layout, const HatPalette *palette, cairo_t *cr)
+{
+  g_autoptr (HatText) text = hat_text_new (cr);
+
+  hat_paint_fill (cr, palette->background, (HatRect){ 0, 0, layout->width, layout->height });
+  if (layout->input.title)
+    hat_text_line (text, HAT_FONT_TITLE, palette->text, layout->title, HAT_ALIGN_LEFT, layout->input.title);
+  if (!layout->n_boxes)
+    {
+      hat_paint_empty (text, palette, layout->plot, "No cost here", "Nothing in this range has this cost: choose another range or cost.");
+      return;
+    }
+  cairo_save (cr);
+  cairo_rectangle (cr, 0, layout->plot.y, layout->width, layout->plot.height);
+  cairo_clip (cr);
+  for (guint i = 0; i < layout->n_boxes; i++)
+    {
+      const HatFlameBox *box = &layout->boxes[i];
+      if (box->rect.y + box->rect.height >= layout->plot.y && box->rect.y < layout->plot.y + layout->plot.height)
+        paint_box (layout, palette, text, box, cr);
+    }
+  paint_more_below (layout, palette, text, cr);
+  cairo_restore (cr);
+  hat_paint_legend (cr, text, palette, &layout->legend, -1);
+}
+
+void
+hat_flame_paint_overlay (const HatFlameLayout *layout, const HatPalette *palette, gint hovered_box, cairo_t *cr)
+{
+  const HatRect *rect;
+
+  if (hovered_box < 0 || hovered_box >= (gint) layout->n_boxes)
+    return;
+  rect = &layout->boxes[hovered_box].rect;
+  cairo_save (cr);
+  cairo_rectangle (cr, layout->plot.x, layout->plot.y, layout->plot.width, layout->plot.height);
+  cairo_clip (cr);
+  cairo_rectangle (cr, rect->x + 0.75, rect->y + 0.75, MAX (rect->width - 2.5, 1), rect->height - 1.5);
+  set_color (cr, palette->text);
+  cairo_set_line_width (cr, 1.5);
+  cairo_stroke (cr);
+  cairo_restore (cr);
+}
+
+void
+hat_flame_paint_table (const HatFunctions *functions, HatCost cost, guint64 total, const HatPalette *palette, HatRect rect, cairo_t *cr)
+{
+  g_autoptr (HatText) text = hat_text_new (cr);
+  double y = rect.y + 26, row = 32;
+
+  hat_text_line (text, HAT_FONT_BOLD, palette->text, (HatRect){ rect.x, rect.y, rect.width, 22 }, HAT_ALIGN_LEFT,
+                 "Most expensive functions");
+  for (guint i = 0; i < functions->n && y + row <= rect.y + rect.height; i++)
+    {
+      const HatFunctionRow *function = &functions->rows[i];
+      double share = total ? (double) function->total[cost] / (double) total : 0;
+      g_autofree char *name = NULL, *amount = hat_cost_is_bytes (cost) ? hat_format_bytes (function->total[cost])
+                                                                       : hat_format_count (function->total[cost]);
+      if (!function->total[cost])
+        break;
+      name = hat_format_function (function->function, 40);
+      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ rect.x, y, rect.width - 76, 18 }, HAT_ALIGN_LEFT, name);
+      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ rect.x + rect.width - 72, y, 72, 18 }, HAT_ALIGN_RIGHT, amount);
+      hat_paint_round (cr, palette->empty, (HatRect){ rect.x, y + 20, rect.width, 5 }, 2.5);
+      hat_paint_round (cr, palette->accent, (HatRect){ rect.x, y + 20, rect.width * MIN (share, 1), 5 }, 2.5);
+      y += row;
+    }
+}
