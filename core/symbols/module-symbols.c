@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/symbols/module-symbols.h"
+
+#include "core/symbols/debug-info.h"
+#include "core/symbols/function-names.h"
+#include "core/symbols/module-files.h"
+#include "core/symbols/symbol-table.h"
+
+#include <string.h>
+
+enum { MAX_INLINED = 256 };
+
+static int
+compare_wanted (const void *a, const void *b)
+{
+  const HatWantedAddress *one = a, *other = b;
+  return one->address < other->address ? -1 : one->address > other->address;
+}
+
+/* One location for each different address. */
+static GArray *
+locations_of (const HatWantedAddress *wanted, guint n)
+{
+  GArray *locations = g_array_new (FALSE, FALSE, sizeof (HatCodeLocation));
+  for (guint i = 0; i < n; i++)
+    if (i == 0 || wanted[i].address != wanted[i - 1].address)
+      {
+        HatCodeLocation location = { .address = wanted[i].address };
+        g_array_append_val (locations, location);
+      }
+  return locations;
+}
+
+/* "name@@VERSION" and "name" are one function. */
+static const char *
+table_name (const HatSymbolTable *table, HatCodeLocations *found, guint64 address)
+{
+  const char *linker_name = hat_symbol_table_find (table, address);
+  if (!linker_name)
+    return NULL;
+  g_autofree char *bare = g_strndup (linker_name, strcspn (linker_name, "@"));
+  g_autofree char *name = hat_demangle (bare);
+  return hat_clean_name (found->strings, name);
+}
+
+static char *
+module_offset (const HatModule *module, guint64 address)
+{
+  g_autofree char *base = module->path && module->path[0] ? g_path_get_basename (module->path) : NULL;
+  return base ? g_strdup_printf ("%s+0x%" G_GINT64_MODIFIER "x", base, address)
+              : g_strdup_printf ("0x%" G_GINT64_MODIFIER "x", address);
+}
+
+/* Innermost first. The function's own place is the location's, its caller's is where the function was inlined, and so on. */
+static guint
+chain (const HatCodeLocations *found, const HatCodeLocation *location, HatSourceFrame *frames)
+{
+  const char *file = location->file;
+  guint32 line = location->line;
+  guint n = 0;
+  for (guint32 at = location->innermost; at && n < MAX_INLINED;)
+    {
+      const HatInlineFrame *frame = &g_array_index (found->frames, HatInlineFrame, at - 1);
+      frames[n++] = (HatSourceFrame){ .function = frame->function, .file = file, .line = line, .is_inline = frame->caller != 0 };
+      file = frame->call_file;
+      line = frame->call_line;
+      at = frame->caller;
+    }
+  if (n == 0)
+    frames[n++] = (HatSourceFrame){ .file = file, .line = line };
+  return n;
+}
+
+typedef struct
+{
+  const HatModule *module;
+  HatCodeLocations *found;
+  HatSymbolTable *table;
+  HatResolvedFunc func;
+  gpointer data;
+} Answer;
+
+static void
+answer (const Answer *answer, const HatCodeLocation *location, const HatWantedAddress *wanted, guint n)
+{
+  HatSourceFrame frames[MAX_INLINED];
+  guint n_frames = chain (answer->found, location, frames);
+  for (guint i = 0; i + 1 < n_frames; i++)
+    if (!frames[i].function)
+      frames[i].function = "(unnamed)";
+  HatSourceFrame *outermost = &frames[n_frames - 1];
+  if (!outermost->function)
+    outermost->function = table_name (answer->table, answer->found, location->address);
+  for (guint i = 0; i < n; i++)
+    {
+      g_autofree char *offset = outermost->function ? NULL : module_offset (answer->module, wanted[i].shown);
+      HatSourceFrame kept = *outermost;
+      if (offset)
+        outermost->function = offset;
+      answer->func (wanted[i].id, frames, n_frames, answer->data);
+      *outermost = kept;
+    }
+}
+
+static void
+answer_all (const Answer *self, const HatWantedAddress *wanted, guint n)
+{
+  guint next = 0;
+  for (guint i = 0; i < n;)
+    {
+      guint first = i;
+      while (i < n && wanted[i].address == wanted[first].address)
+        i++;
+      answer (self, &g_array_index (self->found->locations, HatCodeLocation, next++), wanted + first, i - first);
+    }
+}
+
+gboolean
+hat_module_resolve (const HatModule *module, const HatSymbolOptions *options, HatWantedAddress *wanted, guint n,
+                    HatResolvedFunc func, gpointer data, const HatProgress *progress, GError **error)
+{
+  qsort (wanted, n, sizeof *wanted, compare_wanted);
+  HatCodeLocations found = {
+    .locations = locations_of (wanted, n),
+    .frames = g_array_new (FALSE, FALSE, sizeof (HatInlineFrame)),
+    .strings = g_string_chunk_new (4096),
+  };
+  g_auto (HatModuleFiles) files;
+  hat_module_files_open (&files, module, options);
+  HatElfFile *dwarf = hat_module_files_dwarf (&files);
+  gboolean done = !dwarf || hat_debug_info_find (dwarf, files.shared, &found, progress, error);
+  if (done)
+    {
+      g_autoptr (HatSymbolTable) table = hat_symbol_table_new (files.image, hat_module_files_table (&files));
+      Answer self = { .module = module, .found = &found, .table = table, .func = func, .data = data };
+      answer_all (&self, wanted, n);
+    }
+  g_array_unref (found.locations);
+  g_array_unref (found.frames);
+  g_string_chunk_free (found.strings);
+  return done;
+}

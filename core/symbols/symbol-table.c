@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/symbols/symbol-table.h"
+
+#include <gelf.h>
+#include <string.h>
+
+typedef struct
+{
+  guint64 start, end;
+  const char *name;
+  guint32 around;  /* 1 + index of the nearest earlier symbol that reaches beyond this one's start; 0 = none */
+  gint8 rank;      /* of several at one address the highest is the name */
+  guint8 is_sized; /* else its end is only assumed */
+} Symbol;
+
+struct _HatSymbolTable
+{
+  GArray *symbols; /* Symbol, by start; one for each start */
+};
+
+/* End of the section that holds the address. 0: the symbol is not in code. */
+static guint64
+code_end (Elf *elf, const GElf_Sym *symbol)
+{
+  GElf_Shdr header;
+  Elf_Scn *section = symbol->st_shndx < SHN_LORESERVE ? elf_getscn (elf, symbol->st_shndx) : NULL;
+  /* More than 65,279 sections: the index stands elsewhere. Such files are objects, not programs. */
+  if (!section || !gelf_getshdr (section, &header) || !(header.sh_flags & SHF_EXECINSTR))
+    return 0;
+  return symbol->st_value >= header.sh_addr && symbol->st_value - header.sh_addr < header.sh_size
+             ? header.sh_addr + header.sh_size
+             : 0;
+}
+
+/* A person's name of a function is rather the exported one, and without leading underscores. */
+static gint8
+rank_of (const GElf_Sym *symbol, const char *name)
+{
+  static const gint8 bindings[] = { [STB_LOCAL] = 0, [STB_GLOBAL] = 2, [STB_WEAK] = 1 };
+  unsigned binding = GELF_ST_BIND (symbol->st_info);
+  int underscores = g_str_has_prefix (name, "_Z") || g_str_has_prefix (name, "_R") ? 0 : MIN (strspn (name, "_"), 3);
+  return (GELF_ST_TYPE (symbol->st_info) == STT_NOTYPE ? 0 : 32) + (symbol->st_size > 0 ? 16 : 0)
+         + (binding < G_N_ELEMENTS (bindings) ? bindings[binding] : 0) + (3 - underscores) * 3;
+}
+
+static void
+add_section (GArray *symbols, Elf *elf, Elf_Scn *section)
+{
+  GElf_Shdr header;
+  Elf_Data *data = gelf_getshdr (section, &header) ? elf_getdata (section, NULL) : NULL;
+  gsize entry = gelf_fsize (elf, ELF_T_SYM, 1, EV_CURRENT);
+  if (!data || entry == 0)
+    return;
+  int count = MIN (data->d_size / entry, G_MAXINT / 2);
+  for (int i = 1; i < count; i++)
+    {
+      GElf_Sym symbol;
+      if (!gelf_getsym (data, i, &symbol))
+        continue;
+      int type = GELF_ST_TYPE (symbol.st_info);
+      if (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE)
+        continue;
+      const char *name = elf_strptr (elf, header.sh_link, symbol.st_name);
+      guint64 end = name && name[0] && name[0] != '$' ? code_end (elf, &symbol) : 0;
+      if (end == 0)
+        continue;
+      gboolean is_sized = symbol.st_size > 0 && symbol.st_size <= G_MAXUINT64 - symbol.st_value;
+      Symbol one = { .start = symbol.st_value, .end = is_sized ? symbol.st_value + symbol.st_size : end, .name = name,
+                     .rank = rank_of (&symbol, name), .is_sized = is_sized };
+      g_array_append_val (symbols, one);
+    }
+}
+
+static int
+compare (const void *a, const void *b)
+{
+  const Symbol *one = a, *other = b;
+  if (one->start != other->start)
+    return one->start < other->start ? -1 : 1;
+  if (one->rank != other->rank)
+    return one->rank > other->rank ? -1 : 1;
+  return strcmp (one->name, other->name);
+}
+
+/* Keeps the best name of each start, bounds symbols without size by the next one, and links each symbol to the one around it. */
+static void
+finish (GArray *symbols)
+{
+  if (symbols->len == 0)
+    return;
+  qsort (symbols->data, symbols->len, sizeof (Symbol), compare);
+  Symbol *all = (Symbol *) symbols->data;
+  guint kept = 0;
+  for (guint i = 0; i < symbols->len; i++)
+    {
+      if (kept > 0 && all[i].start == all[kept - 1].start)
+        continue;
+      if (kept > 0 && !all[kept - 1].is_sized)
+        all[kept - 1].end = MIN (all[kept - 1].end, all[i].start);
+      all[kept++] = all[i];
+    }
+  g_array_set_size (symbols, kept);
+  for (guint i = 1; i < kept; i++)
+    {
+      guint32 around = i;
+      while (around && all[around - 1].end <= all[i].start)
+        around = all[around - 1].around;
+      all[i].around = around;
+    }
+}
+
+HatSymbolTable *
+hat_symbol_table_new (const HatElfFile *image, const HatElfFile *with_table)
+{
+  HatSymbolTable *table = g_new0 (HatSymbolTable, 1);
+  table->symbols = g_array_new (FALSE, FALSE, sizeof (Symbol));
+  const struct { const HatElfFile *file; const char *name; } sources[] = { { with_table, ".symtab" }, { image, ".dynsym" } };
+  for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
+    {
+      Elf_Scn *section = sources[i].file ? hat_elf_file_section (sources[i].file, sources[i].name) : NULL;
+      if (section)
+        add_section (table->symbols, sources[i].file->elf, section);
+    }
+  finish (table->symbols);
+  return table;
+}
+
+const char *
+hat_symbol_table_find (const HatSymbolTable *table, guint64 address)
+{
+  const Symbol *all = (const Symbol *) table->symbols->data;
+  guint low = 0, high = table->symbols->len;
+  while (low < high)
+    {
+      guint middle = low + (high - low) / 2;
+      if (all[middle].start <= address)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+  /* Functions do not nest; the cap is for tables made to be slow. */
+  const char *assumed = NULL;
+  for (guint32 at = low, hops = 0; at && hops < 64; at = all[at - 1].around, hops++)
+    {
+      const Symbol *symbol = &all[at - 1];
+      if (address >= symbol->end)
+        continue;
+      if (symbol->is_sized)
+        return symbol->name;
+      if (!assumed)
+        assumed = symbol->name;
+    }
+  return assumed;
+}
+
+void
+hat_symbol_table_free (HatSymbolTable *table)
+{
+  if (!table)
+    return;
+  g_array_unref (table->symbols);
+  g_free (table);
+}
