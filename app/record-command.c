@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `heapatlas record`. */
+
+#include <fcntl.h>
+
+#include "app/open-trace.h"
+#include "core/heap/format.h"
+#include "core/record/record.h"
+
+static const char description[] =
+  "The program's input, output, folder and exit status stay its own; processes it\n"
+  "starts are recorded too. Ctrl-C reaches the program; the trace is finished.\n"
+  "\n"
+  "Examples:\n"
+  "  heapatlas record ./app --its-options\n"
+  "  heapatlas record -o app.heapatlas --max-size 2G -- ./app\n"
+  "\n"
+  "Exit status: the program's own (128 + signal if one killed it), 127 not found,\n"
+  "126 refused or not executable, 125 recording failed.";
+
+/* The recorder failed, as far as a caller can tell who only knows the program's exit status. */
+#define STATUS_FAILED 125
+
+typedef struct
+{
+  char *output, *max_size, **rest;
+  gboolean no_snapshot, free_stacks, no_follow, quiet;
+  gint control_fd;
+} Options;
+
+static void
+options_clear (Options *options)
+{
+  g_free (options->output);
+  g_free (options->max_size);
+  g_strfreev (options->rest);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
+
+/* The program's own options are not ours: ours end with the first word that is none. */
+static gboolean
+parse (Options *options, int argc, char **argv, GError **error)
+{
+  const GOptionEntry entries[] = {
+    { "output", 'o', 0, G_OPTION_ARG_FILENAME, &options->output, "Write the trace to FILE (default: NAME.PID.heapatlas)", "FILE" },
+    { "no-snapshot", 0, 0, G_OPTION_ARG_NONE, &options->no_snapshot, "Take no snapshots of the heap's contents", NULL },
+    { "free-stacks", 0, 0, G_OPTION_ARG_NONE, &options->free_stacks, "Record the stack of every free, too", NULL },
+    { "no-follow", 0, 0, G_OPTION_ARG_NONE, &options->no_follow, "Record the first process only", NULL },
+    { "max-size", 0, 0, G_OPTION_ARG_STRING, &options->max_size, "Stop recording when the trace is this big", "BYTES" },
+    { "quiet", 'q', 0, G_OPTION_ARG_NONE, &options->quiet, "Say nothing on standard error", NULL },
+    { "control-fd", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT, &options->control_fd, NULL, NULL },
+    { NULL },
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new ("[--] PROGRAM [ARG...]");
+
+  g_option_context_set_summary (context, "Runs a program and records its heap.");
+  g_option_context_set_description (context, description);
+  g_option_context_set_strict_posix (context, TRUE);
+  g_option_context_add_main_entries (context, entries, NULL);
+  g_auto (GStrv) arguments = g_strdupv (argv);
+  if (!g_option_context_parse_strv (context, &arguments, error))
+    return FALSE;
+  char **rest = arguments + 1;
+  if (*rest && g_str_equal (*rest, "--"))
+    rest++;
+  options->rest = g_strdupv (rest);
+  return TRUE;
+}
+
+static int
+wrong_use (const char *text)
+{
+  hat_usage ("record: %s, see heapatlas record --help", text);
+  return STATUS_FAILED;
+}
+
+int
+hat_command_record (int argc, char **argv)
+{
+  g_auto (Options) options = { .control_fd = -1 };
+  g_autoptr (GError) error = NULL;
+  guint64 max_size = 0;
+
+  g_set_prgname ("heapatlas record");
+  if (!parse (&options, argc, argv, &error))
+    return wrong_use (error->message);
+  if (options.rest[0] == NULL)
+    return wrong_use ("name the PROGRAM to run");
+  if (options.max_size && !hat_parse_bytes (options.max_size, &max_size, &error))
+    return wrong_use (error->message);
+  if (options.control_fd >= 0 && fcntl (options.control_fd, F_SETFD, FD_CLOEXEC) < 0)
+    return wrong_use ("--control-fd needs an open descriptor");
+
+  const HatRecordOptions record = {
+    .argv = (const char *const *) options.rest,
+    .output = options.output,
+    .no_follow = options.no_follow,
+    .free_stacks = options.free_stacks,
+    .no_snapshot = options.no_snapshot,
+    .max_size = max_size,
+    .quiet = options.quiet,
+    .control_fd = options.control_fd,
+  };
+  return hat_record_run (&record);
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Words to events; the layout is in wire.h. */
+
+#include "core/record/decode.h"
+
+#include <string.h>
+
+#define MODULE_WORDS (sizeof (HatWireModule) / 8)
+#define MAX_PATH_BYTES 4096u
+#define MAX_SIZE (1ull << 48)
+
+void
+hat_decoder_clear (HatDecoder *decoder)
+{
+  g_clear_pointer (&decoder->nodes, g_free);
+  decoder->n_nodes = decoder->capacity = 0;
+}
+
+static inline guint64
+word_at (const HatDecoder *decoder, guint64 at)
+{
+  return __atomic_load_n (&decoder->words[at & (HAT_WIRE_RING_WORDS - 1)], __ATOMIC_RELAXED);
+}
+
+static inline guint
+word_type (guint64 word)
+{
+  return word & 15;
+}
+
+static inline guint64
+address_word_ticks (guint64 word)
+{
+  return word >> 4 & 0xffff;
+}
+
+static inline guint64
+address_word_address (guint64 word)
+{
+  return word >> 20 << 3;
+}
+
+static HatDecodeResult
+bad (HatDecoder *decoder, const char *what)
+{
+  decoder->bad = what;
+  return HAT_DECODE_BAD;
+}
+
+/* ---- nodes ---- */
+
+static void
+add_node (HatDecoder *decoder, HatStackId stack)
+{
+  if (decoder->n_nodes == decoder->capacity)
+    {
+      decoder->capacity = decoder->capacity ? decoder->capacity * 2 : 1024;
+      decoder->nodes = g_renew (HatStackId, decoder->nodes, decoder->capacity);
+    }
+  decoder->nodes[decoder->n_nodes++] = stack;
+}
+
+static void
+reset_nodes (HatDecoder *decoder)
+{
+  decoder->n_nodes = 0;
+  add_node (decoder, HAT_STACK_NONE);
+  add_node (decoder, HAT_STACK_TRUNCATED);
+}
+
+static HatDecodeResult
+read_node (HatDecoder *decoder, guint64 word)
+{
+  const guint32 parent = word >> 4 & 0xffffff, index = word >> 28 & 0xfffffff;
+  const gboolean has_ip = word_type (word) == HAT_WIRE_NODE_IP;
+  HatFrameId frame;
+
+  if (has_ip && decoder->at + 2 > decoder->head)
+    return HAT_DECODE_EMPTY;
+  if (parent >= decoder->n_nodes)
+    return bad (decoder, "a stack node without its parent");
+  if (decoder->n_nodes >= HAT_WIRE_MAX_NODES)
+    return bad (decoder, "too many stack nodes");
+
+  if (has_ip)
+    {
+      decoder->stalled_at = word_at (decoder, decoder->at + 1) & ~HAT_WIRE_IP_EXACT;
+      if (!hat_stacks_frame (decoder->stacks, decoder->modules, word_at (decoder, decoder->at + 1), decoder->must, &frame))
+        return HAT_DECODE_STALLED;
+    }
+  else if (index == HAT_WIRE_IP_CUT)
+    frame = hat_stacks_cut_frame (decoder->stacks);
+  else if (index >= MIN (__atomic_load_n (decoder->n_ips, __ATOMIC_RELAXED), HAT_WIRE_MAX_IPS))
+    return bad (decoder, "a stack node without its address");
+  else if (!hat_stacks_frame_at (decoder->stacks, decoder->modules, index, decoder->must, &frame))
+    {
+      decoder->stalled_at = hat_stacks_address (decoder->stacks, index);
+      return HAT_DECODE_STALLED;
+    }
+
+  add_node (decoder, hat_stacks_node (decoder->stacks, decoder->nodes[parent], frame));
+  decoder->at += has_ip ? 2 : 1;
+  decoder->must = FALSE;
+  return HAT_DECODE_EVENT;
+}
+
+/* ---- modules ---- */
+
+/* Reads the announcement at `at`. Returns its words, 0 if it is not all there, -1 if it makes no sense. */
+static gint
+read_module (HatDecoder *decoder, guint64 at)
+{
+  const guint64 n_words = word_at (decoder, at) >> 4;
+  guint64 raw[MODULE_WORDS];
+  HatWireModule wire;
+  char path[MAX_PATH_BYTES + 1];
+
+  if (n_words < MODULE_WORDS || n_words > MODULE_WORDS + MAX_PATH_BYTES / 8)
+    return -1;
+  if (at + 1 + n_words > decoder->head)
+    return 0;
+  for (guint i = 0; i < MODULE_WORDS; i++)
+    raw[i] = word_at (decoder, at + 1 + i);
+  memcpy (&wire, raw, sizeof wire);
+  if (wire.start >= wire.end || wire.name_bytes > (n_words - MODULE_WORDS) * 8)
+    return -1;
+  for (guint i = 0; i < wire.name_bytes; i += 8)
+    {
+      const guint64 word = word_at (decoder, at + 1 + MODULE_WORDS + i / 8);
+      memcpy (path + i, &word, 8);
+    }
+  path[wire.name_bytes] = 0;
+
+  HatModule module = { .path = path, .start = wire.start, .end = wire.end, .bias = wire.bias };
+  memcpy (module.build_id, wire.build_id, sizeof module.build_id);
+  hat_stacks_add_module (decoder->stacks, decoder->modules, &module);
+  return 1 + n_words;
+}
+
+/* ---- events ---- */
+
+/* Takes in the words that may stand before a stamp, from *at on. FALSE: the head is reached. */
+static inline gboolean
+read_escapes (HatDecoder *decoder, guint64 *at, guint64 *ticks)
+{
+  for (;;)
+    {
+      if (*at >= decoder->head)
+        return FALSE;
+      const guint64 word = word_at (decoder, *at);
+      switch (word_type (word))
+        {
+        case HAT_WIRE_TIME:
+          *ticks = word >> 4;
+          *at += 1;
+          break;
+        case HAT_WIRE_XADDR:
+        case HAT_WIRE_XSIZE:
+          if (*at + 2 > decoder->head)
+            return FALSE;
+          if (word_type (word) == HAT_WIRE_XADDR)
+            {
+              decoder->escapes.full_address = word_at (decoder, *at + 1);
+              decoder->escapes.has_address = TRUE;
+            }
+          else
+            {
+              decoder->escapes.full_size = word_at (decoder, *at + 1);
+              decoder->escapes.has_size = TRUE;
+            }
+          *at += 2;
+          break;
+        default:
+          return TRUE;
+        }
+    }
+}
+
+static inline guint64
+take_address (HatDecoder *decoder, guint64 word)
+{
+  const guint64 address = G_UNLIKELY (decoder->escapes.has_address) ? decoder->escapes.full_address : address_word_address (word);
+  decoder->escapes.has_address = FALSE;
+  return address;
+}
+
+/* Size and stack. */
+static inline gboolean
+take_block (HatDecoder *decoder, guint64 word, HatRawEvent *event)
+{
+  const guint32 node = word & 0xffffff;
+
+  event->number = G_UNLIKELY (decoder->escapes.has_size) ? decoder->escapes.full_size : word >> 24;
+  decoder->escapes.has_size = FALSE;
+  if (G_UNLIKELY (node >= decoder->n_nodes || event->number >= MAX_SIZE))
+    return FALSE;
+  event->stack = decoder->nodes[node];
+  return TRUE;
+}
+
+static inline HatDecodeResult
+later (HatDecoder *decoder, guint64 ticks)
+{
+  decoder->next_ticks = ticks;
+  return HAT_DECODE_LATER;
+}
+
+static HatDecodeResult
+read_reallocation (HatDecoder *decoder, guint64 first, guint64 limit, HatRawEvent *event)
+{
+  guint64 at = decoder->at + 1, ticks = decoder->ticks + address_word_ticks (first);
+  const HatDecoderEscapes before = decoder->escapes;
+
+  event->old = take_address (decoder, first);
+  if (!read_escapes (decoder, &at, &ticks) || at + 2 > decoder->head)
+    {
+      decoder->escapes = before;
+      return HAT_DECODE_EMPTY;
+    }
+  const guint64 second = word_at (decoder, at);
+  ticks += address_word_ticks (second);
+  if (ticks > limit)
+    {
+      decoder->escapes = before;
+      return later (decoder, ticks);
+    }
+  event->address = take_address (decoder, second);
+  if (!take_block (decoder, word_at (decoder, at + 1), event) || event->address == 0)
+    return bad (decoder, "a reallocation without its stack or size");
+  event->kind = HAT_RAW_REALLOC;
+  event->ticks = decoder->ticks = ticks;
+  decoder->at = at + 2;
+  return HAT_DECODE_EVENT;
+}
+
+static HatDecodeResult
+read_mark (HatDecoder *decoder, guint64 first, guint64 limit, HatRawEvent *event)
+{
+  const guint64 n_bytes = first >> 4, n_words = (n_bytes + 7) / 8;
+
+  if (n_bytes > HAT_WIRE_RING_BYTES / 2)
+    return bad (decoder, "a mark that is too long");
+  guint64 at = decoder->at + 1, ticks = decoder->ticks;
+  if (!read_escapes (decoder, &at, &ticks) || at + 1 + n_words > decoder->head)
+    return HAT_DECODE_EMPTY;
+  ticks += address_word_ticks (word_at (decoder, at));
+  if (ticks > limit)
+    return later (decoder, ticks);
+
+  decoder->escapes = (HatDecoderEscapes) {};
+  for (guint64 i = 0; i < sizeof decoder->name - 1; i++)
+    decoder->name[i] = i < n_bytes ? (char) (word_at (decoder, at + 1 + i / 8) >> (i % 8 * 8)) : 0;
+  decoder->name[sizeof decoder->name - 1] = 0;
+  decoder->at = at + 1 + n_words;
+  event->kind = HAT_RAW_MARK;
+  event->ticks = decoder->ticks = ticks;
+  return HAT_DECODE_EVENT;
+}
+
+HatDecodeResult
+hat_decoder_next (HatDecoder *decoder, guint64 limit, HatRawEvent *event)
+{
+  if (G_UNLIKELY (decoder->n_nodes == 0))
+    reset_nodes (decoder);
+
+  while (decoder->at < decoder->head)
+    {
+      const guint64 word = word_at (decoder, decoder->at);
+      guint64 ticks = decoder->ticks + address_word_ticks (word);
+      HatDecodeResult result;
+      gint n_words;
+
+      switch (word_type (word))
+        {
+        case HAT_WIRE_ALLOC:
+          if (ticks > limit)
+            return later (decoder, ticks);
+          if (decoder->at + 2 > decoder->head)
+            return HAT_DECODE_EMPTY;
+          event->address = take_address (decoder, word);
+          if (!take_block (decoder, word_at (decoder, decoder->at + 1), event) || event->address == 0)
+            return bad (decoder, "an allocation without its stack or size");
+          event->kind = HAT_RAW_ALLOC;
+          event->ticks = decoder->ticks = ticks;
+          decoder->at += 2;
+          return HAT_DECODE_EVENT;
+
+        case HAT_WIRE_FREE:
+          if (ticks > limit)
+            return later (decoder, ticks);
+          event->kind = HAT_RAW_FREE;
+          event->address = take_address (decoder, word);
+          event->stack = HAT_STACK_NONE;
+          event->ticks = decoder->ticks = ticks;
+          decoder->at += 1;
+          return HAT_DECODE_EVENT;
+
+        case HAT_WIRE_FREE_STACK:
+          if (ticks > limit)
+            return later (decoder, ticks);
+          if (decoder->at + 2 > decoder->head)
+            return HAT_DECODE_EMPTY;
+          event->kind = HAT_RAW_FREE;
+          event->address = take_address (decoder, word);
+          if (!take_block (decoder, word_at (decoder, decoder->at + 1), event))
+            return bad (decoder, "a free without its stack");
+          event->ticks = decoder->ticks = ticks;
+          decoder->at += 2;
+          return HAT_DECODE_EVENT;
+
+        case HAT_WIRE_REALLOC:
+          return read_reallocation (decoder, word, limit, event);
+
+        case HAT_WIRE_NODE:
+        case HAT_WIRE_NODE_IP:
+          result = read_node (decoder, word);
+          if (result != HAT_DECODE_EVENT)
+            return result;
+          break;
+
+        case HAT_WIRE_NODE_RESET:
+          reset_nodes (decoder);
+          decoder->at += 1;
+          break;
+
+        case HAT_WIRE_TIME:
+        case HAT_WIRE_XADDR:
+        case HAT_WIRE_XSIZE:
+          if (!read_escapes (decoder, &decoder->at, &decoder->ticks))
+            return HAT_DECODE_EMPTY;
+          break;
+
+        case HAT_WIRE_MODULE:
+          n_words = read_module (decoder, decoder->at);
+          if (n_words == 0)
+            return HAT_DECODE_EMPTY;
+          if (n_words < 0)
+            return bad (decoder, "a module that makes no sense");
+          decoder->at += n_words;
+          break;
+
+        case HAT_WIRE_FORK:
+          if (decoder->ticks > limit)
+            return later (decoder, decoder->ticks);
+          event->kind = HAT_RAW_FORK;
+          event->ticks = decoder->ticks;
+          event->number = word >> 4;
+          decoder->at += 1;
+          return HAT_DECODE_EVENT;
+
+        case HAT_WIRE_MARK:
+          return read_mark (decoder, word, limit, event);
+
+        default:
+          return bad (decoder, "a word of no known kind");
+        }
+    }
+  return HAT_DECODE_EMPTY;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The words of one ring, decoded one event at a time.
+ *
+ * The target can scribble over its rings at any moment, so nothing in them is trusted: every word is read once, and what makes no sense
+ * gives HAT_DECODE_BAD, after which the ring is dead.
+ *
+ * Thread rule: one thread. */
+
+#include "core/record/stacks.h"
+#include "core/wire/wire.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  HAT_RAW_ALLOC,
+  HAT_RAW_FREE,
+  HAT_RAW_REALLOC,
+  HAT_RAW_FORK, /* number = fork id */
+  HAT_RAW_MARK, /* name in the decoder */
+} HatRawKind;
+
+/* What a thread said it did. */
+typedef struct
+{
+  guint64 ticks;   /* of a reallocation: after it */
+  guint64 address; /* ALLOC, REALLOC: of the new block; FREE: of the old one */
+  guint64 old;     /* REALLOC */
+  guint64 number;  /* ALLOC, REALLOC: size; FORK: id */
+  HatStackId stack;
+  guint8 kind; /* HatRawKind */
+} HatRawEvent;
+
+typedef enum
+{
+  HAT_DECODE_EVENT,
+  HAT_DECODE_EMPTY,   /* nothing more up to the head */
+  HAT_DECODE_LATER,   /* the next event is after the limit: at next_ticks */
+  HAT_DECODE_STALLED, /* a frame's module is not known yet; call again later, or set `must` */
+  HAT_DECODE_BAD,     /* `bad` says what */
+} HatDecodeResult;
+
+/* What XADDR and XSIZE words said about the next words. */
+typedef struct
+{
+  guint64 full_address, full_size;
+  gboolean has_address, has_size;
+} HatDecoderEscapes;
+
+typedef struct
+{
+  /* set by the owner */
+  const guint64 *words; /* the ring's body */
+  guint64 at, head;     /* next word to read; words published, as far as known */
+  guint64 ticks;        /* of the last stamp; at first the ring's start_tsc */
+  HatStacks *stacks;
+  HatModules *modules; /* of the address space */
+  const guint32 *n_ips;
+  gboolean must; /* do not stall */
+
+  /* for the owner to read */
+  guint64 next_ticks;
+  guint64 stalled_at; /* the address without a module */
+  const char *bad;
+  char name[256];
+
+  /* its own */
+  HatStackId *nodes; /* by the ring's node id */
+  guint32 n_nodes, capacity;
+  HatDecoderEscapes escapes;
+} HatDecoder;
+
+void hat_decoder_clear (HatDecoder *decoder);
+
+/* The next event that is not after `limit` (in ticks). */
+HatDecodeResult hat_decoder_next (HatDecoder *decoder, guint64 limit, HatRawEvent *out_event);
+
+G_END_DECLS

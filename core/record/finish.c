@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The end of a recording: the last events, symbols, footer, and what is said about it. */
+
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/heap/format.h"
+#include "core/record/record-private.h"
+#include "core/symbols/symbols.h"
+
+typedef struct
+{
+  HatRecorder *recorder;
+  gboolean shows; /* on the terminal */
+  gint64 next_us;
+} Progress;
+
+static gboolean
+on_progress (double share, const char *what, gpointer data)
+{
+  Progress *progress = data;
+  HatRecorder *recorder = progress->recorder;
+
+  hat_recorder_hear (recorder);
+  if (recorder->wants_cancel || hat_recorder_was_interrupted ())
+    return FALSE;
+  if (g_get_monotonic_time () < progress->next_us)
+    return TRUE;
+  progress->next_us = g_get_monotonic_time () + 50000;
+  hat_control_send (&recorder->control, FALSE, "progress share=%.3f what=%s", share, what);
+  if (progress->shows)
+    fprintf (stderr, "\rheapatlas: %s: %.0f %% ", what, share * 100);
+  return TRUE;
+}
+
+/* Without symbols the trace is still whole: whoever opens it looks them up. */
+static void
+add_symbols (HatRecorder *recorder)
+{
+  Progress progress = { recorder, !recorder->options->quiet && isatty (STDERR_FILENO), g_get_monotonic_time () + 300000 };
+  const HatProgress callback = { on_progress, &progress };
+  guint n_modules, n_frames;
+  const HatModule *modules = hat_trace_writer_modules (recorder->writer, &n_modules);
+  const HatFrame *frames = hat_trace_writer_frames (recorder->writer, &n_frames);
+
+  if (recorder->first_has_ended)
+    hat_recorder_let_interrupt ();
+  g_autoptr (HatSymbols) symbols = hat_symbols_resolve (modules, n_modules, frames, n_frames, NULL, &callback, NULL);
+  if (symbols)
+    hat_trace_writer_add_symbols (recorder->writer, symbols);
+  if (progress.shows)
+    fprintf (stderr, "\r\033[K");
+}
+
+/* A program in which the hook never ran still is a process of the trace. */
+static void
+add_unseen_process (HatRecorder *recorder)
+{
+  const HatProcess process = {
+    .pid = recorder->launch.pid,
+    .parent = -1,
+    .exe = recorder->program.path,
+    .argv = recorder->options->argv,
+    .provider = "",
+    .end_ns = -1,
+    .exit_status = -1,
+    .first_block = 1,
+    .disarmed_ns = -1,
+  };
+  HatProcess end = process;
+
+  hat_trace_writer_add_process (recorder->writer, &process);
+  if (recorder->first_has_ended)
+    {
+      end.end_ns = recorder->stopped_ns;
+      end.exit_status = WIFEXITED (recorder->wait_status) ? WEXITSTATUS (recorder->wait_status) : -1;
+      end.signal = WIFSIGNALED (recorder->wait_status) ? WTERMSIG (recorder->wait_status) : 0;
+    }
+  hat_trace_writer_end_process (recorder->writer, 0, &end);
+}
+
+static char *
+describe_recording (HatRecorder *recorder)
+{
+  const guint n = hat_images_n (recorder->images);
+  guint64 events = 0, lost = 0;
+  const HatImageInfo *heaviest = NULL;
+
+  for (guint i = 0; i < n; i++)
+    {
+      const HatImageInfo *info = hat_images_get (recorder->images, i);
+      events += info->n_events;
+      lost += info->totals.lost_events;
+      if (heaviest == NULL || info->totals.peak_bytes > heaviest->totals.peak_bytes)
+        heaviest = info;
+    }
+  if (heaviest == NULL)
+    return g_strdup ("no allocation was seen");
+
+  g_autofree char *count = hat_format_count (events), *peak = hat_format_bytes (heaviest->totals.peak_bytes);
+  g_autofree char *live = hat_format_bytes (heaviest->totals.live_bytes), *blocks = hat_format_count (heaviest->totals.live_blocks);
+  g_autofree char *missing = hat_format_count (lost), *size = hat_format_bytes (hat_trace_writer_bytes (recorder->writer));
+  g_autofree char *processes = n > 1 ? g_strdup_printf (" in %u processes; %s", n, heaviest->name) : g_strdup ("");
+  return g_strdup_printf ("%s events%s: peak %s, %s in %s blocks live at the end; %s lost; %s", count, processes, peak, live, blocks, missing,
+                          size);
+}
+
+/* The last line: how it went, and if it went wrong, from when on. */
+static void
+say_how_it_went (HatRecorder *recorder, gboolean is_written)
+{
+  g_autofree char *what = describe_recording (recorder), *when = hat_format_time (recorder->stopped_ns);
+  g_autofree char *line = NULL;
+
+  if (!is_written)
+    {
+      line = g_strdup_printf ("%s; recording ended after %s, %s", recorder->error->message, when,
+                              recorder->reason == HAT_STOP_WRITE ? "the program runs on" : "what was written before can be opened");
+      g_printerr ("heapatlas: %s\n", line);
+      hat_control_send (&recorder->control, TRUE, "error %s", line);
+      return;
+    }
+  switch (recorder->reason)
+    {
+    case HAT_STOP_SIZE:
+      line = g_strdup_printf ("%s; recording stopped after %s, because the trace has its maximal size; the program runs on", what, when);
+      break;
+    case HAT_STOP_COMMAND:
+    case HAT_STOP_SIGNAL:
+      line = g_strdup_printf ("%s; recording stopped after %s, the program runs on", what, when);
+      break;
+    case HAT_STOP_NONE:
+    case HAT_STOP_ENDED:
+    case HAT_STOP_WRITE:
+      line = g_strdup (what);
+      break;
+    }
+  if (!recorder->options->quiet)
+    g_printerr ("heapatlas: %s\n", line);
+  hat_control_send (&recorder->control, TRUE, "done path=%s", recorder->output);
+}
+
+void
+hat_recorder_finish (HatRecorder *recorder)
+{
+  gboolean is_written;
+
+  hat_images_finish (recorder->images, recorder->reason != HAT_STOP_ENDED);
+  if (hat_images_n (recorder->images) == 0)
+    add_unseen_process (recorder);
+  if (recorder->error == NULL)
+    hat_trace_writer_flush (recorder->writer, TRUE, &recorder->error);
+  if (recorder->error == NULL)
+    add_symbols (recorder);
+  g_autoptr (GError) error = NULL;
+  is_written = hat_trace_writer_finish (recorder->writer, recorder->stopped_ns, recorder->error ? &error : &recorder->error);
+  say_how_it_went (recorder, is_written && recorder->error == NULL);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Shared by images.c (processes) and rings.c (their threads' rings). */
+
+#include "core/record/images.h"
+
+typedef struct _HatImage HatImage;
+
+/* A thread of an image. Kept as long as the image's stream. */
+typedef struct
+{
+  HatStreamThread stream; /* first */
+  guint32 tid;
+  char *name;
+} HatImageThread;
+
+typedef struct
+{
+  guint number; /* in the session */
+  HatWireRing *wire;
+  HatImage *image;
+  HatImageThread *thread;
+  HatDecoder decoder;
+  guint64 pending;      /* stamp of its next event, G_MAXUINT64 = none for now */
+  gint64 stalled_since; /* 0 = it does not */
+  gboolean is_broken;
+} HatRing;
+
+/* A range of addresses where there is code but no module. */
+typedef struct
+{
+  guint64 start, end;
+} HatCodeRange;
+
+struct _HatImage
+{
+  HatImageInfo info; /* first */
+  guint slot;
+  gboolean is_first_process;
+  gboolean is_foreign; /* its pid is not a pid here (another pid namespace) */
+  gboolean is_last_drain; /* nothing more will come: wait for nothing */
+  gboolean is_finished;
+  int pidfd;
+  gint64 start_ns, end_ns;
+  guint64 lost_events;
+  HatStream *stream; /* NULL: finished, and nobody can inherit from it any more */
+  HatModules *modules;
+  GArray *code_ranges; /* HatCodeRange */
+  GPtrArray *rings;   /* HatRing, owned */
+  GPtrArray *threads; /* HatImageThread, owned */
+  HatSampler sampler;
+};
+
+/* The state at a FORK word, kept for the child. */
+typedef struct
+{
+  HatImage *parent;
+  HatStreamState state;
+  HatModules *modules;
+} HatFork;
+
+struct _HatImages
+{
+  HatSession *session;
+  const HatClock *clock;
+  HatTraceWriter *writer;
+  HatStacks *stacks;
+  guint32 pid;
+  HatImagesFunc func;
+  gpointer data;
+
+  GPtrArray *all;     /* HatImage by index, owned */
+  GPtrArray *running; /* those that are not finished, oldest first */
+  HatImage *slots[HAT_WIRE_MAX_PROCESSES];
+  gint64 waiting_since[HAT_WIRE_MAX_PROCESSES]; /* for the parent's FORK word */
+  HatRing *rings[HAT_WIRE_MAX_RINGS];
+  GPtrArray *active; /* HatRing; scratch of a round */
+
+  GHashTable *forks; /* id -> HatFork */
+  GQueue fork_order; /* ids, oldest first */
+  GQueue heirless;   /* HatImage: finished, but a child may still turn up */
+
+  guint64 first_start; /* of the launched process, clock ticks since boot */
+  guint64 seen_lost;   /* of the session's lost events */
+  gint64 now_ns;
+  gint64 next_reclaim_ns, next_names_ns;
+};
+
+/* rings.c */
+HatRing *hat_ring_new (HatImages *images, guint number, HatImage *image);
+void hat_ring_free (HatRing *ring);
+/* Takes in the image's events that are not after `limit`. */
+guint64 hat_image_drain (HatImages *images, HatImage *image, guint64 limit);
+/* Gives back the rings of threads that are gone. */
+void hat_image_reclaim_rings (HatImages *images, HatImage *image, gboolean all);
+
+/* images.c */
+void hat_images_keep_fork (HatImages *images, HatImage *parent, guint64 id);

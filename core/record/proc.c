@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reading /proc. */
+
+#include "core/record/proc.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static char *
+read_file (guint32 pid, const char *name, gsize *out_length)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%u/%s", pid, name);
+  char *text;
+  return g_file_get_contents (path, &text, out_length, NULL) ? text : NULL;
+}
+
+char *
+hat_proc_maps (guint32 pid)
+{
+  return read_file (pid, "maps", NULL);
+}
+
+gboolean
+hat_proc_next_mapping (char **text, HatMapping *out_mapping)
+{
+  char *line = *text;
+  char *end = strchr (line, '\n');
+
+  if (end == NULL)
+    return FALSE;
+  *end = 0;
+  *text = end + 1;
+  char *rest;
+  out_mapping->start = g_ascii_strtoull (line, &rest, 16);
+  out_mapping->end = *rest == '-' ? g_ascii_strtoull (rest + 1, &rest, 16) : 0;
+  if (*rest == ' ')
+    rest++;
+  out_mapping->is_readable = rest[0] == 'r';
+  out_mapping->is_writable = rest[0] && rest[1] == 'w';
+  for (guint field = 0; field < 4 && *rest; field++) /* protection, offset, device, inode */
+    {
+      rest += strcspn (rest, " ");
+      rest += strspn (rest, " ");
+    }
+  out_mapping->path = rest;
+  return TRUE;
+}
+
+gboolean
+hat_proc_memory (guint32 pid, guint64 *out_resident, guint64 *out_shared)
+{
+  g_autofree char *text = read_file (pid, "statm", NULL);
+  unsigned long size, resident, shared;
+
+  if (text == NULL || sscanf (text, "%lu %lu %lu", &size, &resident, &shared) != 3 || size == 0)
+    return FALSE;
+  const guint64 page = sysconf (_SC_PAGESIZE);
+  *out_resident = resident * page;
+  *out_shared = shared * page;
+  return TRUE;
+}
+
+char *
+hat_proc_thread_name (guint32 pid, guint32 tid)
+{
+  g_autofree char *file = g_strdup_printf ("task/%u/comm", tid);
+  char *name = read_file (pid, file, NULL);
+  return name ? g_strchomp (name) : NULL;
+}
+
+gboolean
+hat_proc_stat (guint32 pid, guint32 *out_parent, guint64 *out_start, int *out_wait_status)
+{
+  g_autofree char *text = read_file (pid, "stat", NULL);
+  /* The name in parentheses may hold anything, parentheses too. */
+  const char *rest = text ? strrchr (text, ')') : NULL;
+
+  if (rest == NULL || strlen (rest) < 4)
+    return FALSE;
+  g_auto (GStrv) fields = g_strsplit (rest + 2, " ", -1);
+  const guint n = g_strv_length (fields); /* field 3 of proc(5) is fields[0] */
+  if (n < 20)
+    return FALSE;
+  if (out_parent)
+    *out_parent = g_ascii_strtoull (fields[1], NULL, 10);
+  if (out_start)
+    *out_start = g_ascii_strtoull (fields[19], NULL, 10);
+  if (out_wait_status)
+    *out_wait_status = *fields[0] == 'Z' && n >= 50 ? (int) g_ascii_strtoll (fields[49], NULL, 10) : -1;
+  return TRUE;
+}
+
+gboolean
+hat_proc_has_thread (guint32 pid, guint32 tid)
+{
+  return syscall (SYS_tgkill, pid, tid, 0) == 0 || errno != ESRCH;
+}
+
+gboolean
+hat_proc_any_with_environment (const char *entry, guint64 since)
+{
+  g_autoptr (GDir) folder = g_dir_open ("/proc", 0, NULL);
+  const gsize n_entry = strlen (entry);
+  const char *name;
+
+  while (folder && (name = g_dir_read_name (folder)))
+    {
+      const guint32 pid = g_ascii_strtoull (name, NULL, 10);
+      guint64 start;
+      if (pid == 0 || !hat_proc_stat (pid, NULL, &start, NULL) || start < since)
+        continue;
+      gsize length = 0;
+      g_autofree char *environment = read_file (pid, "environ", &length);
+      for (gsize at = 0; environment && at < length; at += strlen (environment + at) + 1)
+        if (strncmp (environment + at, entry, n_entry + 1) == 0)
+          return TRUE;
+    }
+  return FALSE;
+}

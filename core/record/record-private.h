@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A recording under way; shared by record.c (running it) and finish.c (ending it). */
+
+#include "core/record/control.h"
+#include "core/record/images.h"
+#include "core/record/launch.h"
+#include "core/record/record.h"
+
+typedef enum
+{
+  HAT_STOP_NONE,
+  HAT_STOP_ENDED,   /* every recorded process has ended */
+  HAT_STOP_COMMAND, /* the window said so */
+  HAT_STOP_SIGNAL,  /* SIGTERM or SIGHUP */
+  HAT_STOP_SIZE,    /* max_size */
+  HAT_STOP_WRITE,   /* the trace cannot be written: `error` */
+} HatStopReason;
+
+typedef struct
+{
+  const HatRecordOptions *options;
+  HatControl control;
+  HatPreflight program;
+  HatLaunch launch;
+  HatSession session;
+  HatClock clock;
+  char *output;
+  HatTraceWriter *writer;
+  HatStacks *stacks;
+  HatImages *images;
+
+  gboolean first_has_ended;
+  int wait_status; /* of the first process */
+  gboolean wants_stop, wants_cancel; /* commands that have come */
+  HatStopReason reason;
+  gint64 stopped_ns;
+  GError *error; /* why the trace is not, or not wholly, written */
+} HatRecorder;
+
+/* record.c */
+void hat_recorder_hear (HatRecorder *recorder);
+gboolean hat_recorder_was_interrupted (void);
+void hat_recorder_let_interrupt (void);
+
+/* finish.c: symbols, summaries, footer, the last words on stderr. */
+void hat_recorder_finish (HatRecorder *recorder);

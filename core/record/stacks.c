@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Modules, frames and canonical stacks of a recording. */
+
+#include "core/record/stacks.h"
+
+#include <string.h>
+
+#include "core/record/intern.h"
+#include "core/wire/wire.h"
+
+#define NO_MODULE G_MAXUINT32
+
+typedef struct
+{
+  guint64 start, end, bias;
+  guint32 module; /* the writer's */
+} Mapped;
+
+struct _HatModules
+{
+  GArray *mapped; /* Mapped, newest last */
+};
+
+struct _HatStacks
+{
+  HatTraceWriter *writer;
+  const guint64 *ips;
+  guint32 *frame_of_ip; /* frame + 1, 0 = not looked up yet */
+  GHashTable *modules;  /* identity as text -> writer's module + 1 */
+  HatIntern frames;     /* {module << 1 | exact, offset} */
+  GArray *frame_ids;    /* HatFrameId by ordinal in frames */
+  HatIntern nodes;      /* {parent, frame}; ordinal + 2 = HatStackId */
+  HatFrameId cut;
+  gboolean has_cut;
+};
+
+HatStacks *
+hat_stacks_new (HatTraceWriter *writer, const guint64 *ips)
+{
+  HatStacks *stacks = g_new0 (HatStacks, 1);
+  stacks->writer = writer;
+  stacks->ips = ips;
+  stacks->frame_of_ip = g_new0 (guint32, HAT_WIRE_MAX_IPS);
+  stacks->modules = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  stacks->frame_ids = g_array_new (FALSE, FALSE, sizeof (HatFrameId));
+  return stacks;
+}
+
+void
+hat_stacks_free (HatStacks *stacks)
+{
+  if (stacks == NULL)
+    return;
+  g_free (stacks->frame_of_ip);
+  g_hash_table_unref (stacks->modules);
+  hat_intern_clear (&stacks->frames);
+  g_array_unref (stacks->frame_ids);
+  hat_intern_clear (&stacks->nodes);
+  g_free (stacks);
+}
+
+/* ---- modules ---- */
+
+HatModules *
+hat_modules_new (void)
+{
+  HatModules *modules = g_new0 (HatModules, 1);
+  modules->mapped = g_array_new (FALSE, FALSE, sizeof (Mapped));
+  return modules;
+}
+
+HatModules *
+hat_modules_copy (const HatModules *modules)
+{
+  HatModules *copy = g_new0 (HatModules, 1);
+  copy->mapped = g_array_copy (modules->mapped);
+  return copy;
+}
+
+void
+hat_modules_free (HatModules *modules)
+{
+  if (modules == NULL)
+    return;
+  g_array_unref (modules->mapped);
+  g_free (modules);
+}
+
+/* The same file at another address is the same module; without a build-id only the same place says that it is the same file. */
+static char *
+module_identity (const HatModule *module)
+{
+  static const guint8 none[sizeof module->build_id];
+  GString *text = g_string_new (module->path);
+
+  g_string_append_printf (text, "\n%" G_GINT64_MODIFIER "x", module->end - module->start);
+  if (memcmp (module->build_id, none, sizeof none) == 0)
+    g_string_append_printf (text, " %" G_GINT64_MODIFIER "x %" G_GINT64_MODIFIER "x", module->start, module->bias);
+  else
+    for (guint i = 0; i < sizeof module->build_id; i++)
+      g_string_append_printf (text, "%02x", module->build_id[i]);
+  return g_string_free (text, FALSE);
+}
+
+void
+hat_stacks_add_module (HatStacks *stacks, HatModules *modules, const HatModule *module)
+{
+  g_autofree char *identity = module_identity (module);
+  guint32 number = GPOINTER_TO_UINT (g_hash_table_lookup (stacks->modules, identity));
+
+  if (number == 0)
+    {
+      number = hat_trace_writer_add_module (stacks->writer, module) + 1;
+      g_hash_table_insert (stacks->modules, g_steal_pointer (&identity), GUINT_TO_POINTER (number));
+    }
+  const Mapped mapped = { module->start, module->end, module->bias, number - 1 };
+  for (guint i = 0; i < modules->mapped->len; i++)
+    {
+      const Mapped *old = &g_array_index (modules->mapped, Mapped, i);
+      if (old->start == mapped.start && old->end == mapped.end)
+        {
+          g_array_remove_index (modules->mapped, i);
+          break;
+        }
+    }
+  g_array_append_val (modules->mapped, mapped);
+}
+
+static const Mapped *
+find_mapped (const HatModules *modules, guint64 address)
+{
+  for (guint i = modules->mapped->len; i > 0; i--)
+    {
+      const Mapped *mapped = &g_array_index (modules->mapped, Mapped, i - 1);
+      if (address >= mapped->start && address < mapped->end)
+        return mapped;
+    }
+  return NULL;
+}
+
+/* ---- frames and stacks ---- */
+
+gboolean
+hat_stacks_frame (HatStacks *stacks, const HatModules *modules, guint64 ip, gboolean must, HatFrameId *out_frame)
+{
+  const gboolean exact = (ip & HAT_WIRE_IP_EXACT) != 0;
+  const guint64 address = ip & ~HAT_WIRE_IP_EXACT;
+  /* A return address may be one past the end of its module (a call that never returns, at the very end). */
+  const Mapped *mapped = find_mapped (modules, exact || address == 0 ? address : address - 1);
+
+  if (mapped == NULL && !must)
+    return FALSE;
+  const HatFrame frame = { .module = mapped ? mapped->module : NO_MODULE,
+                           .exact = exact,
+                           .offset = mapped ? address - mapped->bias : address };
+  gboolean is_new;
+  const guint32 ordinal
+      = hat_intern (&stacks->frames, (HatInternKey) { (guint64) frame.module << 1 | exact, frame.offset }, &is_new);
+  if (is_new)
+    {
+      const HatFrameId id = hat_trace_writer_add_frame (stacks->writer, &frame);
+      g_array_append_val (stacks->frame_ids, id);
+    }
+  *out_frame = g_array_index (stacks->frame_ids, HatFrameId, ordinal);
+  return TRUE;
+}
+
+gboolean
+hat_stacks_frame_at (HatStacks *stacks, const HatModules *modules, guint32 ip_index, gboolean must, HatFrameId *out_frame)
+{
+  g_return_val_if_fail (ip_index < HAT_WIRE_MAX_IPS, FALSE);
+
+  const guint32 known = stacks->frame_of_ip[ip_index];
+  if (G_LIKELY (known != 0))
+    {
+      *out_frame = known - 1;
+      return TRUE;
+    }
+  const guint64 ip = __atomic_load_n (&stacks->ips[ip_index], __ATOMIC_RELAXED);
+  if (!hat_stacks_frame (stacks, modules, ip, must, out_frame))
+    return FALSE;
+  stacks->frame_of_ip[ip_index] = *out_frame + 1;
+  return TRUE;
+}
+
+guint64
+hat_stacks_address (HatStacks *stacks, guint32 ip_index)
+{
+  return __atomic_load_n (&stacks->ips[ip_index], __ATOMIC_RELAXED) & ~HAT_WIRE_IP_EXACT;
+}
+
+HatFrameId
+hat_stacks_cut_frame (HatStacks *stacks)
+{
+  if (!stacks->has_cut)
+    stacks->cut = hat_trace_writer_add_frame (stacks->writer, &(HatFrame) { .module = NO_MODULE, .cut = TRUE });
+  stacks->has_cut = TRUE;
+  return stacks->cut;
+}
+
+HatStackId
+hat_stacks_node (HatStacks *stacks, HatStackId parent, HatFrameId frame)
+{
+  gboolean is_new;
+  const guint32 ordinal = hat_intern (&stacks->nodes, (HatInternKey) { parent, frame }, &is_new);
+
+  if (is_new)
+    hat_trace_writer_add_stack (stacks->writer, parent, frame);
+  return ordinal + 2;
+}
+
+guint
+hat_stacks_n_nodes (HatStacks *stacks)
+{
+  return stacks->nodes.n;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Code addresses to frames, and frames to canonical stacks, for a whole recording: every process and thread that was at the same place
+ * gets the same HatStackId, because a frame is a module and an offset in it, not an address.
+ *
+ * Thread rule: one thread. */
+
+#include "core/trace/writer.h"
+
+G_BEGIN_DECLS
+
+typedef struct _HatStacks HatStacks;
+
+/* `ips` is the shared address table of wire.h. Both are borrowed. */
+HatStacks *hat_stacks_new (HatTraceWriter *writer, const guint64 *ips);
+void hat_stacks_free (HatStacks *stacks);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatStacks, hat_stacks_free)
+
+/* What is mapped where in one address space. The newest announcement of an address counts. */
+typedef struct _HatModules HatModules;
+
+HatModules *hat_modules_new (void);
+HatModules *hat_modules_copy (const HatModules *modules); /* for a forked child */
+void hat_modules_free (HatModules *modules);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatModules, hat_modules_free)
+
+/* Saying the same twice does no harm. */
+void hat_stacks_add_module (HatStacks *stacks, HatModules *modules, const HatModule *module);
+
+/* The frame of an address: by its index in the shared table, or by its value. FALSE: no module of `modules` is there
+ * (with `must`: then the frame is the bare address). */
+gboolean hat_stacks_frame_at (HatStacks *stacks, const HatModules *modules, guint32 ip_index, gboolean must, HatFrameId *out_frame);
+gboolean hat_stacks_frame (HatStacks *stacks, const HatModules *modules, guint64 ip, gboolean must, HatFrameId *out_frame);
+guint64 hat_stacks_address (HatStacks *stacks, guint32 ip_index);
+HatFrameId hat_stacks_cut_frame (HatStacks *stacks);
+
+HatStackId hat_stacks_node (HatStacks *stacks, HatStackId parent, HatFrameId frame);
+
+guint hat_stacks_n_nodes (HatStacks *stacks);
+
+G_END_DECLS

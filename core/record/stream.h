@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The events of one process, put into their exact order and written: live set, account and trace follow from here.
+ *
+ * Time stamps of different threads do not always tell the order (clocks of two cores may disagree by some ticks, and a reallocation is
+ * only seen when it is over), but addresses do: at one address allocations and frees alternate. So an event that contradicts the live set
+ * is parked until the one it waits for shows up. That is bounded: after HAT_STREAM_PATIENCE_NS the other one is taken as missed,
+ * recorded as such and counted.
+ *
+ * Thread rule: one thread. */
+
+#include "core/heap/live/account.h"
+#include "core/heap/live/live-set.h"
+#include "core/record/decode.h"
+#include "core/trace/writer.h"
+
+G_BEGIN_DECLS
+
+#define HAT_STREAM_PATIENCE_NS 20000000
+
+typedef struct _HatStream HatStream;
+
+/* A thread of the process; keep it as long as the stream. */
+typedef struct
+{
+  guint32 index;         /* the writer's */
+  HatBlockId last_block; /* its last allocation */
+} HatStreamThread;
+
+/* The state a forked child starts from. */
+typedef struct
+{
+  HatLiveSet *live;
+  HatBlockId next_block;
+  guint64 n_events; /* of the parent, so far */
+} HatStreamState;
+
+void hat_stream_state_clear (HatStreamState *state);
+
+/* `state` is what the process inherited (its live set is taken), NULL for a fresh image. */
+HatStream *hat_stream_new (HatTraceWriter *writer, guint process, HatStreamState *state);
+void hat_stream_free (HatStream *stream);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatStream, hat_stream_free)
+
+/* An ALLOC, FREE or REALLOC of `thread`, which is not earlier than what came before but for the disorder described above. */
+void hat_stream_add (HatStream *stream, HatStreamThread *thread, const HatRawEvent *event, gint64 time_ns);
+
+/* The time now, every round; gives up on events that were parked too long ago. */
+void hat_stream_tick (HatStream *stream, gint64 now_ns);
+
+/* Gives up on everything that is parked: nothing more will come. */
+void hat_stream_settle_all (HatStream *stream);
+
+/* A copy of the state, to be inherited. */
+HatStreamState hat_stream_fork (HatStream *stream);
+
+const HatTotals *hat_stream_totals (HatStream *stream);
+const HatSummary *hat_stream_summary (HatStream *stream);
+guint64 hat_stream_n_events (HatStream *stream);
+gint64 hat_stream_last_ns (HatStream *stream); /* time of the last event */
+guint64 hat_stream_memory (HatStream *stream);  /* of the live set */
+
+G_END_DECLS
