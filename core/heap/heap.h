@@ -18,6 +18,9 @@ typedef struct _HatHeap HatHeap;
 
 /* Cheap if the trace has a summary; otherwise one replay (with progress). Keeps a reference to the trace. */
 HatHeap *hat_heap_new (HatTrace *trace, guint process, const HatProgress *progress, GError **error);
+/* The next version, after hat_trace_refresh(): `trace` holds what `heap`'s trace holds and more. Counts the new events only (once: a second
+ * refresh of the same version counts from the start). `heap` stays as it was. */
+HatHeap *hat_heap_refresh (HatHeap *heap, HatTrace *trace, const HatProgress *progress, GError **error);
 HatHeap *hat_heap_ref (HatHeap *heap);
 void hat_heap_unref (HatHeap *heap);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatHeap, hat_heap_unref)
@@ -121,12 +124,15 @@ typedef struct
   guint64 peak_bytes; /* in the range */
   gint64 peak_ns;
   HatGrouping by;
-  guint n_bands;     /* at most the biggest 12 of the whole process + "other" (last); 0 with HAT_BY_NONE. Same bands at every zoom */
+  guint n_bands;     /* at most the biggest 12 of the whole process + "other" (always, last); 0 with HAT_BY_NONE; all seven classes, youngest
+                        first, with HAT_BY_AGE. Same bands at every zoom */
   HatBand *bands;
   guint64 *band_bytes; /* [band * n_bins + bin]: live bytes at the bin's end; sums to last_bytes */
 } HatTimeline;
 
-/* HAT_BY_NONE answers at once from leaves, decoding only the chunks that a bin cuts. Other groupings cost a replay of the range. */
+/* HAT_BY_NONE answers at once from leaves, decoding only chunks at the borders of the range and those in which a bin is shorter than
+ * a leaf; edges between longer bins are exact if 16 chunks are enough for that, else they move by less than a leaf (4,096 events), so that no
+ * minimum or maximum is ever lost. Other groupings are exact and cost a replay of the range. */
 HatTimeline *hat_heap_timeline (HatHeap *heap, HatRange range, guint n_bins, HatGrouping by, const HatProgress *progress, GError **error);
 void hat_timeline_free (HatTimeline *timeline);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatTimeline, hat_timeline_free)
@@ -192,7 +198,8 @@ typedef struct
   HatTreeNode *nodes;
 } HatTree;
 
-/* Folds frames by function (and module), inlined ones included; recursion is kept. */
+/* Folds frames by function (and module), inlined ones included; recursion is kept. A bottom-up tree over more than a million frames
+ * ends at nodes that cost less than 1/65,536 of the whole, whose self is then what lies beyond. */
 HatTree *hat_tree_new (HatTrace *trace, const HatSites *sites, HatTreeKind kind, HatCost cost, const HatProgress *progress, GError **error);
 void hat_tree_free (HatTree *tree);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatTree, hat_tree_free)

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What was never freed, and what never stops growing. */
+
+#include "core/heap/heap-private.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Samples at equal times. The first eighth is start-up. The last point is left out of the judgement too: programs clean up at their end. */
+#define N_POINTS 65
+#define FIRST_POINT (N_POINTS / 8)
+#define LAST_POINT (N_POINTS - 2)
+#define MAX_CANDIDATES 20000u
+
+#define MIN_R_SQUARED 0.75  /* share of the variation that the line explains */
+#define MAX_FALL 0.2        /* biggest fall from a high, as a share of the rise */
+#define MIN_LATE_RISE 0.15  /* of the whole rise, in the last third of the time: a third if steady */
+#define MIN_STEPS 4         /* points at which it was higher than ever */
+
+/* ---- never freed ---- */
+
+static int
+compare_unfreed (gconstpointer a, gconstpointer b)
+{
+  const HatUnfreed *x = a, *y = b;
+
+  if (x->bytes != y->bytes)
+    return x->bytes > y->bytes ? -1 : 1;
+  if (x->blocks != y->blocks)
+    return x->blocks > y->blocks ? -1 : 1;
+  return x->stack < y->stack ? -1 : x->stack > y->stack;
+}
+
+static void
+add_unfreed (GArray *groups, guint32 *group_of, const HatBlock *block)
+{
+  if (group_of[block->stack] == 0)
+    {
+      const HatUnfreed fresh = { .stack = block->stack, .first_ns = block->birth_ns, .example = *block };
+      g_array_append_val (groups, fresh);
+      group_of[block->stack] = groups->len;
+    }
+  HatUnfreed *group = &g_array_index (groups, HatUnfreed, group_of[block->stack] - 1);
+  group->blocks++;
+  group->bytes += block->size;
+  group->last_ns = block->birth_ns; /* they come in the order of their births */
+  if (block->size > group->example.size)
+    group->example = *block;
+}
+
+HatUnfreedGroups *
+hat_heap_unfreed (HatHeap *heap, const HatProgress *progress, GError **error)
+{
+  g_autoptr (HatReplay) replay = hat_replay_new (heap);
+  g_autofree guint32 *group_of = hat_stack_map_new (heap->trace);
+  g_autoptr (GArray) groups = g_array_new (FALSE, FALSE, sizeof (HatUnfreed));
+  HatReplayIter iter;
+
+  hat_replay_set_progress (replay, progress, "finding what was never freed", heap->n_events);
+  if (!hat_replay_seek (replay, heap->n_events, error) || !hat_replay_iter_init (&iter, replay, TRUE, error))
+    return NULL;
+  HatUnfreedGroups *result = g_new0 (HatUnfreedGroups, 1);
+  for (const HatBlock *block; (block = hat_replay_iter_next (&iter));)
+    {
+      add_unfreed (groups, group_of, block);
+      result->blocks++;
+      result->bytes += block->size;
+    }
+  g_array_sort (groups, compare_unfreed);
+  result->n = groups->len;
+  result->groups = (HatUnfreed *) g_array_free (g_steal_pointer (&groups), FALSE);
+  return result;
+}
+
+void
+hat_unfreed_free (HatUnfreedGroups *groups)
+{
+  if (groups == NULL)
+    return;
+  g_free (groups->groups);
+  g_free (groups);
+}
+
+/* ---- growing ---- */
+
+typedef struct
+{
+  HatStackId stack;
+  guint64 bytes[N_POINTS], blocks[N_POINTS];
+} Candidate;
+
+/* Sites that hold more at the last judged instant than one block, the biggest if there are very many. */
+static gboolean
+add_candidates (HatReplay *replay, guint32 *candidate_of, GArray *candidates, HatHeap *heap, GError **error)
+{
+  g_autoptr (GArray) groups = g_array_new (FALSE, FALSE, sizeof (HatUnfreed));
+  g_autofree guint32 *group_of = hat_stack_map_new (heap->trace);
+  HatReplayIter iter;
+
+  if (!hat_replay_iter_init (&iter, replay, TRUE, error))
+    return FALSE;
+  for (const HatBlock *block; (block = hat_replay_iter_next (&iter));)
+    add_unfreed (groups, group_of, block);
+  g_array_sort (groups, compare_unfreed);
+  for (guint i = 0; i < groups->len && candidates->len < MAX_CANDIDATES; i++)
+    {
+      const Candidate fresh = { .stack = g_array_index (groups, HatUnfreed, i).stack };
+      if (g_array_index (groups, HatUnfreed, i).blocks < MIN_STEPS)
+        continue;
+      g_array_append_val (candidates, fresh);
+      candidate_of[fresh.stack] = candidates->len;
+    }
+  return TRUE;
+}
+
+static gint64
+time_of_point (HatHeap *heap, guint point)
+{
+  return heap->start_ns + (gint64) ((double) (heap->end_ns - heap->start_ns) * point / (N_POINTS - 1));
+}
+
+static gboolean
+seek_point (HatHeap *heap, HatReplay *replay, guint point, GError **error)
+{
+  guint64 ordinal = heap->n_events;
+
+  if (point < N_POINTS - 1 && !hat_heap_locate (heap, time_of_point (heap, point), &ordinal, error))
+    return FALSE;
+  return hat_replay_seek (replay, ordinal, error);
+}
+
+static gboolean
+sample_point (HatReplay *replay, guint point, const guint32 *candidate_of, GArray *candidates, GError **error)
+{
+  HatReplayIter iter;
+
+  if (!hat_replay_iter_init (&iter, replay, TRUE, error))
+    return FALSE;
+  for (const HatBlock *block; (block = hat_replay_iter_next (&iter));)
+    if (candidate_of[block->stack] > 0)
+      {
+        Candidate *candidate = &g_array_index (candidates, Candidate, candidate_of[block->stack] - 1);
+        candidate->bytes[point] += block->size;
+        candidate->blocks[point]++;
+      }
+  return TRUE;
+}
+
+/* Least squares over the judged points, x = number of the point. */
+static void
+fit_line (const guint64 *bytes, double *out_slope, double *out_r_squared)
+{
+  const double n = LAST_POINT - FIRST_POINT + 1;
+  double sx = 0, sy = 0, sxx = 0, syy = 0, sxy = 0;
+
+  for (guint i = FIRST_POINT; i <= LAST_POINT; i++)
+    {
+      const double x = i, y = (double) bytes[i] - (double) bytes[FIRST_POINT];
+      sx += x;
+      sy += y;
+      sxx += x * x;
+      syy += y * y;
+      sxy += x * y;
+    }
+  const double vx = n * sxx - sx * sx, vy = n * syy - sy * sy, cov = n * sxy - sx * sy;
+  *out_slope = cov / vx;
+  *out_r_squared = vy > 0 ? cov * cov / (vx * vy) : 0;
+}
+
+static gboolean
+is_growing (const Candidate *candidate, double *out_slope)
+{
+  const guint64 *bytes = candidate->bytes;
+  const guint late = FIRST_POINT + (LAST_POINT - FIRST_POINT) * 2 / 3;
+  const double rise = (double) bytes[LAST_POINT] - (double) bytes[FIRST_POINT];
+  guint64 high = bytes[FIRST_POINT], fall = 0;
+  guint n_steps = 0;
+  double r_squared;
+
+  for (guint i = FIRST_POINT + 1; i <= LAST_POINT; i++)
+    if (bytes[i] > high)
+      {
+        high = bytes[i];
+        n_steps++;
+      }
+    else
+      fall = MAX (fall, high - bytes[i]);
+  fit_line (bytes, out_slope, &r_squared);
+  return rise > 0 && n_steps >= MIN_STEPS && fall <= MAX_FALL * rise && r_squared >= MIN_R_SQUARED
+         && (double) bytes[LAST_POINT] - (double) bytes[late] >= MIN_LATE_RISE * rise;
+}
+
+static int
+compare_growing (gconstpointer a, gconstpointer b)
+{
+  const HatGrowingSite *x = a, *y = b;
+
+  if (x->slope_bytes_per_s != y->slope_bytes_per_s)
+    return x->slope_bytes_per_s > y->slope_bytes_per_s ? -1 : 1;
+  return x->stack < y->stack ? -1 : x->stack > y->stack;
+}
+
+static HatGrowing *
+judge (HatHeap *heap, GArray *candidates)
+{
+  const double seconds_per_point = (double) (heap->end_ns - heap->start_ns) / 1e9 / (N_POINTS - 1);
+  GArray *sites = g_array_new (FALSE, FALSE, sizeof (HatGrowingSite));
+
+  for (guint i = 0; i < candidates->len; i++)
+    {
+      const Candidate *candidate = &g_array_index (candidates, Candidate, i);
+      double slope;
+      if (!is_growing (candidate, &slope))
+        continue;
+      const HatGrowingSite site = {
+        .stack = candidate->stack,
+        .slope_bytes_per_s = slope / seconds_per_point,
+        .blocks = candidate->blocks[LAST_POINT],
+        .bytes = candidate->bytes[LAST_POINT],
+        .n_points = N_POINTS,
+        .points = g_memdup2 (candidate->bytes, sizeof candidate->bytes),
+      };
+      g_array_append_val (sites, site);
+    }
+  g_array_sort (sites, compare_growing);
+  HatGrowing *growing = g_new0 (HatGrowing, 1);
+  growing->n = sites->len;
+  growing->sites = (HatGrowingSite *) g_array_free (sites, FALSE);
+  return growing;
+}
+
+/* Two walks by spans: the first finds who is worth sampling, which keeps the table of samples small. */
+static gboolean
+sample_all (HatHeap *heap, GArray *candidates, const HatProgress *progress, GError **error)
+{
+  g_autofree guint32 *candidate_of = hat_stack_map_new (heap->trace);
+  g_autoptr (HatReplay) scout = hat_replay_new (heap);
+  g_autoptr (HatReplay) replay = hat_replay_new (heap);
+
+  if (!seek_point (heap, scout, LAST_POINT, error) || !add_candidates (scout, candidate_of, candidates, heap, error))
+    return FALSE;
+  for (guint point = 0; candidates->len > 0 && point < N_POINTS; point++)
+    if (!hat_progress_tick (progress, (double) point / N_POINTS, "looking for growth", error)
+        || !seek_point (heap, replay, point, error) || !sample_point (replay, point, candidate_of, candidates, error))
+      return FALSE;
+  return TRUE;
+}
+
+HatGrowing *
+hat_heap_growing (HatHeap *heap, const HatProgress *progress, GError **error)
+{
+  g_autoptr (GArray) candidates = g_array_new (FALSE, FALSE, sizeof (Candidate));
+
+  if (!hat_progress_tick (progress, 0, "looking for growth", error) || !sample_all (heap, candidates, progress, error))
+    return NULL;
+  return judge (heap, candidates);
+}
+
+void
+hat_growing_free (HatGrowing *growing)
+{
+  if (growing == NULL)
+    return;
+  for (guint i = 0; i < growing->n; i++)
+    g_free (growing->sites[i].points);
+  g_free (growing->sites);
+  g_free (growing);
+}

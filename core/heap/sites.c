@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Totals and sites, of everything (from the summary) or of a range; and the same by thread or size.
+ *
+ * A range is counted by the very code that counts a whole process: the blocks live at its start are fed in first, as if
+ * allocated at that instant, and what that added to the counts is taken off afterwards. Their peak is then right by itself. */
+
+#include "core/heap/heap-private.h"
+
+#include <string.h>
+
+/* What the account calls a stack is the key of the grouping: it adds up by any small number. */
+typedef struct
+{
+  HatAccount *account;
+  HatGrouping by;
+  guint64 n_fed;
+  HatSite *fed; /* sites as they were at the start */
+  guint n_fed_sites;
+  HatTotals fed_totals;
+} RangeCount;
+
+static gboolean
+feed_live (RangeCount *count, HatReplay *replay, gint64 time, GError **error)
+{
+  HatReplayIter iter;
+
+  /* Empty blocks first: they make no new peak, and would be missing in its blocks. */
+  for (int pass = 0; pass < 2; pass++)
+    {
+      if (!hat_replay_iter_init (&iter, replay, TRUE, error))
+        return FALSE;
+      for (const HatBlock *block; (block = hat_replay_iter_next (&iter));)
+        {
+          const HatEvent event = {
+            .kind = HAT_EVENT_ALLOC,
+            .address = block->address,
+            .size = block->size,
+            .time_ns = time,
+            .block = block->id,
+            .stack = hat_group_key (count->by, block->stack, block->thread, block->size),
+            .thread = block->thread,
+          };
+          if ((block->size > 0) != pass)
+            continue;
+          hat_account_add (count->account, &event, HAT_STACK_NONE, 0, FALSE);
+          count->n_fed++;
+        }
+    }
+  const HatSummary *summary = hat_account_summary (count->account);
+  count->n_fed_sites = summary->n_sites;
+  count->fed = g_memdup2 (summary->sites, summary->n_sites * sizeof (HatSite));
+  count->fed_totals = summary->totals;
+  return TRUE;
+}
+
+static gboolean
+count_events (RangeCount *count, HatHeap *heap, HatReplay *replay, guint64 end, GError **error)
+{
+  HatReplayBatch batch;
+
+  do
+    {
+      if (!hat_replay_next (replay, end, &batch, error))
+        return FALSE;
+      for (guint i = 0; i < batch.n; i++)
+        {
+          const HatBlock *old = &batch.olds[i];
+          HatEvent event = batch.events[i];
+          event.stack = hat_group_key (count->by, event.stack, event.thread, event.size);
+          hat_account_add (count->account, &event, hat_group_key (count->by, old->stack, old->thread, old->size), old->size,
+                           !hat_block_is_own (heap, old->id));
+        }
+    }
+  while (batch.n > 0);
+  return TRUE;
+}
+
+static gboolean
+site_says_something (const HatSite *site)
+{
+  return site->allocations || site->frees || site->reallocations || site->live_blocks || site->peak_blocks
+         || site->bytes_freed;
+}
+
+static HatSites *
+sites_of_range (RangeCount *count, HatHeap *heap, guint64 first, gint64 from)
+{
+  const HatSummary *summary = hat_account_summary (count->account);
+  HatSites *sites = g_new0 (HatSites, 1);
+  guint k = 0;
+
+  sites->sites = g_new (HatSite, MAX (summary->n_sites, 1));
+  for (guint i = 0; i < summary->n_sites; i++)
+    {
+      HatSite site = summary->sites[i];
+      while (k < count->n_fed_sites && count->fed[k].stack < site.stack)
+        k++;
+      if (k < count->n_fed_sites && count->fed[k].stack == site.stack)
+        {
+          site.allocations -= count->fed[k].allocations;
+          site.bytes -= count->fed[k].bytes;
+        }
+      if (site_says_something (&site))
+        sites->sites[sites->n++] = site;
+    }
+
+  HatTotals *totals = &sites->totals;
+  *totals = summary->totals;
+  totals->allocations -= count->fed_totals.allocations;
+  totals->bytes_allocated -= count->fed_totals.bytes_allocated;
+  totals->inherited_blocks = heap->info->inherited_blocks;
+  totals->inherited_bytes = heap->info->inherited_bytes;
+  totals->lost_events = heap->info->lost_events;
+  if (totals->peak_event <= count->n_fed)
+    {
+      totals->peak_event = first;
+      totals->peak_time_ns = from;
+    }
+  else
+    totals->peak_event += first - count->n_fed;
+  return sites;
+}
+
+HatSites *
+hat_heap_count_range (HatHeap *heap, HatRange range, HatGrouping by, const HatProgress *progress, GError **error)
+{
+  guint64 first, end, inherited_blocks, inherited_bytes;
+  RangeCount count = { .by = by };
+  HatSites *sites = NULL;
+
+  if (!hat_heap_locate_range (heap, range, &first, &end, error))
+    return NULL;
+  g_autoptr (HatReplay) replay = hat_replay_new (heap);
+  hat_replay_set_progress (replay, progress, "counting", end);
+  if (!hat_replay_seek (replay, first, error)
+      || !hat_replay_inherited (replay, &inherited_blocks, &inherited_bytes, error))
+    return NULL;
+  count.account = hat_account_new (inherited_blocks, inherited_bytes);
+  if (feed_live (&count, replay, range.from, error) && count_events (&count, heap, replay, end, error))
+    sites = sites_of_range (&count, heap, first, range.from);
+  hat_account_free (count.account);
+  g_free (count.fed);
+  return sites;
+}
+
+HatSites *
+hat_heap_sites (HatHeap *heap, HatRange range, const HatProgress *progress, GError **error)
+{
+  if (!hat_heap_is_whole (heap, range))
+    return hat_heap_count_range (heap, range, HAT_BY_SITE, progress, error);
+
+  HatSites *sites = g_new0 (HatSites, 1);
+  sites->n = heap->summary.n_sites;
+  sites->sites = g_memdup2 (heap->summary.sites, sites->n * sizeof (HatSite));
+  sites->totals = heap->summary.totals;
+  return sites;
+}
+
+void
+hat_sites_free (HatSites *sites)
+{
+  if (sites == NULL)
+    return;
+  g_free (sites->sites);
+  g_free (sites);
+}
+
+gboolean
+hat_heap_totals (HatHeap *heap, HatRange range, HatTotals *out_totals, const HatProgress *progress, GError **error)
+{
+  if (hat_heap_is_whole (heap, range))
+    {
+      *out_totals = heap->summary.totals;
+      return TRUE;
+    }
+  g_autoptr (HatSites) sites = hat_heap_count_range (heap, range, HAT_BY_SITE, progress, error);
+  if (sites == NULL)
+    return FALSE;
+  *out_totals = sites->totals;
+  return TRUE;
+}
+
+/* ---- costs ---- */
+
+static const char *const cost_names[HAT_N_COSTS] = { "live", "peak", "allocated", "allocations", "temporary" };
+
+const char *
+hat_cost_name (HatCost cost)
+{
+  g_return_val_if_fail (cost < HAT_N_COSTS, NULL);
+  return cost_names[cost];
+}
+
+gboolean
+hat_cost_is_bytes (HatCost cost)
+{
+  return cost == HAT_COST_LIVE || cost == HAT_COST_PEAK || cost == HAT_COST_ALLOCATED;
+}
+
+guint64
+hat_site_cost (const HatSite *site, HatCost cost)
+{
+  switch (cost)
+    {
+    case HAT_COST_LIVE:
+      return site->live_bytes;
+    case HAT_COST_PEAK:
+      return site->peak_bytes;
+    case HAT_COST_ALLOCATED:
+      /* Shrinking gives back, but never more than the site got. */
+      return site->realloc_delta_bytes < 0 && 0 - (guint64) site->realloc_delta_bytes > site->bytes
+               ? 0
+               : site->bytes + site->realloc_delta_bytes;
+    case HAT_COST_ALLOCATIONS:
+      return site->allocations + site->reallocations;
+    case HAT_COST_TEMPORARY:
+      return site->temporary;
+    }
+  g_return_val_if_reached (0);
+}

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The timeline.
+ *
+ * Without groups it is made of leaves (4,096 events each) that the summary holds. A leaf cut by an edge between two bins is walked
+ * event by event if that is cheap (a few chunks in all) or if it covers a whole bin; otherwise it is put to the bin in which it ends, so the edge
+ * moves by less than a leaf. The borders of the range are always exact. With groups, every event of the range is walked. */
+
+#include "core/heap/bands.h"
+
+#include <string.h>
+
+/* Chunks that may be decoded only to place edges between bins exactly. */
+#define CHEAP_CHUNKS 16
+
+typedef struct
+{
+  HatTimeline *timeline;
+  gint64 *edges; /* n_bins + 1 */
+  guint bin;
+  gboolean is_touched; /* the bin has an event or leaf */
+  guint64 live_bytes, live_blocks;
+} Filler;
+
+static gint64
+edge_of (HatRange range, guint n_bins, guint i)
+{
+  return range.from + (gint64) ((__int128) (range.to - range.from) * i / n_bins);
+}
+
+/* The bin of `time`, if it is in the range: the first whose end is not before it. */
+static guint
+bin_of (const Filler *filler, gint64 time)
+{
+  guint low = 0, high = filler->timeline->n_bins - 1;
+
+  while (low < high)
+    {
+      const guint middle = low + (high - low) / 2;
+      if (filler->edges[middle + 1] < time)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+  return low;
+}
+
+static void
+start_bin (Filler *filler, guint bin)
+{
+  HatBin *out = &filler->timeline->bins[bin];
+
+  out->min_bytes = out->max_bytes = out->last_bytes = filler->live_bytes;
+  out->last_blocks = filler->live_blocks;
+  filler->bin = bin;
+  filler->is_touched = FALSE;
+}
+
+/* Bins between repeat the last figures. */
+static inline void
+go_to_bin (Filler *filler, guint bin)
+{
+  while (filler->bin < bin)
+    start_bin (filler, filler->bin + 1);
+}
+
+static inline void
+go_to_time (Filler *filler, gint64 time)
+{
+  while (G_UNLIKELY (filler->edges[filler->bin + 1] < time && filler->bin + 1 < filler->timeline->n_bins))
+    start_bin (filler, filler->bin + 1);
+}
+
+static inline void
+fill (Filler *filler, guint64 min_bytes, guint64 max_bytes)
+{
+  HatBin *bin = &filler->timeline->bins[filler->bin];
+
+  bin->min_bytes = filler->is_touched ? MIN (bin->min_bytes, min_bytes) : min_bytes;
+  bin->max_bytes = filler->is_touched ? MAX (bin->max_bytes, max_bytes) : max_bytes;
+  bin->last_bytes = filler->live_bytes;
+  bin->last_blocks = filler->live_blocks;
+  filler->is_touched = TRUE;
+}
+
+static inline void
+apply_event (Filler *filler, const HatEvent *event, const HatBlock *old)
+{
+  if (old->id != 0)
+    {
+      filler->live_bytes -= old->size;
+      filler->live_blocks--;
+    }
+  if (event->block != 0)
+    {
+      filler->live_bytes += event->size;
+      filler->live_blocks++;
+    }
+}
+
+static inline void
+note_peak (Filler *filler, guint64 bytes, gint64 time)
+{
+  if (bytes > filler->timeline->peak_bytes)
+    {
+      filler->timeline->peak_bytes = bytes;
+      filler->timeline->peak_ns = time;
+    }
+}
+
+/* Moves to the event's bin; the caller has not applied the event yet. */
+static inline void
+fill_event (Filler *filler, const HatEvent *event, const HatBlock *old)
+{
+  go_to_time (filler, event->time_ns);
+  apply_event (filler, event, old);
+  fill (filler, filler->live_bytes, filler->live_bytes);
+  note_peak (filler, filler->live_bytes, event->time_ns);
+
+  HatBin *bin = &filler->timeline->bins[filler->bin];
+  bin->allocations += event->kind == HAT_EVENT_ALLOC;
+  bin->allocated_bytes += event->kind == HAT_EVENT_ALLOC ? event->size : 0;
+  bin->frees += event->kind == HAT_EVENT_FREE || event->kind == HAT_EVENT_UNKNOWN_FREE;
+}
+
+static void
+start_filling (Filler *filler, guint64 live_bytes, guint64 live_blocks)
+{
+  filler->live_bytes = live_bytes;
+  filler->live_blocks = live_blocks;
+  filler->timeline->peak_bytes = live_bytes;
+  filler->timeline->peak_ns = filler->timeline->range.from;
+  start_bin (filler, 0);
+}
+
+/* ---- from leaves ---- */
+
+typedef enum
+{
+  LEAF_WHOLE, /* in one bin */
+  LEAF_CUT,   /* by one edge between bins */
+  LEAF_WALK,  /* by the border of the range, or by two edges and more */
+} LeafUse;
+
+typedef struct
+{
+  HatHeap *heap;
+  Filler *filler;
+  HatReplay *replay;
+  guint64 first, end; /* ordinals of the range */
+  gint64 peak_leaf;   /* whose maximum is the peak so far; -1: the time of the peak is known */
+} LeafWalk;
+
+static LeafUse
+use_of_leaf (const LeafWalk *walk, guint64 leaf)
+{
+  const HatLeaf *leaves = walk->heap->summary.leaves;
+  const guint64 start = leaf * HAT_LEAF_EVENTS;
+  const guint64 end = MIN (start + HAT_LEAF_EVENTS, walk->heap->n_events);
+
+  if (start < walk->first || end > walk->end)
+    return LEAF_WALK;
+  /* Its first event comes after the last leaf's last one. */
+  const guint first_bin = leaf > 0 ? bin_of (walk->filler, leaves[leaf - 1].end_ns + 1) : 0;
+  const guint last_bin = bin_of (walk->filler, leaves[leaf].end_ns);
+  return last_bin <= first_bin ? LEAF_WHOLE : last_bin == first_bin + 1 ? LEAF_CUT : LEAF_WALK;
+}
+
+static gboolean
+walk_leaf (LeafWalk *walk, guint64 leaf, GError **error)
+{
+  Filler *filler = walk->filler;
+  const guint64 start = leaf * HAT_LEAF_EVENTS;
+  const guint64 end = MIN (MIN (start + HAT_LEAF_EVENTS, walk->heap->n_events), walk->end);
+  const guint64 peak = filler->timeline->peak_bytes;
+  HatReplayBatch batch;
+
+  if (!hat_replay_seek (walk->replay, MAX (start, walk->first), error))
+    return FALSE;
+  do
+    {
+      if (!hat_replay_next (walk->replay, end, &batch, error))
+        return FALSE;
+      for (guint i = 0; i < batch.n; i++)
+        fill_event (filler, &batch.events[i], &batch.olds[i]);
+    }
+  while (batch.n > 0);
+  if (filler->timeline->peak_bytes > peak)
+    walk->peak_leaf = -1;
+  return TRUE;
+}
+
+static void
+take_leaf (LeafWalk *walk, guint64 leaf)
+{
+  Filler *filler = walk->filler;
+  const HatLeaf *data = &walk->heap->summary.leaves[leaf];
+
+  go_to_bin (filler, bin_of (filler, data->end_ns));
+  filler->live_bytes = data->last_bytes;
+  filler->live_blocks = data->last_blocks;
+  fill (filler, data->min_bytes, data->max_bytes);
+
+  HatBin *bin = &filler->timeline->bins[filler->bin];
+  bin->allocations += data->allocations;
+  bin->frees += data->frees;
+  bin->allocated_bytes += data->allocated_bytes;
+  if (data->max_bytes > filler->timeline->peak_bytes)
+    {
+      note_peak (filler, data->max_bytes, data->end_ns);
+      walk->peak_leaf = leaf;
+    }
+}
+
+/* The live figures after `first` events: those of the leaf's start, and the events between. */
+static gboolean
+live_at_start (LeafWalk *walk, guint64 *out_bytes, guint64 *out_blocks, GError **error)
+{
+  const guint64 leaf = walk->first / HAT_LEAF_EVENTS;
+  Filler before = { 0 };
+  HatReplayBatch batch;
+
+  before.live_bytes = hat_heap_leaf_start_bytes (walk->heap, leaf, &before.live_blocks);
+  if (walk->first % HAT_LEAF_EVENTS != 0 && walk->first < walk->heap->n_events)
+    {
+      if (!hat_replay_seek (walk->replay, leaf * HAT_LEAF_EVENTS, error))
+        return FALSE;
+      do
+        {
+          if (!hat_replay_next (walk->replay, walk->first, &batch, error))
+            return FALSE;
+          for (guint i = 0; i < batch.n; i++)
+            apply_event (&before, &batch.events[i], &batch.olds[i]);
+        }
+      while (batch.n > 0);
+    }
+  else if (walk->first == walk->heap->n_events && walk->heap->summary.n_leaves > 0)
+    {
+      before.live_bytes = hat_heap_leaf_start_bytes (walk->heap, walk->heap->summary.n_leaves, &before.live_blocks);
+    }
+  *out_bytes = before.live_bytes;
+  *out_blocks = before.live_blocks;
+  return TRUE;
+}
+
+/* When the peak was, if only a leaf told of it. */
+static gboolean
+find_peak_time (LeafWalk *walk, GError **error)
+{
+  HatTimeline *timeline = walk->filler->timeline;
+  const HatTotals *totals = &walk->heap->summary.totals;
+  HatReplayBatch batch;
+  Filler filler = { 0 };
+
+  if (walk->peak_leaf < 0)
+    return TRUE;
+  if (totals->peak_bytes == timeline->peak_bytes && totals->peak_event > walk->first && totals->peak_event <= walk->end)
+    {
+      timeline->peak_ns = totals->peak_time_ns;
+      return TRUE;
+    }
+  g_autoptr (HatReplay) replay = hat_replay_new (walk->heap);
+  const guint64 start = walk->peak_leaf * HAT_LEAF_EVENTS;
+  filler.live_bytes = hat_heap_leaf_start_bytes (walk->heap, walk->peak_leaf, &filler.live_blocks);
+  if (!hat_replay_seek (replay, start, error))
+    return FALSE;
+  do
+    {
+      if (!hat_replay_next (replay, start + HAT_LEAF_EVENTS, &batch, error))
+        return FALSE;
+      for (guint i = 0; i < batch.n; i++)
+        {
+          apply_event (&filler, &batch.events[i], &batch.olds[i]);
+          if (filler.live_bytes == timeline->peak_bytes)
+            {
+              timeline->peak_ns = batch.events[i].time_ns;
+              return TRUE;
+            }
+        }
+    }
+  while (batch.n > 0);
+  return TRUE;
+}
+
+/* Whether all leaves cut by edges can be walked. */
+static gboolean
+is_cheap (const LeafWalk *walk, guint64 first_leaf, guint64 end_leaf)
+{
+  guint n_chunks = 0, last_chunk = G_MAXUINT;
+
+  for (guint64 leaf = first_leaf; leaf < end_leaf && n_chunks <= CHEAP_CHUNKS; leaf++)
+    if (use_of_leaf (walk, leaf) == LEAF_CUT)
+      {
+        const guint chunk = hat_heap_chunk_of (walk->heap, leaf * HAT_LEAF_EVENTS);
+        n_chunks += chunk != last_chunk;
+        last_chunk = chunk;
+      }
+  return n_chunks <= CHEAP_CHUNKS;
+}
+
+static gboolean
+fill_from_leaves (HatHeap *heap, Filler *filler, guint64 first, guint64 end, const HatProgress *progress, GError **error)
+{
+  g_autoptr (HatReplay) replay = hat_replay_new (heap);
+  LeafWalk walk = { .heap = heap, .filler = filler, .replay = replay, .first = first, .end = end, .peak_leaf = -1 };
+  guint64 bytes, blocks;
+
+  hat_replay_set_progress (replay, progress, "drawing the timeline", end);
+  if (!live_at_start (&walk, &bytes, &blocks, error))
+    return FALSE;
+  start_filling (filler, bytes, blocks);
+  if (first == end)
+    return TRUE;
+
+  const guint64 first_leaf = first / HAT_LEAF_EVENTS, end_leaf = (end - 1) / HAT_LEAF_EVENTS + 1;
+  const gboolean walk_cut = is_cheap (&walk, first_leaf, end_leaf);
+  for (guint64 leaf = first_leaf; leaf < end_leaf; leaf++)
+    {
+      const LeafUse use = use_of_leaf (&walk, leaf);
+      if (use == LEAF_WHOLE || (use == LEAF_CUT && !walk_cut))
+        take_leaf (&walk, leaf);
+      else if (!walk_leaf (&walk, leaf, error))
+        return FALSE;
+    }
+  return find_peak_time (&walk, error);
+}
+
+/* ---- by groups: each band's bytes are written as differences from bin to bin, and summed up at the end ---- */
+
+static void
+add_to_band (HatTimeline *timeline, guint band, guint first_bin, guint64 bytes)
+{
+  timeline->band_bytes[(gsize) band * timeline->n_bins + first_bin] += bytes;
+}
+
+static void
+sum_bands (HatTimeline *timeline)
+{
+  for (guint band = 0; band < timeline->n_bands; band++)
+    {
+      guint64 *bytes = timeline->band_bytes + (gsize) band * timeline->n_bins;
+      for (guint bin = 1; bin < timeline->n_bins; bin++)
+        bytes[bin] += bytes[bin - 1];
+      for (guint bin = 0; bin < timeline->n_bins; bin++)
+        timeline->bands[band].max_bytes = MAX (timeline->bands[band].max_bytes, bytes[bin]);
+    }
+}
+
+/* The first bin at whose end a block born at `birth` is `age` old; n_bins if none. */
+static guint
+bin_of_age (const Filler *filler, gint64 birth, gint64 age)
+{
+  guint low = 0, high = filler->timeline->n_bins;
+
+  while (low < high)
+    {
+      const guint middle = low + (high - low) / 2;
+      if (filler->edges[middle + 1] - birth < age)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+  return low;
+}
+
+/* A block seen at the ends of the bins before `end_bin` passes through the classes of age one after the other. */
+static void
+add_aging_block (Filler *filler, const HatBlock *block, guint end_bin)
+{
+  HatTimeline *timeline = filler->timeline;
+  guint bin = block->birth_ns <= timeline->range.from ? 0 : bin_of (filler, block->birth_ns);
+
+  for (guint cls = 0; cls < HAT_AGE_CLASSES && bin < end_bin; cls++)
+    {
+      guint next = end_bin;
+      if (cls + 1 < HAT_AGE_CLASSES)
+        next = CLAMP (bin_of_age (filler, block->birth_ns, hat_age_class_start (cls + 1)), bin, end_bin);
+      if (next > bin)
+        {
+          add_to_band (timeline, cls, bin, block->size);
+          if (next < timeline->n_bins)
+            add_to_band (timeline, cls, next, 0 - block->size);
+        }
+      bin = next;
+    }
+}
+
+static gboolean
+start_bands (Filler *filler, HatReplay *replay, HatBands *bands, GError **error)
+{
+  HatReplayIter iter;
+  guint64 bytes = 0, blocks = 0;
+
+  if (!hat_replay_iter_init (&iter, replay, FALSE, error))
+    return FALSE;
+  for (const HatBlock *block; (block = hat_replay_iter_next (&iter));)
+    {
+      bytes += block->size;
+      blocks++;
+      if (bands)
+        add_to_band (filler->timeline, hat_bands_of (bands, block), 0, block->size);
+    }
+  start_filling (filler, bytes, blocks);
+  return TRUE;
+}
+
+/* bands == NULL: by age. */
+static gboolean
+fill_bands (HatHeap *heap, Filler *filler, guint64 first, guint64 end, HatBands *bands, const HatProgress *progress, GError **error)
+{
+  g_autoptr (HatReplay) replay = hat_replay_new (heap);
+  HatReplayBatch batch;
+  HatReplayIter iter;
+
+  hat_replay_set_progress (replay, progress, "drawing the timeline", end);
+  if (!hat_replay_seek (replay, first, error) || !start_bands (filler, replay, bands, error))
+    return FALSE;
+  do
+    {
+      if (!hat_replay_next (replay, end, &batch, error))
+        return FALSE;
+      for (guint i = 0; i < batch.n; i++)
+        {
+          const HatEvent *event = &batch.events[i];
+          const HatBlock *old = &batch.olds[i];
+          fill_event (filler, event, old);
+          if (bands && old->id != 0)
+            add_to_band (filler->timeline, hat_bands_of (bands, old), filler->bin, 0 - old->size);
+          else if (old->id != 0)
+            add_aging_block (filler, old, filler->bin);
+          if (bands && event->block != 0)
+            {
+              const HatBlock made = { .size = event->size, .stack = event->stack, .thread = event->thread };
+              add_to_band (filler->timeline, hat_bands_of (bands, &made), filler->bin, event->size);
+            }
+        }
+    }
+  while (batch.n > 0);
+  if (bands)
+    return TRUE;
+  if (!hat_replay_iter_init (&iter, replay, FALSE, error))
+    return FALSE;
+  for (const HatBlock *block; (block = hat_replay_iter_next (&iter));)
+    add_aging_block (filler, block, filler->timeline->n_bins);
+  return TRUE;
+}
+
+static HatBand *
+describe_ages (void)
+{
+  HatBand *bands = g_new0 (HatBand, HAT_AGE_CLASSES);
+
+  for (guint cls = 0; cls < HAT_AGE_CLASSES; cls++)
+    bands[cls] = (HatBand) { .key = cls, .label = g_strdup (hat_age_class_label (cls)) };
+  return bands;
+}
+
+static gboolean
+fill_grouped (HatHeap *heap, Filler *filler, guint64 first, guint64 end, const HatProgress *progress, GError **error)
+{
+  HatTimeline *timeline = filler->timeline;
+  const gboolean by_age = timeline->by == HAT_BY_AGE;
+  HatBands bands = { 0 };
+
+  if (!by_age && !hat_bands_init (&bands, heap, timeline->by, progress, error))
+    return FALSE;
+  timeline->n_bands = by_age ? HAT_AGE_CLASSES : bands.n;
+  timeline->bands = by_age ? describe_ages () : hat_bands_describe (&bands, heap);
+  timeline->band_bytes = g_new0 (guint64, (gsize) timeline->n_bands * timeline->n_bins);
+  const gboolean ok = fill_bands (heap, filler, first, end, by_age ? NULL : &bands, progress, error);
+  if (ok)
+    sum_bands (timeline);
+  hat_bands_clear (&bands);
+  return ok;
+}
+
+/* ---- public ---- */
+
+HatTimeline *
+hat_heap_timeline (HatHeap *heap, HatRange range, guint n_bins, HatGrouping by, const HatProgress *progress, GError **error)
+{
+  guint64 first, end;
+
+  g_return_val_if_fail (n_bins > 0, NULL);
+  range.to = MAX (range.from, range.to);
+  if (!hat_heap_locate_range (heap, range, &first, &end, error))
+    return NULL;
+
+  g_autoptr (HatTimeline) timeline = g_new0 (HatTimeline, 1);
+  *timeline = (HatTimeline) { .range = range, .n_bins = n_bins, .bins = g_new0 (HatBin, n_bins), .by = by };
+  g_autofree gint64 *edges = g_new (gint64, n_bins + 1);
+  for (guint i = 0; i <= n_bins; i++)
+    edges[i] = edge_of (range, n_bins, i);
+  Filler filler = { .timeline = timeline, .edges = edges };
+
+  if (by == HAT_BY_NONE ? !fill_from_leaves (heap, &filler, first, end, progress, error)
+                        : !fill_grouped (heap, &filler, first, end, progress, error))
+    return NULL;
+  go_to_bin (&filler, n_bins - 1);
+  return g_steal_pointer (&timeline);
+}
+
+void
+hat_timeline_free (HatTimeline *timeline)
+{
+  if (timeline == NULL)
+    return;
+  for (guint i = 0; i < timeline->n_bands; i++)
+    g_free (timeline->bands[i].label);
+  g_free (timeline->bands);
+  g_free (timeline->band_bytes);
+  g_free (timeline->bins);
+  g_free (timeline);
+}
