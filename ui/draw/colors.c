@@ -34,14 +34,14 @@ struct _HatColors
 };
 
 /* Ages in decades; sizes in powers of two from 16 bytes, where most blocks are told apart best. */
-#define N_AGES 8
+#define N_AGES 7
 #define FIRST_SIZE_CLASS 4
 #define FINE_SIZE_CLASSES 9
 #define LAST_SIZE_CLASS 26
 
-static const gint64 age_limits[N_AGES - 1] = { 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000, 1000000000000 };
-static const char *const age_labels[N_AGES] = { "younger than 1 ms", "1 - 10 ms", "10 - 100 ms", "0.1 - 1 s",
-                                                "1 - 10 s", "10 - 100 s", "100 - 1000 s", "older than 1000 s" };
+static const gint64 age_limits[N_AGES - 1] = { 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000 };
+static const char *const age_labels[N_AGES] = { "younger than 1 ms", "1 to 10 ms", "10 to 100 ms", "100 ms to 1 s",
+                                                "1 to 10 s", "10 to 100 s", "older than 100 s" };
 
 static const char *
 base_name (const char *path)
@@ -275,10 +275,9 @@ size_label (HatSwatch swatch)
   for (guint cls = FIRST_SIZE_CLASS; cls <= LAST_SIZE_CLASS; cls++)
     if (HAT_SWATCH_SEQUENCE + size_step (cls) == swatch)
       {
-        g_autofree char *limit = hat_format_bytes (G_GUINT64_CONSTANT (1) << (cls == LAST_SIZE_CLASS ? cls - 1 : cls));
-        if (cls == LAST_SIZE_CLASS)
-          return g_strdup_printf ("%s and more", limit);
-        return g_strdup_printf ("< %s", limit);
+        if (cls == FIRST_SIZE_CLASS)
+          return g_strdup ("under 16 B");
+        return g_strdup (cls == LAST_SIZE_CLASS ? "32 MiB or more" : hat_size_class_label (cls));
       }
   return NULL;
 }

@@ -36,6 +36,7 @@ typedef struct
   char *sentence;  /* "Most memory was live after 4.10 s; five functions hold 84 % of it." */
   gboolean is_warning; /* something to look at */
   HatView target;  /* the view that proves it */
+  HatCost target_cost; /* when that is calls */
   gint64 target_ns;/* instant to put the cursor at, or -1 */
   guint n_parts;
   HatCardPart *parts; /* at most 5 */

@@ -44,15 +44,14 @@ class_start_label (guint cls)
   return g_strdup_printf ("%u%s", 1u << MIN (bits - unit * 10, 31), units[unit]);
 }
 
-static const char *const lifetime_names[HAT_LIFETIME_CLASSES] = { "100 us", "1 ms", "10 ms", "100 ms", "1 s", "10 s",
-                                                                 "100 s", "1000 s", "10 ks", "100 ks", "1 Ms", "never" };
+static const char *const lifetime_names[HAT_LIFETIME_CLASSES] = {
+  "< 100 us", "< 1 ms", "< 10 ms", "< 0.1 s", "< 1 s", "< 10 s", "< 100 s", "< 17 min", "< 3 h", "< 28 h", "longer", "never",
+};
 
 static char *
 bar_label (HatSizesPanelKind kind, guint cls)
 {
-  if (kind != HAT_SIZES_LIFETIMES)
-    return class_start_label (cls);
-  return cls + 1 == HAT_LIFETIME_CLASSES ? g_strdup ("not freed") : g_strdup_printf ("< %s", lifetime_names[cls]);
+  return kind == HAT_SIZES_LIFETIMES ? g_strdup (lifetime_names[cls]) : class_start_label (cls);
 }
 
 static void

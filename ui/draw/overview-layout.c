@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The facts of the overview, each from the model's own answer, and where their cards go. */
+
+#include "ui/draw/overview-layout.h"
+
+#include <string.h>
+
+#include "core/heap/format.h"
+
+#define EDGE 16.0
+#define SPACE 12.0
+#define N_POINTS 120
+#define N_PARTS 5
+
+/* ---- parts ---- */
+
+typedef guint64 (*SiteValue) (const HatSite *site);
+
+static guint64
+peak_of (const HatSite *site)
+{
+  return site->peak_bytes;
+}
+
+static guint64
+live_of (const HatSite *site)
+{
+  return site->live_bytes;
+}
+
+typedef struct
+{
+  const char *function;
+  guint64 value, best;
+  HatStackId stack; /* the biggest one */
+} Sum;
+
+static gint
+compare_sums (gconstpointer a, gconstpointer b)
+{
+  const Sum *x = a, *y = b;
+
+  if (x->value != y->value)
+    return x->value > y->value ? -1 : 1;
+  return strcmp (x->function, y->function);
+}
+
+/* The functions that hold most, biggest first; all of them. */
+static GArray *
+sum_by_function (HatTrace *trace, const HatSummary *summary, SiteValue value_of)
+{
+  GArray *sums = g_array_new (FALSE, FALSE, sizeof (Sum));
+  g_autoptr (GHashTable) known = g_hash_table_new (g_str_hash, g_str_equal); /* function -> index + 1 */
+
+  for (guint i = 0; i < summary->n_sites; i++)
+    {
+      guint64 value = value_of (&summary->sites[i]);
+      Sum fresh = { .function = NULL }, *sum;
+      guint index;
+
+      if (!value)
+        continue;
+      fresh.function = hat_stack_function (trace, summary->sites[i].stack);
+      index = GPOINTER_TO_UINT (g_hash_table_lookup (known, fresh.function));
+      if (!index)
+        {
+          g_array_append_val (sums, fresh);
+          index = sums->len;
+          g_hash_table_insert (known, (gpointer) fresh.function, GUINT_TO_POINTER (index));
+        }
+      sum = &g_array_index (sums, Sum, index - 1);
+      sum->value += value;
+      if (value > sum->best)
+        {
+          sum->best = value;
+          sum->stack = summary->sites[i].stack;
+        }
+    }
+  g_array_sort (sums, compare_sums);
+  return sums;
+}
+
+/* Returns the share of `whole` that the parts hold together. */
+static double
+fill_function_parts (HatCard *card, HatTrace *trace, const HatSummary *summary, SiteValue value_of, guint64 whole)
+{
+  g_autoptr (GArray) sums = sum_by_function (trace, summary, value_of);
+  double together = 0;
+
+  card->n_parts = MIN (sums->len, N_PARTS);
+  card->parts = g_new0 (HatCardPart, N_PARTS);
+  for (guint i = 0; i < card->n_parts; i++)
+    {
+      const Sum *sum = &g_array_index (sums, Sum, i);
+      card->parts[i] = (HatCardPart){ hat_format_function (sum->function, 40), hat_format_bytes (sum->value),
+                                      whole ? (double) sum->value / (double) whole : 0, sum->stack };
+      together += card->parts[i].share;
+    }
+  return together;
+}
+
+/* ---- cards ---- */
+
+typedef struct
+{
+  HatHeap *heap;
+  HatTrace *trace;
+  HatRange life;
+  const HatSummary *summary;
+  const HatTimeline *timeline; /* N_POINTS bins */
+  guint64 resident[N_POINTS], top_resident;
+} Facts;
+
+static HatCard *
+begin_card (HatOverview *overview, HatCardKind kind, const char *title, HatView target)
+{
+  HatCard *card = &overview->cards[overview->n_cards++];
+
+  card->kind = kind;
+  card->title = g_strdup (title);
+  card->target = target;
+  card->target_ns = -1;
+  card->share = -1;
+  card->marked_point = -1;
+  return card;
+}
+
+static const char *
+plural (guint64 n)
+{
+  return n == 1 ? "" : "s";
+}
+
+static void
+fill_live_points (HatCard *card, const HatTimeline *timeline)
+{
+  card->n_points = timeline->n_bins;
+  card->points = g_new (guint64, MAX (card->n_points, 1));
+  for (guint i = 0; i < card->n_points; i++)
+    card->points[i] = timeline->bins[i].max_bytes;
+}
+
+static void
+add_peak (HatOverview *overview, const Facts *facts)
+{
+  HatCard *card = begin_card (overview, HAT_CARD_PEAK, "Peak", HAT_VIEW_CALLS);
+  const HatTotals *totals = &facts->summary->totals;
+  double span = (double) (facts->life.to - facts->life.from), together;
+  g_autofree char *when = hat_format_time (totals->peak_time_ns);
+
+  card->number = hat_format_bytes (totals->peak_bytes);
+  card->target_ns = totals->peak_time_ns;
+  card->target_cost = HAT_COST_PEAK;
+  fill_live_points (card, facts->timeline);
+  if (!totals->peak_bytes)
+    {
+      card->sentence = g_strdup ("The program allocated nothing on the heap.");
+      return;
+    }
+  if (span > 0)
+    card->marked_point = CLAMP ((gint) ((double) (totals->peak_time_ns - facts->life.from) / span * N_POINTS), 0, N_POINTS - 1);
+  together = fill_function_parts (card, facts->trace, facts->summary, peak_of, totals->peak_bytes);
+  if (card->n_parts == 1)
+    card->sentence = g_strdup_printf ("Most memory was live at %s; %s holds %.0f %% of it.", when, card->parts[0].label, together * 100);
+  else
+    card->sentence = g_strdup_printf ("Most memory was live at %s; %u functions hold %.0f %% of it.", when, card->n_parts, together * 100);
+}
+
+static void
+add_live (HatOverview *overview, const Facts *facts)
+{
+  HatCard *card = begin_card (overview, HAT_CARD_LIVE, "Live at the end", HAT_VIEW_MAP);
+  const HatTotals *totals = &facts->summary->totals;
+  g_autofree char *blocks = hat_format_count (totals->live_blocks);
+
+  card->number = hat_format_bytes (totals->live_bytes);
+  card->target_ns = facts->life.to;
+  if (!totals->live_blocks)
+    {
+      card->sentence = g_strdup ("Nothing: every block was freed before the end.");
+      return;
+    }
+  fill_function_parts (card, facts->trace, facts->summary, live_of, totals->live_bytes);
+  card->sentence = g_strdup_printf ("%s block%s live when the recording ended, %.0f %% of the peak.", blocks,
+                                    totals->live_blocks == 1 ? " was" : "s were",
+                                    totals->peak_bytes ? 100 * (double) totals->live_bytes / (double) totals->peak_bytes : 0);
+}
+
+static void
+add_unfreed (HatOverview *overview, const Facts *facts, const HatUnfreedGroups *unfreed)
+{
+  HatCard *card = begin_card (overview, HAT_CARD_UNFREED, "Never freed", HAT_VIEW_LEAKS);
+  g_autofree char *blocks = hat_format_count (unfreed->blocks);
+
+  card->number = hat_format_bytes (unfreed->bytes);
+  card->is_warning = unfreed->n > 0;
+  card->n_parts = MIN (unfreed->n, N_PARTS);
+  card->parts = g_new0 (HatCardPart, N_PARTS);
+  for (guint i = 0; i < card->n_parts; i++)
+    card->parts[i] = (HatCardPart){ hat_format_function (hat_stack_function (facts->trace, unfreed->groups[i].stack), 40),
+                                    hat_format_bytes (unfreed->groups[i].bytes),
+                                    unfreed->bytes ? (double) unfreed->groups[i].bytes / (double) unfreed->bytes : 0,
+                                    unfreed->groups[i].stack };
+  card->sentence = unfreed->n ? g_strdup_printf ("%s block%s from %u place%s: not known to be lost, but nobody freed %s.", blocks,
+                                                 plural (unfreed->blocks), unfreed->n, plural (unfreed->n),
+                                                 unfreed->blocks == 1 ? "it" : "them")
+                              : g_strdup ("No leak candidates: the program freed all that it allocated.");
+}
+
+static void
+add_growing (HatOverview *overview, const Facts *facts, const HatGrowing *growing)
+{
+  HatCard *card = begin_card (overview, HAT_CARD_GROWING, "Keeps growing", HAT_VIEW_LEAKS);
+  g_autofree char *slope = NULL, *function = NULL;
+  const HatGrowingSite *first = growing->sites;
+
+  if (!growing->n)
+    {
+      card->number = g_strdup ("nothing");
+      card->sentence = g_strdup ("No place in the program held more and more until the end.");
+      return;
+    }
+  slope = hat_format_signed_bytes ((gint64) first->slope_bytes_per_s);
+  function = hat_format_function (hat_stack_function (facts->trace, first->stack), 40);
+  card->number = g_strdup_printf ("%s/s", slope);
+  card->is_warning = TRUE;
+  card->n_points = first->n_points;
+  card->points = g_memdup2 (first->points, first->n_points * sizeof (guint64));
+  if (growing->n == 1)
+    card->sentence = g_strdup_printf ("%s held more and more until the end.", function);
+  else
+    card->sentence = g_strdup_printf ("%s grew fastest of %u places that held more and more.", function, growing->n);
+}
+
+static void
+add_temporary (HatOverview *overview, const Facts *facts)
+{
+  HatCard *card = begin_card (overview, HAT_CARD_TEMPORARY, "Allocated and freed at once", HAT_VIEW_CALLS);
+  const HatTotals *totals = &facts->summary->totals;
+  g_autofree char *temporary = hat_format_count (totals->temporary), *all = hat_format_count (totals->allocations);
+
+  card->target_cost = HAT_COST_TEMPORARY;
+  card->share = totals->allocations ? MIN ((double) totals->temporary / (double) totals->allocations, 1) : 0;
+  card->number = g_strdup_printf ("%.0f %%", card->share * 100);
+  card->is_warning = card->share > 0.5 && totals->temporary > 10000;
+  card->sentence = totals->temporary
+    ? g_strdup_printf ("%s of %s allocations were freed before their thread allocated again.", temporary, all)
+    : g_strdup_printf ("None of %s allocations was freed before its thread allocated again.", all);
+}
+
+static void
+add_waste (HatOverview *overview, const HatSizes *at_peak)
+{
+  HatCard *card = begin_card (overview, HAT_CARD_WASTE, "Padding by malloc", HAT_VIEW_SIZES);
+  guint64 live = 0, usable = 0, waste;
+  g_autofree char *asked = NULL;
+
+  for (guint i = 0; i < HAT_SIZE_CLASSES; i++)
+    {
+      live += at_peak->live_bytes[i];
+      usable += at_peak->usable_bytes[i];
+    }
+  waste = usable > live ? usable - live : 0;
+  asked = hat_format_bytes (live);
+  card->number = hat_format_bytes (waste);
+  card->share = usable ? (double) waste / (double) usable : 0;
+  card->sentence = live ? g_strdup_printf ("At the peak, headers and rounding added %.0f %% to the %s that were asked for.",
+                                           100 * (double) waste / (double) live, asked)
+                        : g_strdup ("Nothing was live, so nothing was padded.");
+}
+
+static void
+add_resident (HatOverview *overview, const Facts *facts)
+{
+  HatCard *card;
+  guint64 peak = facts->summary->totals.peak_bytes;
+  g_autofree char *more = NULL;
+
+  if (!facts->top_resident)
+    return;
+  card = begin_card (overview, HAT_CARD_RSS, "Resident memory against heap", HAT_VIEW_TIMELINE);
+  card->number = hat_format_bytes (facts->top_resident);
+  fill_live_points (card, facts->timeline);
+  card->points2 = g_memdup2 (facts->resident, sizeof facts->resident);
+  if (facts->top_resident >= peak)
+    {
+      more = hat_format_bytes (facts->top_resident - peak);
+      card->sentence = g_strdup_printf ("The process held up to this much memory (RSS), %s more than the heap's peak: code, stacks, "
+                                        "free heap, mapped files.", more);
+    }
+  else
+    card->sentence = g_strdup ("The process held up to this much memory (RSS), less than the heap's peak: not all of it was ever touched.");
+}
+
+static void
+fill_resident (Facts *facts)
+{
+  guint n, next = 0;
+  const HatSample *samples = hat_trace_samples (facts->trace, hat_heap_process (facts->heap), &n);
+  guint64 current = n ? samples[0].rss_bytes : 0;
+
+  for (guint i = 0; i < N_POINTS; i++)
+    {
+      gint64 end = facts->life.from + (gint64) ((double) (facts->life.to - facts->life.from) * (i + 1) / N_POINTS);
+      for (; next < n && samples[next].time_ns <= end; next++)
+        current = samples[next].rss_bytes;
+      facts->resident[i] = current;
+      facts->top_resident = MAX (facts->top_resident, current);
+    }
+}
+
+static void
+write_title (HatOverview *overview, const Facts *facts)
+{
+  const HatProcess *process = hat_trace_process (facts->trace, hat_heap_process (facts->heap));
+  g_autofree char *time = hat_format_time (facts->life.to - facts->life.from), *events = hat_format_count (process->n_events);
+  g_autofree char *lost = hat_format_count (facts->summary->totals.lost_events);
+  g_autofree char *allocated = hat_format_bytes (facts->summary->totals.bytes_allocated);
+
+  overview->title = process->exe ? g_path_get_basename (process->exe) : g_strdup ("unknown program");
+  overview->subtitle = g_strdup_printf ("%s  ·  %s events  ·  %s allocated in all  ·  %s lost", time, events, allocated, lost);
+}
+
+HatOverview *
+hat_overview_new (HatHeap *heap, const HatProgress *progress, GError **error)
+{
+  g_autofree Facts *facts = g_new0 (Facts, 1);
+  g_autoptr (HatOverview) overview = g_new0 (HatOverview, 1);
+  g_autoptr (HatTimeline) timeline = NULL;
+  g_autoptr (HatUnfreedGroups) unfreed = NULL;
+  g_autoptr (HatGrowing) growing = NULL;
+  g_autofree HatSizes *at_peak = NULL;
+
+  facts->heap = heap;
+  facts->trace = hat_heap_trace (heap);
+  facts->life = (HatRange){ hat_heap_start (heap), hat_heap_end (heap) };
+  facts->summary = hat_heap_summary (heap);
+  timeline = hat_heap_timeline (heap, facts->life, N_POINTS, HAT_BY_NONE, progress, error);
+  if (!timeline)
+    return NULL;
+  unfreed = hat_heap_unfreed (heap, progress, error);
+  if (!unfreed)
+    return NULL;
+  growing = hat_heap_growing (heap, progress, error);
+  if (!growing)
+    return NULL;
+  at_peak = hat_heap_sizes (heap, (HatRange){ facts->life.from, facts->summary->totals.peak_time_ns }, progress, error);
+  if (!at_peak)
+    return NULL;
+  facts->timeline = timeline;
+  fill_resident (facts);
+
+  overview->cards = g_new0 (HatCard, HAT_N_CARDS);
+  write_title (overview, facts);
+  add_peak (overview, facts);
+  add_live (overview, facts);
+  add_unfreed (overview, facts, unfreed);
+  add_growing (overview, facts, growing);
+  add_temporary (overview, facts);
+  add_waste (overview, at_peak);
+  add_resident (overview, facts);
+  return g_steal_pointer (&overview);
+}
+
+void
+hat_overview_free (HatOverview *overview)
+{
+  if (!overview)
+    return;
+  for (guint i = 0; i < overview->n_cards; i++)
+    {
+      HatCard *card = &overview->cards[i];
+      for (guint p = 0; p < card->n_parts; p++)
+        {
+          g_free (card->parts[p].label);
+          g_free (card->parts[p].detail);
+        }
+      g_free (card->title);
+      g_free (card->number);
+      g_free (card->sentence);
+      g_free (card->parts);
+      g_free (card->points);
+      g_free (card->points2);
+    }
+  g_free (overview->cards);
+  g_free (overview->title);
+  g_free (overview->subtitle);
+  g_free (overview);
+}
+
+/* ---- layout ---- */
+
+/* Peak and RSS tell a story over time: they are wide where there is a choice. */
+static guint
+columns_of (const HatCard *card, guint columns)
+{
+  if (columns == 3)
+    return card->kind == HAT_CARD_PEAK || card->kind == HAT_CARD_RSS ? 2 : 1;
+  return columns == 2 && card->kind == HAT_CARD_PEAK ? 2 : 1;
+}
+
+HatOverviewLayout *
+hat_overview_layout_new (const HatOverview *overview, double width, double height)
+{
+  HatOverviewLayout *layout = g_new0 (HatOverviewLayout, 1);
+  guint columns = width >= 860 ? 3 : width >= 460 ? 2 : 1, column = 0, row = 0, n_rows;
+  double top = 62, card_width = (width - 2 * EDGE - (columns - 1) * SPACE) / columns, card_height;
+
+  layout->overview = overview;
+  layout->width = width;
+  layout->height = height;
+  layout->title = (HatRect){ EDGE, 8, width - 2 * EDGE, 48 };
+  layout->n_rects = overview->n_cards;
+  layout->rects = g_new0 (HatRect, overview->n_cards + 1);
+  /* First cells, then pixels once the number of rows is known. */
+  for (guint i = 0; i < overview->n_cards; i++)
+    {
+      guint wide = columns_of (&overview->cards[i], columns);
+      if (column + wide > columns)
+        {
+          column = 0;
+          row++;
+        }
+      layout->rects[i] = (HatRect){ column, row, wide, 1 };
+      column += wide;
+    }
+  n_rows = row + 1;
+  card_height = (height - top - EDGE - (n_rows - 1) * SPACE) / n_rows;
+  for (guint i = 0; i < overview->n_cards; i++)
+    {
+      HatRect *rect = &layout->rects[i];
+      *rect = (HatRect){ EDGE + rect->x * (card_width + SPACE), top + rect->y * (card_height + SPACE),
+                         rect->width * card_width + (rect->width - 1) * SPACE, card_height };
+    }
+  return layout;
+}
+
+void
+hat_overview_layout_free (HatOverviewLayout *layout)
+{
+  if (!layout)
+    return;
+  g_free (layout->rects);
+  g_free (layout);
+}
+
+gint
+hat_overview_layout_hit (const HatOverviewLayout *layout, double x, double y)
+{
+  for (guint i = 0; i < layout->n_rects; i++)
+    if (hat_rect_has (&layout->rects[i], x, y))
+      return i;
+  return -1;
+}
+
+char *
+hat_overview_summary (const HatOverview *overview)
+{
+  GString *text = g_string_new (NULL);
+
+  g_string_printf (text, "%s: ", overview->title);
+  for (guint i = 0; i < overview->n_cards && i < 4; i++)
+    g_string_append_printf (text, "%s%s %s", i ? ", " : "", overview->cards[i].title, overview->cards[i].number);
+  g_string_append_c (text, '.');
+  return g_string_free (text, FALSE);
+}
