@@ -34,6 +34,7 @@ typedef struct
   Dwarf_Files *sources;  /* of the current unit; NULL before the first use */
   size_t n_sources;
   Dwarf_Die root;        /* of the current unit */
+  const char *directory; /* where it was compiled; NULL = unknown */
   gboolean is_thorough;
   /* Linear in the size of the file: what damaged references could make of it is cut off. */
   gint64 steps_left;
@@ -74,16 +75,27 @@ may_go_on (Pass *pass)
 static const char *
 shown_file (Pass *pass, const char *name)
 {
-  if (!name)
+  if (!name || strcmp (name, "???") == 0) /* libdw's name of file 0, which DWARF before 5 does not have */
     return NULL;
   const char *ours = g_hash_table_lookup (pass->files, name);
   if (ours)
     return ours;
-  /* "dir/../file" and "file" are one file in every list. */
-  g_autofree char *canonical = name[0] == '/' ? g_canonicalize_filename (name, "/") : g_strdup (name);
-  ours = hat_clean_name (pass->out->strings, canonical);
+  /* libdw leaves directories relative that are relative to the unit's; and that one may be relative too (reproducible
+   * builds). "dir/../file" and "file" are one file in every list. */
+  const char *directory = pass->directory ? pass->directory : "";
+  gboolean is_joined = name[0] == '/' || (directory[0] && g_str_has_prefix (name, directory));
+  g_autofree char *joined = is_joined ? g_strdup (name) : g_build_filename (directory, name, NULL);
+  g_autofree char *canonical = g_canonicalize_filename (joined, "/");
+  ours = hat_clean_name (pass->out->strings, joined[0] == '/' ? canonical : canonical + 1);
   g_hash_table_insert (pass->files, (gpointer) name, (gpointer) ours);
   return ours;
+}
+
+static const char *
+directory_of (Dwarf_Die *unit)
+{
+  Dwarf_Attribute holder;
+  return dwarf_attr (unit, DW_AT_comp_dir, &holder) ? dwarf_formstring (&holder) : NULL;
 }
 
 static guint32
@@ -247,6 +259,7 @@ read_unit (Pass *pass, Dwarf *dwarf, const Unit *unit)
   pass->unit++;
   pass->sources = NULL;
   pass->root = die;
+  pass->directory = directory_of (&die);
   /* With split DWARF the functions are in a .dwo file, if it is still there; the lines stay in the skeleton. */
   if (dwarf_cu_info (die.cu, NULL, &type, NULL, &split, NULL, NULL, NULL) == 0 && type == DW_UT_skeleton && split.addr)
     pass->root = split;

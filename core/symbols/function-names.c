@@ -261,7 +261,13 @@ by_scopes (HatFunctionNames *names, Said *said, int tag, guint depth)
 
   Dwarf_Die scope;
   const char *outer = depth < MAX_SCOPES && find_scope (names, &said->declaration, &scope) ? named (names, &scope, depth + 1) : NULL;
-  return outer ? g_strconcat (outer, "::", own, NULL) : g_strdup (own);
+  if (!outer)
+    return g_strdup (own);
+  /* A type without a name that can be called is a lambda. */
+  const char *lambda_type = "::(anonymous)";
+  if (strcmp (own, "operator()") == 0 && g_str_has_suffix (outer, lambda_type))
+    return g_strdup_printf ("%.*s::{lambda}::%s", (int) (strlen (outer) - strlen (lambda_type)), outer, own);
+  return g_strconcat (outer, "::", own, NULL);
 }
 
 /* The full name of a function or of a scope. */

@@ -80,6 +80,20 @@ typedef struct
   gpointer data;
 } Answer;
 
+/* The symbol table may know a name that the debug information lacks (assembler, damage) or has without its scopes
+ * (-gline-tables-only). */
+static const char *
+fuller_name (const char *name, const Answer *answer, guint64 address)
+{
+  if (name && strstr (name, "::"))
+    return name;
+  const char *in_table = table_name (answer->table, answer->found, address);
+  if (!name || !in_table)
+    return in_table ? in_table : name;
+  g_autofree char *scoped = g_strconcat ("::", name, NULL);
+  return g_str_has_suffix (in_table, scoped) ? in_table : name;
+}
+
 static void
 answer (const Answer *answer, const HatCodeLocation *location, const HatWantedAddress *wanted, guint n)
 {
@@ -89,8 +103,7 @@ answer (const Answer *answer, const HatCodeLocation *location, const HatWantedAd
     if (!frames[i].function)
       frames[i].function = "(unnamed)";
   HatSourceFrame *outermost = &frames[n_frames - 1];
-  if (!outermost->function)
-    outermost->function = table_name (answer->table, answer->found, location->address);
+  outermost->function = fuller_name (outermost->function, answer, location->address);
   for (guint i = 0; i < n; i++)
     {
       g_autofree char *offset = outermost->function ? NULL : module_offset (answer->module, wanted[i].shown);
