@@ -171,6 +171,12 @@ hat_colors_stack (HatColors *colors, HatGrouping by, HatStackId stack)
 }
 
 HatSwatch
+hat_colors_function (HatColors *colors, const char *function)
+{
+  return table_swatch (&colors->functions, function);
+}
+
+HatSwatch
 hat_colors_module (HatColors *colors, const char *module)
 {
   return table_swatch (&colors->modules, base_name (module));

@@ -18,6 +18,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatColors, hat_colors_unref)
 
 /* By HAT_BY_SITE, _FUNCTION (both: the function's colour) or _MODULE. */
 HatSwatch hat_colors_stack (HatColors *colors, HatGrouping by, HatStackId stack);
+HatSwatch hat_colors_function (HatColors *colors, const char *function);
 HatSwatch hat_colors_module (HatColors *colors, const char *module);
 /* One swatch per band of a timeline; all different, except "other". Writes timeline->n_bands of them. */
 void hat_colors_bands (HatColors *colors, const HatTimeline *timeline, HatSwatch *out_swatches);

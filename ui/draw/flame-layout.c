@@ -4,12 +4,14 @@
 
 #include "ui/draw/flame-layout.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/heap/format.h"
 
 #define EDGE 16.0
 #define ROW 20.0
+#define MAX_ROW 34.0
 #define MIN_WIDTH 0.5
 
 typedef struct
@@ -46,8 +48,8 @@ append_box (Builder *builder, guint node, guint n_merged, double x, double width
   const HatTreeNode *n = &layout->input.tree->nodes[node];
   HatFlameBox box = { { x, builder->y, width, layout->row_height - 1 }, node, n_merged, HAT_SWATCH_OTHER, FALSE, is_ancestor };
 
-  if (n_merged == 1 && node != 0 && layout->input.colors && n->module)
-    box.swatch = hat_colors_module (layout->input.colors, n->module);
+  if (n_merged == 1 && node != 0 && layout->input.colors)
+    box.swatch = hat_colors_function (layout->input.colors, n->function);
   box.is_match = n_merged == 1 && is_match (builder, node);
   g_array_append_val (builder->boxes, box);
 }
@@ -104,6 +106,23 @@ append_rows (Builder *builder)
         }
       row_start = row_end;
     }
+}
+
+/* A finished picture of a shallow tree uses the height it has. */
+static void
+stretch_rows (Builder *builder)
+{
+  HatFlameLayout *layout = builder->layout;
+  double height = builder->y - layout->plot.y, taller = CLAMP (floor (layout->row_height * layout->plot.height / height), ROW, MAX_ROW);
+
+  for (guint i = 0; i < builder->boxes->len; i++)
+    {
+      HatRect *rect = &g_array_index (builder->boxes, HatFlameBox, i).rect;
+      rect->y = layout->plot.y + (rect->y - layout->plot.y) * taller / layout->row_height;
+      rect->height = taller - 1;
+    }
+  builder->y = layout->plot.y + height * taller / layout->row_height;
+  layout->row_height = taller;
 }
 
 /* Parents come before children in the array, so one pass tells whether an ancestor matched already. */
@@ -164,14 +183,12 @@ place_legend (HatFlameLayout *layout, HatRect area)
   for (guint i = 0; i < layout->n_boxes; i++)
     if (layout->boxes[i].swatch <= HAT_SWATCH_OTHER && layout->boxes[i].node != 0)
       widths[layout->boxes[i].swatch] += layout->boxes[i].rect.width;
-  for (guint s = 0; s <= HAT_SWATCH_OTHER; s++)
+  for (guint s = 0; s < HAT_SWATCH_OTHER; s++)
     {
       HatLegendItem item = { .swatch = s, .key = s };
-      if (widths[s] <= 0)
+      if (widths[s] < 2 || !layout->input.colors)
         continue;
-      item.label = layout->input.colors ? hat_colors_label (layout->input.colors, HAT_BY_MODULE, s) : NULL;
-      if (!item.label)
-        item.label = g_strdup ("other");
+      item.label = hat_colors_label (layout->input.colors, HAT_BY_FUNCTION, s);
       g_array_append_val (items, item);
     }
   hat_legend_place (&layout->legend, items, area);
@@ -206,6 +223,8 @@ hat_flame_layout_new (const HatFlameInput *input, double width, double height)
   builder.boxes = g_array_new (FALSE, FALSE, sizeof (HatFlameBox));
   builder.y = layout->plot.y - MAX (input->scroll_px, 0);
   append_rows (&builder);
+  if (input->title)
+    stretch_rows (&builder);
   count_matches (&builder);
   layout->content_height = builder.y - layout->plot.y + MAX (input->scroll_px, 0);
   layout->n_boxes = builder.boxes->len;

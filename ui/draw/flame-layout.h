@@ -13,7 +13,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   const HatTree *tree;
-  HatColors *colors;   /* may be NULL */
+  HatColors *colors;   /* of functions that allocate much; may be NULL */
   guint root;          /* node shown at full width; 0 = everything */
   const char *search;  /* highlights functions and modules that contain it, without case; NULL or "" = none */
   guint selected;      /* node, or G_MAXUINT */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The flame graph, painted: the colour is the module's, its lightness varies with the function so that neighbours differ. */
+/* The flame graph, painted. Functions that allocate much have the colour they have everywhere; those that only call them
+ * are neutral, in shades by name so that neighbours differ. */
 
 #include "ui/draw/flame-paint.h"
 
@@ -27,7 +28,10 @@ box_color (const HatFlameLayout *layout, const HatPalette *palette, const HatFla
     {
       double shade = (double) (g_str_hash (node->function) % 7) / 6;
       color = hat_palette_swatch (palette, box->swatch);
-      color = hat_color_mix (color, palette->background, 0.12 + 0.34 * shade);
+      if (box->swatch == HAT_SWATCH_OTHER)
+        color = hat_color_mix (palette->background, hat_color_mix (palette->accent, color, 0.55), 0.2 + 0.22 * shade);
+      else
+        color = hat_color_mix (color, palette->background, 0.12);
     }
   if (box->is_match)
     return hat_color_mix (palette->warning, palette->background, 0.15);

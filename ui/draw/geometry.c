@@ -192,7 +192,7 @@ hat_ticks_new (HatAxisKind kind, double from, double to, double length, double g
   if (to > from && length > 0)
     {
       step = axis_step (kind, to - from, length, gap);
-      for (double i = ceil (from / step - 1e-9); i * step <= to * (1 + 1e-12); i++)
+      for (double i = ceil (from / step - 1e-9) + 0.0; i * step <= to * (1 + 1e-12); i++)
         {
           HatTick tick = { i * step, (i * step - from) / (to - from) * length, NULL };
           if (kind == HAT_AXIS_BYTES)

@@ -13,6 +13,17 @@
 #define N_POINTS 120
 #define N_PARTS 5
 
+/* What every card is made from. */
+typedef struct
+{
+  HatHeap *heap;
+  HatTrace *trace;
+  HatRange life;
+  const HatSummary *summary;
+  const HatTimeline *timeline; /* N_POINTS bins */
+  guint64 resident[N_POINTS], top_resident;
+} Facts;
+
 /* ---- parts ---- */
 
 typedef guint64 (*SiteValue) (const HatSite *site);
@@ -27,6 +38,12 @@ static guint64
 live_of (const HatSite *site)
 {
   return site->live_bytes;
+}
+
+static guint64
+temporary_of (const HatSite *site)
+{
+  return site->temporary;
 }
 
 typedef struct
@@ -83,9 +100,11 @@ sum_by_function (HatTrace *trace, const HatSummary *summary, SiteValue value_of)
 
 /* Returns the share of `whole` that the parts hold together. */
 static double
-fill_function_parts (HatCard *card, HatTrace *trace, const HatSummary *summary, SiteValue value_of, guint64 whole)
+fill_function_parts (HatCard *card, const Facts *facts, SiteValue value_of, guint64 whole)
 {
-  g_autoptr (GArray) sums = sum_by_function (trace, summary, value_of);
+  HatTrace *trace = facts->trace;
+  gboolean is_count = value_of == temporary_of;
+  g_autoptr (GArray) sums = sum_by_function (trace, facts->summary, value_of);
   double together = 0;
 
   card->n_parts = MIN (sums->len, N_PARTS);
@@ -93,7 +112,8 @@ fill_function_parts (HatCard *card, HatTrace *trace, const HatSummary *summary, 
   for (guint i = 0; i < card->n_parts; i++)
     {
       const Sum *sum = &g_array_index (sums, Sum, i);
-      card->parts[i] = (HatCardPart){ hat_format_function (sum->function, 40), hat_format_bytes (sum->value),
+      card->parts[i] = (HatCardPart){ hat_format_function (sum->function, 40),
+                                      is_count ? hat_format_count (sum->value) : hat_format_bytes (sum->value),
                                       whole ? (double) sum->value / (double) whole : 0, sum->stack };
       together += card->parts[i].share;
     }
@@ -101,16 +121,6 @@ fill_function_parts (HatCard *card, HatTrace *trace, const HatSummary *summary, 
 }
 
 /* ---- cards ---- */
-
-typedef struct
-{
-  HatHeap *heap;
-  HatTrace *trace;
-  HatRange life;
-  const HatSummary *summary;
-  const HatTimeline *timeline; /* N_POINTS bins */
-  guint64 resident[N_POINTS], top_resident;
-} Facts;
 
 static HatCard *
 begin_card (HatOverview *overview, HatCardKind kind, const char *title, HatView target)
@@ -160,7 +170,7 @@ add_peak (HatOverview *overview, const Facts *facts)
     }
   if (span > 0)
     card->marked_point = CLAMP ((gint) ((double) (totals->peak_time_ns - facts->life.from) / span * N_POINTS), 0, N_POINTS - 1);
-  together = fill_function_parts (card, facts->trace, facts->summary, peak_of, totals->peak_bytes);
+  together = fill_function_parts (card, facts, peak_of, totals->peak_bytes);
   if (card->n_parts == 1)
     card->sentence = g_strdup_printf ("Most memory was live at %s; %s holds %.0f %% of it.", when, card->parts[0].label, together * 100);
   else
@@ -181,7 +191,7 @@ add_live (HatOverview *overview, const Facts *facts)
       card->sentence = g_strdup ("Nothing: every block was freed before the end.");
       return;
     }
-  fill_function_parts (card, facts->trace, facts->summary, live_of, totals->live_bytes);
+  fill_function_parts (card, facts, live_of, totals->live_bytes);
   card->sentence = g_strdup_printf ("%s block%s live when the recording ended, %.0f %% of the peak.", blocks,
                                     totals->live_blocks == 1 ? " was" : "s were",
                                     totals->peak_bytes ? 100 * (double) totals->live_bytes / (double) totals->peak_bytes : 0);
@@ -244,9 +254,35 @@ add_temporary (HatOverview *overview, const Facts *facts)
   card->share = totals->allocations ? MIN ((double) totals->temporary / (double) totals->allocations, 1) : 0;
   card->number = g_strdup_printf ("%.0f %%", card->share * 100);
   card->is_warning = card->share > 0.5 && totals->temporary > 10000;
+  fill_function_parts (card, facts, temporary_of, totals->temporary);
   card->sentence = totals->temporary
     ? g_strdup_printf ("%s of %s allocations were freed before their thread allocated again.", temporary, all)
     : g_strdup_printf ("None of %s allocations was freed before its thread allocated again.", all);
+}
+
+/* The size classes that waste most. */
+static void
+fill_waste_parts (HatCard *card, const HatSizes *sizes, guint64 waste)
+{
+  gboolean is_taken[HAT_SIZE_CLASSES] = { FALSE };
+
+  card->parts = g_new0 (HatCardPart, N_PARTS);
+  for (guint p = 0; p < N_PARTS; p++)
+    {
+      guint64 most = 0;
+      guint best = 0;
+      for (guint i = 0; i < HAT_SIZE_CLASSES; i++)
+        if (!is_taken[i] && sizes->usable_bytes[i] > sizes->live_bytes[i] && sizes->usable_bytes[i] - sizes->live_bytes[i] > most)
+          {
+            best = i;
+            most = sizes->usable_bytes[i] - sizes->live_bytes[i];
+          }
+      if (!most)
+        return;
+      is_taken[best] = TRUE;
+      card->parts[card->n_parts++] = (HatCardPart){ g_strdup_printf ("blocks of %s", hat_size_class_label (best)), hat_format_bytes (most),
+                                                    (double) most / (double) waste, HAT_STACK_NONE };
+    }
 }
 
 static void
@@ -262,6 +298,7 @@ add_waste (HatOverview *overview, const HatSizes *at_peak)
       usable += at_peak->usable_bytes[i];
     }
   waste = usable > live ? usable - live : 0;
+  fill_waste_parts (card, at_peak, waste);
   asked = hat_format_bytes (live);
   card->number = hat_format_bytes (waste);
   card->share = usable ? (double) waste / (double) usable : 0;

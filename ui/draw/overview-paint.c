@@ -74,7 +74,7 @@ static void
 paint_parts (const HatCard *card, const HatPalette *palette, HatText *text, HatRect rect, cairo_t *cr)
 {
   HatColor color = card->is_warning ? palette->warning : palette->accent;
-  guint n = MIN (card->n_parts, (guint) (rect.height / PART_ROW));
+  guint n = rect.height > 0 ? MIN (card->n_parts, (guint) (rect.height / PART_ROW)) : 0;
 
   for (guint i = 0; i < n; i++)
     {
@@ -93,10 +93,11 @@ paint_picture (const HatCard *card, const HatPalette *palette, HatText *text, Ha
     return;
   if (card->share >= 0)
     {
-      HatRect bar = { rect.x, rect.y + rect.height - 12, rect.width, 10 };
+      HatRect bar = { rect.x, rect.y, rect.width, 10 };
       hat_paint_round (cr, palette->empty, bar, 5);
       bar.width = MAX (bar.width * MIN (card->share, 1), 4);
       hat_paint_round (cr, card->is_warning ? palette->warning : palette->accent, bar, 5);
+      paint_parts (card, palette, text, (HatRect){ rect.x, rect.y + 20, rect.width, rect.height - 20 }, cr);
     }
   else if (card->n_points && card->n_parts)
     {

@@ -95,7 +95,7 @@ fill_bars (HatSizesPanel *panel, const guint64 *values, const guint64 *behind, S
       bar->rect = (HatRect){ panel->plot.x + i * slot + 1, bottom - height, MAX (slot - 2, 1), height };
       bar->behind = (HatRect){ bar->rect.x, bottom - back, bar->rect.width, back };
       bar->label_x = bar->rect.x + bar->rect.width / 2;
-      if (i % stride == 0)
+      if ((n - 1 - i) % stride == 0)
         bar->label = bar_label (panel->kind, cls);
     }
 }

@@ -15,6 +15,7 @@
 #define BOTTOM_AXIS 22.0
 #define TITLE_HEIGHT 34.0
 #define FLAG_HEIGHT 16.0
+#define Y_GAP 40.0
 #define COMPACT_BELOW 84.0
 #define LEGEND_COLUMN 230.0
 
@@ -283,10 +284,10 @@ hat_timeline_layout_new (const HatTimelineInput *input, double width, double hei
   if (layout->is_rss_shown)
     highest = MAX (highest, (double) layout->top_rss);
   layout->top_bytes = layout->is_compact ? MAX (highest * 1.04, 1)
-                                         : hat_axis_round_up (HAT_AXIS_BYTES, highest, layout->plot.height, 34);
+                                         : hat_axis_round_up (HAT_AXIS_BYTES, highest, layout->plot.height, Y_GAP);
   if (!layout->is_compact)
     {
-      layout->y_ticks = hat_ticks_new (HAT_AXIS_BYTES, 0, layout->top_bytes, layout->plot.height, 34, &layout->n_y_ticks);
+      layout->y_ticks = hat_ticks_new (HAT_AXIS_BYTES, 0, layout->top_bytes, layout->plot.height, Y_GAP, &layout->n_y_ticks);
       layout->x_ticks = hat_ticks_new (HAT_AXIS_TIME, (double) timeline->range.from, (double) timeline->range.to,
                                        layout->plot.width, 92, &layout->n_x_ticks);
     }

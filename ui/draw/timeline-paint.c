@@ -148,7 +148,7 @@ paint_envelope (const HatTimelineLayout *layout, const HatPalette *palette, cair
       if (bottom - top >= 0.5)
         cairo_rectangle (cr, column->x, top, MAX (column->width, 1), bottom - top);
     }
-  set_color (cr, hat_color_fade (palette->total, layout->n_columns < 2 ? 0.2 : 0.45));
+  set_color (cr, hat_color_fade (palette->total, 0.6));
   cairo_fill (cr);
 }
 
@@ -238,6 +238,8 @@ paint_flags (const HatTimelineLayout *layout, const HatPalette *palette, HatText
 static void
 paint_peak (const HatTimelineLayout *layout, const HatPalette *palette, HatText *text, cairo_t *cr)
 {
+  HatRect label;
+
   if (!layout->peak_text || layout->peak_label.width <= 0)
     return;
   cairo_arc (cr, layout->peak_x, layout->peak_y, 3.2, 0, 2 * G_PI);
@@ -246,8 +248,12 @@ paint_peak (const HatTimelineLayout *layout, const HatPalette *palette, HatText 
   set_color (cr, palette->text);
   cairo_set_line_width (cr, 1.4);
   cairo_stroke (cr);
-  hat_paint_round (cr, hat_color_fade (palette->background, 0.85), layout->peak_label, 4);
-  hat_text_line (text, HAT_FONT_SMALL, palette->text, layout->peak_label, HAT_ALIGN_CENTER, layout->peak_text);
+  label = layout->peak_label;
+  label.width = MIN (label.width, hat_text_measure (text, HAT_FONT_SMALL, layout->peak_text) + 10);
+  if (layout->peak_label.x < layout->peak_x)
+    label.x += layout->peak_label.width - label.width;
+  hat_paint_round (cr, hat_color_fade (palette->background, 0.85), label, 4);
+  hat_text_line (text, HAT_FONT_SMALL, palette->text, label, HAT_ALIGN_CENTER, layout->peak_text);
 }
 
 void
