@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The hook: the part of Heap Atlas that lives inside the target.
+ *
+ *   interpose.c  the exported functions: forward, then tell emit.c
+ *   operators.c  the same for C++ operator new and delete
+ *   provider.c   whom to forward to, found without dlsym
+ *   session.c    mapping the session, registering the process, giving each thread its ring
+ *   emit.c       events to ring words; waiting for space; events nested in our own code
+ *   unwind.c     call stacks: incremental walk, shared rule cache
+ *   cfi.c        .eh_frame: the row of rules for one address, and its generic evaluation
+ *   modules.c    the shared objects that stacks run through; dlclose
+ *
+ * Everything here runs inside somebody else's malloc: it takes no lock that others hold, allocates only by mmap, makes system
+ * calls by hand (errno stays as it is), and after any failure forwards for ever. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/wire/wire.h"
+
+#define HOOK_EXPORT __attribute__ ((visibility ("default")))
+#define HOOK_COLD __attribute__ ((noinline, cold))
+#define HOOK_TLS __attribute__ ((tls_model ("initial-exec")))
+#define likely(x) __builtin_expect (!!(x), 1)
+#define unlikely(x) __builtin_expect (!!(x), 0)
+
+/* Where the program called us: return address, stack pointer after the return, the caller's frame pointer register. */
+typedef struct
+{
+  uint64_t ip, cfa, rbp;
+} HookCaller;
+
+/* Needs a frame pointer in the function that uses it. */
+#define HOOK_CALLER(name) \
+  const uint64_t *name##_frame = __builtin_frame_address (0); \
+  const HookCaller name = { name##_frame[1], (uint64_t) (name##_frame + 2), name##_frame[0] }
+
+enum
+{
+  HOOK_MAX_FRAMES = 4096,     /* deeper stacks keep both ends */
+  HOOK_END_FRAMES = 128,      /* frames kept at each end of a deeper stack */
+  HOOK_CACHED_FRAMES = 16384, /* depth up to which the last stack is remembered */
+  HOOK_CACHED_WORDS = HOOK_CACHED_FRAMES * 2 + 64,
+  HOOK_NODE_SETS = 4096,      /* two nodes each */
+  HOOK_PENDING = 64,
+};
+
+#define HOOK_NO_INDEX UINT32_MAX
+
+/* ---- unwinding (unwind.c, cfi.c) ---- */
+
+enum
+{
+  HOOK_RBX = 3,
+  HOOK_RBP = 6,
+  HOOK_RSP = 7,
+  HOOK_RA = 16,
+  HOOK_REGISTERS = 17,
+};
+
+typedef enum
+{
+  HOOK_RULE_SAME,
+  HOOK_RULE_UNDEFINED,
+  HOOK_RULE_OFFSET, /* saved at CFA + value */
+  HOOK_RULE_VALUE,  /* is CFA + value */
+  HOOK_RULE_REGISTER,
+  HOOK_RULE_EXPRESSION,
+  HOOK_RULE_VALUE_EXPRESSION,
+} HookRuleKind;
+
+typedef struct
+{
+  uint8_t kind;
+  int64_t value; /* for the expressions: where the expression's length is */
+} HookRegisterRule;
+
+/* How to find the caller's registers at one address. */
+typedef struct
+{
+  HookRegisterRule registers[HOOK_REGISTERS];
+  uint64_t cfa_register;
+  int64_t cfa_offset;
+  const uint8_t *cfa_expression; /* NULL: register + offset */
+  bool signal_frame;
+} HookRow;
+
+typedef struct
+{
+  uint64_t value[HOOK_REGISTERS];
+  bool exact; /* value[HOOK_RA] is an interrupted instruction, not a return address */
+} HookRegisters;
+
+typedef struct
+{
+  uint64_t ip, sp, rbp;
+  bool exact;
+} HookState;
+
+/* A frame of a walk: the state in it, and the words of memory that gave the state of its caller. */
+typedef struct
+{
+  HookState state;
+  uint32_t index;    /* in the address table, or HOOK_NO_INDEX */
+  bool needs_rbp;    /* rbp was used to find the caller */
+  bool restores_rbp; /* the caller's rbp came from memory */
+  bool unprovable;   /* the caller's state cannot be proved again by comparing words */
+  uint64_t ip_slot, rbp_slot, sp_slot; /* 0 = none */
+} HookFrame;
+
+typedef struct
+{
+  HookRow initial, remembered[8], row;
+  HookRegisters registers;
+  uint64_t operands[32];
+} HookScratch;
+
+/* ---- a thread ---- */
+
+typedef struct
+{
+  uint64_t key; /* epoch, parent, address table index */
+  uint64_t node;
+} HookNode;
+
+typedef struct
+{
+  uint64_t slot, value;
+} HookWord;
+
+enum
+{
+  HOOK_WIPED = 0, /* fresh, or inherited by a forked child: the kernel wiped it */
+  HOOK_IDLE,
+  HOOK_BUSY,
+  HOOK_OFF,
+};
+
+/* An event that came while its thread was inside the hook: from a signal handler. */
+typedef struct
+{
+  volatile uint32_t ready;
+  uint32_t type;
+  uint64_t address, old, size, tick, old_tick, ip;
+} HookPending;
+
+/* Lives in a mapping that a forked child sees wiped, so that no two processes write into one ring. */
+typedef struct
+{
+  volatile uint32_t state;
+  uint32_t ring_index;
+  uint64_t *body;
+  uint64_t head;      /* next word to write; published in ring->head */
+  uint64_t limit;     /* head may go up to here without looking at the reader */
+  uint64_t last_tick; /* of the ring's last stamp */
+  HatWireRing *ring;
+  uint64_t busy_sp;   /* the program's frame that called us, while BUSY */
+
+  uint64_t stack_lo, stack_hi; /* this thread's stack: from a live frame up to stack_hi all is mapped */
+  uint32_t generation;         /* of the rules that gave the cached stack */
+  uint32_t n_frames;
+  uint32_t base;               /* HAT_WIRE_NODE_ROOT or _TRUNCATED */
+  uint32_t next_node;
+  uint64_t epoch;              /* of the node cache */
+  uint64_t provider_cfa;       /* the program's frame that called a foreign allocator, else 0 */
+  uint64_t page_lo, page_hi;   /* memory found readable in this walk */
+  uint32_t used_frame_pointers;/* frames of this walk without unwind information */
+
+  volatile uint32_t n_pending;
+  HookPending pending[HOOK_PENDING];
+  HookScratch scratch;
+
+  /* The last stack, root first; frame_words[k] words prove the frames 0..k. */
+  uint64_t frame_sp[HOOK_CACHED_FRAMES];
+  uint64_t frame_ip[HOOK_CACHED_FRAMES];
+  uint64_t frame_rbp[HOOK_CACHED_FRAMES];
+  uint32_t frame_words[HOOK_CACHED_FRAMES];
+  uint32_t frame_index[HOOK_CACHED_FRAMES];
+  uint8_t frame_flags[HOOK_CACHED_FRAMES];
+  uint32_t frame_node[HOOK_MAX_FRAMES];
+  HookWord words[HOOK_CACHED_WORDS];
+  HookFrame walk[HOOK_CACHED_FRAMES];
+  HookNode nodes[HOOK_NODE_SETS][2];
+} HookThread;
+
+/* All the thread-local storage there is. */
+typedef struct
+{
+  HookThread *thread;
+  uint64_t fork_id;   /* a fork of this thread is under way */
+  uint32_t shut;      /* inside code that must not be entered twice: count the event as lost */
+} HookLocals;
+
+extern __thread HookLocals hook_locals HOOK_TLS;
+
+/* ---- provider.c ---- */
+
+typedef struct
+{
+  void *(*malloc) (size_t);
+  void *(*calloc) (size_t, size_t);
+  void *(*realloc) (void *, size_t);
+  void (*free) (void *);
+  int (*posix_memalign) (void **, size_t, size_t);
+  void *(*aligned_alloc) (size_t, size_t);
+  void *(*memalign) (size_t, size_t);
+  void *(*valloc) (size_t);
+  void *(*pvalloc) (size_t);
+  void (*free_sized) (void *, size_t);
+  void (*free_aligned_sized) (void *, size_t, size_t);
+  size_t (*malloc_usable_size) (void *);
+  int (*fork) (void);
+  int (*dlclose) (void *);
+  uint64_t start, end; /* of the object that provides malloc */
+  bool foreign;        /* it is not the C library: its functions may call each other by their public names */
+  const char *path;
+} HookProvider;
+
+extern HookProvider hook_provider;
+
+/* Fills hook_provider. Two threads may do it at once. */
+void hook_provider_find (void);
+/* The first definition after ourselves in lookup order, or NULL. */
+void *hook_provider_symbol (const char *name);
+
+/* ---- session.c ---- */
+
+typedef struct
+{
+  HatWireHeader *header; /* NULL: not recorded */
+  HatWireRing *rings;
+  HatWireProcess *processes;
+  uint64_t *ips;
+} HookSession;
+
+extern HookSession hook_session;
+
+/* The slow way into an event: makes the process and the thread known; the state of a thread that has none is the process' own, locked.
+ * Returns it BUSY, or NULL: not recorded, or the thread is inside the hook already. */
+HookThread *hook_session_enter (const HookCaller *caller);
+void hook_session_unlock (HookThread *thread);
+/* Stops recording in this process, for good. */
+void hook_session_disarm (void);
+/* This process' index into the process table. */
+uint32_t hook_session_process (void);
+
+/* ---- emit.c ---- */
+
+void hook_emit_alloc (const HookCaller *caller, void *block, size_t size);
+void hook_emit_free (const HookCaller *caller, void *block);
+void hook_emit_realloc (const HookCaller *caller, void *old, uint64_t old_tick, void *block, size_t size);
+void hook_emit_mark (const HookCaller *caller, const char *name);
+/* Tells that a fork comes; returns its id, 0 if not recorded. */
+uint64_t hook_emit_fork (const HookCaller *caller);
+
+static inline uint64_t
+hook_tick (void)
+{
+  uint32_t low, high;
+  __asm__ volatile ("rdtsc" : "=a" (low), "=d" (high));
+  return ((uint64_t) high << 32 | low) >> HAT_WIRE_TSC_SHIFT;
+}
+
+/* Waits until n words fit; false: no longer recording, write nothing. */
+bool hook_make_room (HookThread *thread, uint64_t n_words);
+
+static inline bool
+hook_room (HookThread *thread, uint64_t n_words)
+{
+  return likely (thread->head + n_words <= thread->limit) || hook_make_room (thread, n_words);
+}
+
+static inline void
+hook_put (HookThread *thread, uint64_t word)
+{
+  thread->body[thread->head++ & (HAT_WIRE_RING_WORDS - 1)] = word;
+}
+
+static inline void
+hook_publish (HookThread *thread)
+{
+  __atomic_store_n (&thread->ring->head, thread->head, __ATOMIC_RELEASE);
+}
+
+/* ---- unwind.c ---- */
+
+/* The node of the caller's stack in this thread's ring. */
+uint32_t hook_unwind (HookThread *thread, const HookCaller *caller);
+/* The node of a stack cut off below its leaf. */
+uint32_t hook_unwind_leaf (HookThread *thread, uint64_t ip, bool exact);
+/* Forgets the ring's nodes and the last stack. */
+void hook_unwind_reset (HookThread *thread);
+/* Forgets the rules of every thread. */
+void hook_unwind_flush (void);
+uint32_t hook_unwind_generation (void);
+/* Reads a word if that cannot fault. */
+bool hook_unwind_read (HookThread *thread, uint64_t address, uint64_t *out);
+/* Whether ip can be a return address: in a loaded object, or in readable memory. */
+bool hook_unwind_is_code (uint64_t ip);
+
+/* ---- cfi.c ---- */
+
+struct dl_find_object;
+
+/* The row for pc, in thread->scratch.row. */
+bool hook_cfi_row (HookThread *thread, const struct dl_find_object *object, uint64_t pc);
+typedef enum
+{
+  HOOK_STEP_CALLER,
+  HOOK_STEP_ROOT,
+  HOOK_STEP_LOST,
+} HookStep;
+/* thread->scratch.registers become the caller's, by the generic rules. */
+HookStep hook_cfi_step (HookThread *thread);
+
+/* ---- modules.c ---- */
+
+/* Announces the module if this process has not done so in this generation. */
+void hook_modules_announce (HookThread *thread, const struct dl_find_object *object);
+/* After a dlclose: flushes the rules if a known module is gone. */
+void hook_modules_check (void);

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The functions that the target calls instead of the C library's. Each forwards to the provider and tells emit.c; a free before the real
+ * one, an allocation after. errno is what the provider leaves. */
+#include <errno.h>
+
+#include "core/hook/hook.h"
+#include "core/hook/interpose.h"
+
+HOOK_EXPORT void *
+malloc (size_t size)
+{
+  HOOK_CALLER (caller);
+  HOOK_FORWARD (void *, block, hook_provider.malloc (size));
+  if (likely (block != NULL) && likely (!is_nested))
+    hook_emit_alloc (&caller, block, size);
+  return block;
+}
+
+HOOK_EXPORT void *
+calloc (size_t count, size_t size)
+{
+  HOOK_CALLER (caller);
+  HOOK_FORWARD (void *, block, hook_provider.calloc (count, size));
+  if (likely (block != NULL) && likely (!is_nested))
+    hook_emit_alloc (&caller, block, count * size);
+  return block;
+}
+
+static inline __attribute__ ((always_inline)) void *
+forward_realloc (const HookCaller *caller_of_us, void *old, size_t size)
+{
+  const HookCaller caller = *caller_of_us;
+  const uint64_t before = old ? hook_tick () : 0;
+
+  if (unlikely (old && size == 0))
+    {
+      /* Frees in the C library, which then returns NULL; elsewhere it may return a new block. */
+      if (!hook_provider.foreign)
+        {
+          hook_emit_free (&caller, old);
+          return hook_provider.realloc (old, 0);
+        }
+      HOOK_FORWARD (void *, block, hook_provider.realloc (old, 0));
+      if (!is_nested && block)
+        hook_emit_realloc (&caller, old, before, block, 0);
+      else if (!is_nested)
+        hook_emit_free (&caller, old);
+      return block;
+    }
+  HOOK_FORWARD (void *, block, hook_provider.realloc (old, size));
+  if (unlikely (block == NULL) || unlikely (is_nested))
+    return block;
+  if (old)
+    hook_emit_realloc (&caller, old, before, block, size);
+  else
+    hook_emit_alloc (&caller, block, size);
+  return block;
+}
+
+HOOK_EXPORT void *
+realloc (void *old, size_t size)
+{
+  HOOK_CALLER (caller);
+  return forward_realloc (&caller, old, size);
+}
+
+/* Not forwarded by name: the C library's calls realloc by its public name, which is ours. */
+HOOK_EXPORT void *
+reallocarray (void *old, size_t count, size_t size)
+{
+  HOOK_CALLER (caller);
+  size_t bytes;
+  if (__builtin_mul_overflow (count, size, &bytes))
+    {
+      errno = ENOMEM;
+      return NULL;
+    }
+  return forward_realloc (&caller, old, bytes);
+}
+
+#define FREE(block, call) \
+  HOOK_CALLER (caller); \
+  if (likely (block != NULL) && likely (!hook_is_nested (&caller))) \
+    hook_emit_free (&caller, block); \
+  HOOK_FORWARD_VOID (call)
+
+HOOK_EXPORT void
+free (void *block)
+{
+  FREE (block, hook_provider.free (block));
+}
+
+HOOK_EXPORT void cfree (void *block);
+
+HOOK_EXPORT void
+cfree (void *block)
+{
+  FREE (block, hook_provider.free (block));
+}
+
+HOOK_EXPORT void free_sized (void *block, size_t size);
+
+HOOK_EXPORT void
+free_sized (void *block, size_t size)
+{
+  FREE (block, hook_provider.free_sized (block, size));
+}
+
+HOOK_EXPORT void free_aligned_sized (void *block, size_t alignment, size_t size);
+
+HOOK_EXPORT void
+free_aligned_sized (void *block, size_t alignment, size_t size)
+{
+  FREE (block, hook_provider.free_aligned_sized (block, alignment, size));
+}
+
+HOOK_EXPORT int
+posix_memalign (void **out, size_t alignment, size_t size)
+{
+  HOOK_CALLER (caller);
+  HOOK_FORWARD (int, result, hook_provider.posix_memalign (out, alignment, size));
+  if (likely (result == 0) && likely (!is_nested) && likely (*out != NULL))
+    hook_emit_alloc (&caller, *out, size);
+  return result;
+}
+
+HOOK_EXPORT void *
+aligned_alloc (size_t alignment, size_t size)
+{
+  HOOK_CALLER (caller);
+  HOOK_FORWARD (void *, block, hook_provider.aligned_alloc (alignment, size));
+  if (likely (block != NULL) && likely (!is_nested))
+    hook_emit_alloc (&caller, block, size);
+  return block;
+}
+
+HOOK_EXPORT void *
+memalign (size_t alignment, size_t size)
+{
+  HOOK_CALLER (caller);
+  HOOK_FORWARD (void *, block, hook_provider.memalign (alignment, size));
+  if (likely (block != NULL) && likely (!is_nested))
+    hook_emit_alloc (&caller, block, size);
+  return block;
+}
+
+HOOK_EXPORT void *
+valloc (size_t size)
+{
+  HOOK_CALLER (caller);
+  HOOK_FORWARD (void *, block, hook_provider.valloc (size));
+  if (likely (block != NULL) && likely (!is_nested))
+    hook_emit_alloc (&caller, block, size);
+  return block;
+}
+
+HOOK_EXPORT void *
+pvalloc (size_t size)
+{
+  HOOK_CALLER (caller);
+  HOOK_FORWARD (void *, block, hook_provider.pvalloc (size));
+  if (likely (block != NULL) && likely (!is_nested))
+    hook_emit_alloc (&caller, block, size);
+  return block;
+}
+
+HOOK_EXPORT size_t
+malloc_usable_size (void *block)
+{
+  return hook_provider.malloc_usable_size (block);
+}
+
+/* ---- not allocation ---- */
+
+HOOK_EXPORT int
+fork (void)
+{
+  HOOK_CALLER (caller);
+  /* Handlers that the child runs before it returns from the real fork may allocate, and its start reads this. */
+  hook_locals.fork_id = hook_emit_fork (&caller);
+  const int result = hook_provider.fork ();
+  if (result != 0)
+    hook_locals.fork_id = 0;
+  return result;
+}
+
+HOOK_EXPORT int
+dlclose (void *handle)
+{
+  const int result = hook_provider.dlclose (handle);
+  hook_modules_check ();
+  return result;
+}
+
+HOOK_EXPORT void heapatlas_mark (const char *name);
+
+HOOK_EXPORT void
+heapatlas_mark (const char *name)
+{
+  HOOK_CALLER (caller);
+  if (name)
+    hook_emit_mark (&caller, name);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Forwarding to the provider. An allocator other than the C library's may be built of its own public functions (operator new that calls
+ * malloc, realloc that calls malloc and free); such a call comes back to us and is not an event of the program. It is known by the
+ * provider being at work for this thread and the caller lying in the provider. No cleanup is needed when an exception passes: a later
+ * call from further up the stack shows that the provider's frame is gone. */
+
+#include "core/hook/hook.h"
+
+static inline bool
+hook_is_nested (const HookCaller *caller)
+{
+  if (likely (!hook_provider.foreign))
+    return false;
+  const HookThread *thread = hook_locals.thread;
+  return thread && thread->provider_cfa && caller->cfa < thread->provider_cfa && caller->ip >= hook_provider.start
+         && caller->ip < hook_provider.end;
+}
+
+static inline uint64_t
+hook_begin_forward (const HookCaller *caller)
+{
+  HookThread *thread = hook_locals.thread;
+  if (thread == NULL)
+    return 0;
+  const uint64_t outer = thread->provider_cfa;
+  thread->provider_cfa = caller->cfa;
+  return outer > caller->cfa ? outer : 0;
+}
+
+static inline void
+hook_end_forward (uint64_t outer)
+{
+  HookThread *thread = hook_locals.thread;
+  if (thread)
+    thread->provider_cfa = outer;
+}
+
+#define HOOK_FORWARD(type, result, call) \
+  const bool is_nested = hook_is_nested (&caller); \
+  type result; \
+  if (likely (!hook_provider.foreign)) \
+    result = call; \
+  else \
+    { \
+      const uint64_t outer_ = hook_begin_forward (&caller); \
+      result = call; \
+      hook_end_forward (outer_); \
+    }
+
+#define HOOK_FORWARD_VOID(call) \
+  if (likely (!hook_provider.foreign)) \
+    call; \
+  else \
+    { \
+      const uint64_t outer_ = hook_begin_forward (&caller); \
+      call; \
+      hook_end_forward (outer_); \
+    }

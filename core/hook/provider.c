@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Finding the functions that ours stand before. dlsym may allocate and takes the loader's lock, so this reads the loader's list and the
+ * objects' symbol tables itself. All of the malloc family comes from one object: two allocators never see each other's blocks. */
+#include <dlfcn.h>
+#include <elf.h>
+#include <errno.h>
+#include <link.h>
+#include <string.h>
+
+#include "core/hook/hook.h"
+
+typedef struct
+{
+  const ElfW (Sym) *symbols;
+  const char *strings;
+  const uint32_t *hash;
+  const uint32_t *gnu_hash;
+} Tables;
+
+/* The loader relocates these pointers in place, except in read-only objects. */
+static const void *
+table_at (const struct link_map *object, uint64_t value)
+{
+  return (const void *) (value < object->l_addr ? value + object->l_addr : value);
+}
+
+static bool
+find_tables (const struct link_map *object, Tables *tables)
+{
+  *tables = (Tables) {};
+  if (object->l_ld == NULL)
+    return false;
+  for (const ElfW (Dyn) *dyn = object->l_ld; dyn->d_tag != DT_NULL; dyn++)
+    if (dyn->d_tag == DT_SYMTAB)
+      tables->symbols = table_at (object, dyn->d_un.d_ptr);
+    else if (dyn->d_tag == DT_STRTAB)
+      tables->strings = table_at (object, dyn->d_un.d_ptr);
+    else if (dyn->d_tag == DT_HASH)
+      tables->hash = table_at (object, dyn->d_un.d_ptr);
+    else if (dyn->d_tag == DT_GNU_HASH)
+      tables->gnu_hash = table_at (object, dyn->d_un.d_ptr);
+  return tables->symbols && tables->strings && (tables->hash || tables->gnu_hash);
+}
+
+static const ElfW (Sym) *
+match (const Tables *tables, uint32_t index, const char *name)
+{
+  const ElfW (Sym) *symbol = &tables->symbols[index];
+  const uint32_t type = ELF64_ST_TYPE (symbol->st_info);
+  return symbol->st_shndx != SHN_UNDEF && symbol->st_value != 0 && (type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE)
+                 && ELF64_ST_BIND (symbol->st_info) != STB_LOCAL && strcmp (tables->strings + symbol->st_name, name) == 0
+             ? symbol
+             : NULL;
+}
+
+static const ElfW (Sym) *
+find_gnu (const Tables *tables, const char *name)
+{
+  const uint32_t n_buckets = tables->gnu_hash[0], first = tables->gnu_hash[1], bloom_words = tables->gnu_hash[2];
+  const uint32_t *buckets = tables->gnu_hash + 4 + bloom_words * 2, *chain = buckets + n_buckets;
+  uint32_t hash = 5381;
+
+  for (const char *c = name; *c; c++)
+    hash = hash * 33 + (unsigned char) *c;
+  if (n_buckets == 0)
+    return NULL;
+  uint32_t i = buckets[hash % n_buckets];
+  if (i < first)
+    return NULL;
+  for (;; i++)
+    {
+      const uint32_t entry = chain[i - first];
+      if ((entry | 1) == (hash | 1))
+        {
+          const ElfW (Sym) *symbol = match (tables, i, name);
+          if (symbol)
+            return symbol;
+        }
+      if (entry & 1)
+        return NULL;
+    }
+}
+
+static const ElfW (Sym) *
+find_sysv (const Tables *tables, const char *name)
+{
+  const uint32_t n_buckets = tables->hash[0];
+  const uint32_t *buckets = tables->hash + 2, *chain = buckets + n_buckets;
+  uint32_t hash = 0;
+
+  for (const char *c = name; *c; c++)
+    {
+      hash = (hash << 4) + (unsigned char) *c;
+      hash = (hash ^ (hash >> 24 & 0xf0)) & 0xfffffff;
+    }
+  if (n_buckets == 0)
+    return NULL;
+  for (uint32_t i = buckets[hash % n_buckets]; i != 0; i = chain[i])
+    {
+      const ElfW (Sym) *symbol = match (tables, i, name);
+      if (symbol)
+        return symbol;
+    }
+  return NULL;
+}
+
+static void *
+symbol_in (const struct link_map *object, const char *name)
+{
+  Tables tables;
+  if (!find_tables (object, &tables))
+    return NULL;
+  const ElfW (Sym) *symbol = tables.gnu_hash ? find_gnu (&tables, name) : find_sysv (&tables, name);
+  if (symbol == NULL)
+    return NULL;
+  const uint64_t address = object->l_addr + symbol->st_value;
+  if (ELF64_ST_TYPE (symbol->st_info) == STT_GNU_IFUNC)
+    return ((void *(*) (void)) address) ();
+  return (void *) address;
+}
+
+/* The object after ourselves in lookup order. */
+static const struct link_map *
+after_us (void)
+{
+  const struct link_map *object = _r_debug.r_map;
+  struct dl_find_object ours;
+
+  if (_dl_find_object ((void *) after_us, &ours) == 0)
+    while (object && object != ours.dlfo_link_map)
+      object = object->l_next;
+  return object ? object->l_next : NULL;
+}
+
+static void *
+first_symbol (const struct link_map *object, const char *name, const struct link_map **out_object)
+{
+  for (; object; object = object->l_next)
+    {
+      void *address = symbol_in (object, name);
+      if (address)
+        {
+          if (out_object)
+            *out_object = object;
+          return address;
+        }
+    }
+  return NULL;
+}
+
+void *
+hook_provider_symbol (const char *name)
+{
+  return first_symbol (after_us (), name, NULL);
+}
+
+/* ---- what an allocator may lack, made of what it has ---- */
+
+static void *
+memalign_from_posix (size_t alignment, size_t size)
+{
+  void *block = NULL;
+  const int result = hook_provider.posix_memalign (&block, alignment < sizeof (void *) ? sizeof (void *) : alignment, size);
+  if (result != 0)
+    errno = result;
+  return result == 0 ? block : NULL;
+}
+
+static int
+posix_from_memalign (void **out, size_t alignment, size_t size)
+{
+  if (alignment % sizeof (void *) != 0 || alignment == 0 || (alignment & (alignment - 1)) != 0)
+    return EINVAL;
+  const int saved = errno;
+  void *block = hook_provider.memalign (alignment, size);
+  errno = saved;
+  if (block == NULL)
+    return ENOMEM;
+  *out = block;
+  return 0;
+}
+
+static void *
+no_memalign (size_t alignment, size_t size)
+{
+  (void) alignment;
+  (void) size;
+  errno = ENOMEM;
+  return NULL;
+}
+
+static void *
+valloc_from_memalign (size_t size)
+{
+  return hook_provider.memalign (4096, size);
+}
+
+static void *
+pvalloc_from_memalign (size_t size)
+{
+  if (size > SIZE_MAX - 4095)
+    {
+      errno = ENOMEM;
+      return NULL;
+    }
+  return hook_provider.memalign (4096, (size + 4095) & ~4095ul);
+}
+
+static void
+free_sized_from_free (void *block, size_t size)
+{
+  (void) size;
+  hook_provider.free (block);
+}
+
+static void
+free_aligned_sized_from_free (void *block, size_t alignment, size_t size)
+{
+  (void) alignment;
+  (void) size;
+  hook_provider.free (block);
+}
+
+static size_t
+unknown_size (void *block)
+{
+  (void) block;
+  return 0;
+}
+
+static void *
+no_malloc (size_t size)
+{
+  return no_memalign (0, size);
+}
+
+static void *
+no_realloc (void *block, size_t size)
+{
+  (void) block;
+  return no_memalign (0, size);
+}
+
+static void
+no_free (void *block)
+{
+  (void) block;
+}
+
+static int
+no_fork (void)
+{
+  errno = ENOSYS;
+  return -1;
+}
+
+static int
+no_dlclose (void *handle)
+{
+  (void) handle;
+  return -1;
+}
+
+/* ---- the first call ---- */
+
+static void *
+first_malloc (size_t size)
+{
+  hook_provider_find ();
+  return hook_provider.malloc (size);
+}
+
+static void *
+first_calloc (size_t count, size_t size)
+{
+  hook_provider_find ();
+  return hook_provider.calloc (count, size);
+}
+
+static void *
+first_realloc (void *block, size_t size)
+{
+  hook_provider_find ();
+  return hook_provider.realloc (block, size);
+}
+
+static void
+first_free (void *block)
+{
+  hook_provider_find ();
+  hook_provider.free (block);
+}
+
+static int
+first_posix_memalign (void **out, size_t alignment, size_t size)
+{
+  hook_provider_find ();
+  return hook_provider.posix_memalign (out, alignment, size);
+}
+
+static void *
+first_aligned_alloc (size_t alignment, size_t size)
+{
+  hook_provider_find ();
+  return hook_provider.aligned_alloc (alignment, size);
+}
+
+static void *
+first_memalign (size_t alignment, size_t size)
+{
+  hook_provider_find ();
+  return hook_provider.memalign (alignment, size);
+}
+
+static void *
+first_valloc (size_t size)
+{
+  hook_provider_find ();
+  return hook_provider.valloc (size);
+}
+
+static void *
+first_pvalloc (size_t size)
+{
+  hook_provider_find ();
+  return hook_provider.pvalloc (size);
+}
+
+static void
+first_free_sized (void *block, size_t size)
+{
+  hook_provider_find ();
+  hook_provider.free_sized (block, size);
+}
+
+static void
+first_free_aligned_sized (void *block, size_t alignment, size_t size)
+{
+  hook_provider_find ();
+  hook_provider.free_aligned_sized (block, alignment, size);
+}
+
+static size_t
+first_malloc_usable_size (void *block)
+{
+  hook_provider_find ();
+  return hook_provider.malloc_usable_size (block);
+}
+
+static int
+first_fork (void)
+{
+  hook_provider_find ();
+  return hook_provider.fork ();
+}
+
+static int
+first_dlclose (void *handle)
+{
+  hook_provider_find ();
+  return hook_provider.dlclose (handle);
+}
+
+HookProvider hook_provider = {
+  .malloc = first_malloc,
+  .calloc = first_calloc,
+  .realloc = first_realloc,
+  .free = first_free,
+  .posix_memalign = first_posix_memalign,
+  .aligned_alloc = first_aligned_alloc,
+  .memalign = first_memalign,
+  .valloc = first_valloc,
+  .pvalloc = first_pvalloc,
+  .free_sized = first_free_sized,
+  .free_aligned_sized = first_free_aligned_sized,
+  .malloc_usable_size = first_malloc_usable_size,
+  .fork = first_fork,
+  .dlclose = first_dlclose,
+  .path = "",
+};
+
+static void
+take_family (const struct link_map *object)
+{
+  hook_provider.foreign = symbol_in (object, "gnu_get_libc_version") == NULL;
+  hook_provider.path = object->l_name ? object->l_name : "";
+
+#define TAKE(name, otherwise) \
+  do \
+    { \
+      void *function = symbol_in (object, #name); \
+      hook_provider.name = function ? (__typeof__ (hook_provider.name)) function : otherwise; \
+    } \
+  while (0)
+  void *posix = symbol_in (object, "posix_memalign");
+  TAKE (memalign, symbol_in (object, "aligned_alloc") ? symbol_in (object, "aligned_alloc") : posix ? memalign_from_posix : no_memalign);
+  TAKE (posix_memalign, posix_from_memalign);
+  TAKE (aligned_alloc, hook_provider.memalign);
+  TAKE (valloc, valloc_from_memalign);
+  TAKE (pvalloc, pvalloc_from_memalign);
+  TAKE (malloc_usable_size, unknown_size);
+  TAKE (free_sized, free_sized_from_free);
+  TAKE (free_aligned_sized, free_aligned_sized_from_free);
+#undef TAKE
+  hook_provider.calloc = symbol_in (object, "calloc");
+  hook_provider.realloc = symbol_in (object, "realloc");
+  hook_provider.free = symbol_in (object, "free");
+}
+
+void
+hook_provider_find (void)
+{
+  const struct link_map *next = after_us (), *object = NULL;
+  void *malloc_function = first_symbol (next, "malloc", &object);
+  if (malloc_function == NULL)
+    {
+      /* Nobody after us has malloc: something before us must, and nobody calls us but by mistake. */
+      hook_provider.malloc = no_malloc;
+      hook_provider.free = no_free;
+      hook_provider.calloc = hook_provider.memalign = hook_provider.aligned_alloc = no_memalign;
+      hook_provider.realloc = no_realloc;
+      hook_provider.posix_memalign = posix_from_memalign;
+      hook_provider.valloc = hook_provider.pvalloc = no_malloc;
+      hook_provider.free_sized = free_sized_from_free;
+      hook_provider.free_aligned_sized = free_aligned_sized_from_free;
+      hook_provider.malloc_usable_size = unknown_size;
+    }
+
+  struct dl_find_object found;
+  if (_dl_find_object (malloc_function, &found) == 0)
+    {
+      hook_provider.start = (uint64_t) found.dlfo_map_start;
+      hook_provider.end = (uint64_t) found.dlfo_map_end;
+    }
+  if (malloc_function)
+    take_family (object);
+
+  void *function = first_symbol (next, "fork", NULL);
+  hook_provider.fork = function ? (int (*) (void)) function : no_fork;
+  function = first_symbol (next, "dlclose", NULL);
+  hook_provider.dlclose = function ? (int (*) (void *)) function : no_dlclose;
+  /* Last: with this the first_* functions are done. */
+  if (malloc_function)
+    __atomic_store_n (&hook_provider.malloc, (void *(*) (size_t)) malloc_function, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,701 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Call stacks.
+ *
+ * One step up from a frame is a function of the frame's state (ip, sp, rbp), the rule of its ip, and at most three words of memory. The
+ * last stack of the thread is kept together with the words that its steps read. A new capture compares those words; up to the first that
+ * differs the old stack still is what a full walk would find, so it walks only from the leaf until it meets a state of the kept part.
+ * How the program got there does not matter: alloca, longjmp, exceptions, tail calls either change a compared word or no answer.
+ *
+ * That reads the stack without asking, so it is done on the thread's own stack only; on any other (sigaltstack, coroutines, the child of
+ * posix_spawn) a full walk asks the kernel about each page first and leaves the kept stack alone.
+ *
+ * Rules are kept in one table for all threads: open addressing, each key carries the generation; slots of old generations are reused. */
+#include <dlfcn.h>
+#include <string.h>
+
+#include "core/hook/check.h"
+#include "core/hook/hook.h"
+#include "core/hook/sys.h"
+
+/* ---- memory ---- */
+
+static bool
+page_is_readable (HookThread *thread, uint64_t address)
+{
+  if (address >= thread->page_lo && address < thread->page_hi)
+    return true;
+  const uint64_t page = address & ~4095ul;
+  if (!hook_page_readable (page))
+    return false;
+  if (thread->page_hi != page)
+    thread->page_lo = page;
+  thread->page_hi = page + 4096;
+  return true;
+}
+
+bool
+hook_unwind_read (HookThread *thread, uint64_t address, uint64_t *out)
+{
+  const uint64_t here = (uint64_t) __builtin_frame_address (0);
+  const bool is_live = here >= thread->stack_lo && address >= here && address < thread->stack_hi && address + 8 <= thread->stack_hi;
+
+  if (!is_live && (!page_is_readable (thread, address) || !page_is_readable (thread, address + 7)))
+    return false;
+  memcpy (out, (const void *) address, sizeof *out);
+  return true;
+}
+
+bool
+hook_unwind_is_code (uint64_t ip)
+{
+  struct dl_find_object object;
+  return ip >= 4096 && ip >> 47 == 0 && (_dl_find_object ((void *) (ip - 1), &object) == 0 || hook_page_readable (ip - 1));
+}
+
+/* ---- rules ---- */
+
+enum
+{
+  BY_RSP = 1,
+  BY_RBP,
+  REALIGNED, /* the caller's stack pointer is in a slot near rbp: functions that align their frame */
+  SIGNAL,
+  ROOT,
+  NO_RULE,   /* no unwind information: the chain of frame pointers */
+  GENERIC,   /* too unusual for the form below */
+};
+
+/* A rule is one word, never 0:
+ * [rbp slot, below the CFA / 8 : 20, 0 = kept][CFA offset / 8, signed : 21][address table index + 1 : 20, 0 = none][kind : 3] */
+static uint64_t
+pack (uint32_t kind, uint32_t index, int64_t cfa_offset, int64_t rbp_offset)
+{
+  return (uint64_t) (-rbp_offset / 8) << 44 | ((uint64_t) (cfa_offset / 8) & 0x1fffff) << 23
+         | (uint64_t) (index == HOOK_NO_INDEX ? 0 : index + 1) << 3 | kind;
+}
+
+static inline uint32_t
+rule_kind (uint64_t rule)
+{
+  return rule & 7;
+}
+
+static inline uint32_t
+rule_index (uint64_t rule)
+{
+  return (uint32_t) (rule >> 3 & 0xfffff) - 1;
+}
+
+static inline int64_t
+rule_cfa_offset (uint64_t rule)
+{
+  return (int64_t) (rule << 20) >> 43 << 3;
+}
+
+static inline uint64_t
+rule_rbp_below (uint64_t rule)
+{
+  return rule >> 44 << 3;
+}
+
+static_assert (HAT_WIRE_MAX_IPS < 1 << 20, "an index fits its field");
+
+typedef struct
+{
+  uint64_t key, rule;
+} Rule;
+
+typedef struct
+{
+  uint64_t mask;
+  uint64_t n_used;
+  Rule rules[];
+} RuleTable;
+
+enum
+{
+  FIRST_RULES = 1 << 12,
+  MAX_RULES = 1 << 20,
+  PROBES = 8,
+};
+
+#define KEY_PC_MASK ((1ul << 47) - 1)
+#define KEY_EXACT (1ul << 47)
+#define KEY_TAKEN 1ul /* a slot being written */
+
+static RuleTable *rule_table;
+static uint32_t rule_generation = 1;
+
+static inline uint64_t
+hash (uint64_t key)
+{
+  return (key * 0x9e3779b97f4a7c15ul) >> 20;
+}
+
+static bool
+try_insert (RuleTable *table, uint64_t key, uint64_t rule)
+{
+  const uint64_t first = hash (key);
+
+  for (uint32_t i = 0; i < PROBES; i++)
+    {
+      Rule *slot = &table->rules[(first + i) & table->mask];
+      uint64_t old = __atomic_load_n (&slot->key, __ATOMIC_RELAXED);
+      if (old == key)
+        return true;
+      if (old == KEY_TAKEN || (old != 0 && old >> 48 == key >> 48))
+        continue;
+      if (!__atomic_compare_exchange_n (&slot->key, &old, KEY_TAKEN, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        continue;
+      __atomic_store_n (&slot->rule, rule, __ATOMIC_RELEASE);
+      __atomic_store_n (&slot->key, key, __ATOMIC_RELEASE);
+      if (old == 0)
+        __atomic_fetch_add (&table->n_used, 1, __ATOMIC_RELAXED);
+      return true;
+    }
+  return false;
+}
+
+/* A larger table with the rules of this generation. The old one stays: somebody may be reading it. */
+static RuleTable *
+grow (RuleTable *old)
+{
+  const uint64_t n = old ? (old->mask + 1) * 4 : FIRST_RULES;
+  if (n > MAX_RULES)
+    return old;
+  const size_t size = sizeof (RuleTable) + n * sizeof (Rule);
+  RuleTable *table = hook_map (size);
+  if (hook_failed (table))
+    return old;
+  hook_syscall (SYS_madvise, (uint64_t) table, size, MADV_DONTDUMP, 0, 0, 0);
+  table->mask = n - 1;
+  for (uint64_t i = 0; old && i <= old->mask; i++)
+    {
+      const uint64_t key = __atomic_load_n (&old->rules[i].key, __ATOMIC_ACQUIRE);
+      const uint64_t rule = __atomic_load_n (&old->rules[i].rule, __ATOMIC_ACQUIRE);
+      if (key >> 48 == (rule_generation & 0xffff) && key != KEY_TAKEN && rule
+          && __atomic_load_n (&old->rules[i].key, __ATOMIC_ACQUIRE) == key)
+        try_insert (table, key, rule);
+    }
+  RuleTable *expected = old;
+  if (__atomic_compare_exchange_n (&rule_table, &expected, table, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+    return table;
+  hook_syscall (SYS_munmap, (uint64_t) table, size, 0, 0, 0, 0);
+  return expected;
+}
+
+static uint32_t
+new_index (uint64_t ip, bool exact)
+{
+  uint32_t *n = &hook_session.header->n_ips;
+  if (__atomic_load_n (n, __ATOMIC_RELAXED) >= HAT_WIRE_MAX_IPS)
+    return HOOK_NO_INDEX;
+  const uint32_t index = __atomic_fetch_add (n, 1, __ATOMIC_RELAXED);
+  if (index >= HAT_WIRE_MAX_IPS)
+    return HOOK_NO_INDEX;
+  __atomic_store_n (&hook_session.ips[index], ip | (exact ? HAT_WIRE_IP_EXACT : 0), __ATOMIC_RELEASE);
+  return index;
+}
+
+enum
+{
+  /* struct rt_sigframe as the handler's return leaves it: sp at the ucontext. */
+  SIGNAL_RBP = 120,
+  SIGNAL_RSP = 160,
+  SIGNAL_RIP = 168,
+};
+
+/* The kernel's return trampoline of a signal handler: mov $15, %rax; syscall. */
+static bool
+is_signal_return (uint64_t ip)
+{
+  static const uint8_t code[] = { 0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05 };
+  return memcmp ((const void *) ip, code, sizeof code) == 0;
+}
+
+static bool
+fits (int64_t offset, int64_t limit)
+{
+  return offset % 8 == 0 && offset / 8 > -limit && offset / 8 < limit;
+}
+
+static uint64_t
+pack_row (const HookRow *row, uint64_t ip, uint32_t index)
+{
+  const HookRegisterRule ra = row->registers[HOOK_RA], rbp = row->registers[HOOK_RBP], rsp = row->registers[HOOK_RSP];
+
+  if (row->signal_frame)
+    return pack (is_signal_return (ip) ? SIGNAL : GENERIC, index, 0, 0);
+  if (ra.kind == HOOK_RULE_UNDEFINED)
+    return pack (ROOT, index, 0, 0);
+  if (ra.kind != HOOK_RULE_OFFSET || ra.value != -8 || rsp.kind != HOOK_RULE_SAME)
+    return pack (GENERIC, index, 0, 0);
+  if (row->cfa_expression)
+    {
+      /* The one form gcc writes: the CFA is the word at rbp + n, rbp was saved at rbp + 0. */
+      const uint8_t *cfa = row->cfa_expression, *saved = (const uint8_t *) rbp.value;
+      if (cfa[0] == 3 && cfa[1] == 0x76 && (cfa[2] & 0x80) == 0 && cfa[3] == 0x06 && rbp.kind == HOOK_RULE_EXPRESSION && saved[0] == 2
+          && saved[1] == 0x76 && saved[2] == 0)
+        {
+          const int64_t offset = (int64_t) (cfa[2] & 0x3f) - (cfa[2] & 0x40);
+          if (offset % 8 == 0)
+            return pack (REALIGNED, index, offset, 0);
+        }
+      return pack (GENERIC, index, 0, 0);
+    }
+  if (rbp.kind > HOOK_RULE_OFFSET || !fits (row->cfa_offset, 1 << 20)
+      || (rbp.kind == HOOK_RULE_OFFSET && (rbp.value >= 0 || !fits (rbp.value, 1 << 20))))
+    return pack (GENERIC, index, 0, 0);
+  if (row->cfa_register != HOOK_RSP && row->cfa_register != HOOK_RBP)
+    return pack (GENERIC, index, 0, 0);
+  return pack (row->cfa_register == HOOK_RSP ? BY_RSP : BY_RBP, index, row->cfa_offset, rbp.kind == HOOK_RULE_OFFSET ? rbp.value : 0);
+}
+
+static HOOK_COLD uint64_t
+make_rule (HookThread *thread, uint64_t ip, bool exact)
+{
+  const uint64_t pc = ip - !exact;
+  struct dl_find_object object;
+  uint64_t rule;
+
+  if (_dl_find_object ((void *) pc, &object) == 0)
+    {
+      hook_modules_announce (thread, &object);
+      const bool has_row = hook_cfi_row (thread, &object, pc);
+      const uint32_t index = new_index (ip, exact);
+      rule = has_row ? pack_row (&thread->scratch.row, ip, index) : pack (NO_RULE, index, 0, 0);
+    }
+  else
+    rule = pack (NO_RULE, new_index (ip, exact), 0, 0);
+
+  const uint64_t key = pc | (exact ? KEY_EXACT : 0) | (uint64_t) rule_generation << 48;
+  RuleTable *table = __atomic_load_n (&rule_table, __ATOMIC_ACQUIRE);
+  if (table == NULL || __atomic_load_n (&table->n_used, __ATOMIC_RELAXED) > table->mask / 2)
+    table = grow (table);
+  if (table && !try_insert (table, key, rule))
+    {
+      table = grow (table);
+      try_insert (table, key, rule);
+    }
+  return rule;
+}
+
+static inline uint64_t
+find_rule (HookThread *thread, uint64_t ip, bool exact)
+{
+  const uint64_t pc = ip - !exact;
+  const uint64_t key = pc | (exact ? KEY_EXACT : 0) | (uint64_t) __atomic_load_n (&rule_generation, __ATOMIC_RELAXED) << 48;
+  const RuleTable *table = __atomic_load_n (&rule_table, __ATOMIC_ACQUIRE);
+
+  if (unlikely (pc > KEY_PC_MASK))
+    return pack (NO_RULE, HOOK_NO_INDEX, 0, 0);
+  if (likely (table))
+    {
+      const uint64_t first = hash (key);
+      for (uint32_t i = 0; i < PROBES; i++)
+        {
+          const Rule *slot = &table->rules[(first + i) & table->mask];
+          const uint64_t found = __atomic_load_n (&slot->key, __ATOMIC_ACQUIRE);
+          if (likely (found == key))
+            {
+              const uint64_t rule = __atomic_load_n (&slot->rule, __ATOMIC_ACQUIRE);
+              /* Only a slot of an older generation is ever overwritten, so the same key on both sides means that the rule is its own. */
+              if (likely (__atomic_load_n (&slot->key, __ATOMIC_RELAXED) == key))
+                return rule;
+            }
+          else if (found == 0)
+            break;
+        }
+    }
+  return make_rule (thread, ip, exact);
+}
+
+void
+hook_unwind_flush (void)
+{
+  if ((__atomic_add_fetch (&rule_generation, 1, __ATOMIC_ACQ_REL) & 0xffff) == 0)
+    {
+      /* The generation in the keys starts over. */
+      __atomic_store_n (&rule_table, NULL, __ATOMIC_RELEASE);
+      __atomic_add_fetch (&rule_generation, 1, __ATOMIC_ACQ_REL);
+    }
+}
+
+uint32_t
+hook_unwind_generation (void)
+{
+  return __atomic_load_n (&rule_generation, __ATOMIC_RELAXED);
+}
+
+/* ---- one step ---- */
+
+/* The registers here, and up from here until the frame is found. */
+static HOOK_COLD bool
+find_registers (HookThread *thread, uint64_t ip, uint64_t sp)
+{
+  HookRegisters *registers = &thread->scratch.registers;
+
+  memset (registers, 0, sizeof *registers);
+  __asm__ volatile ("movq %%rbx, 24(%0)\n\t"
+                    "movq %%rbp, 48(%0)\n\t"
+                    "movq %%rsp, 56(%0)\n\t"
+                    "movq %%r12, 96(%0)\n\t"
+                    "movq %%r13, 104(%0)\n\t"
+                    "movq %%r14, 112(%0)\n\t"
+                    "movq %%r15, 120(%0)\n\t"
+                    "leaq 0f(%%rip), %%rax\n"
+                    "0:\tmovq %%rax, 128(%0)"
+                    :
+                    : "r" (registers->value)
+                    : "rax", "memory");
+  registers->exact = true;
+  for (uint32_t i = 0; i < 1u << 20; i++)
+    {
+      if (registers->value[HOOK_RSP] == sp && registers->value[HOOK_RA] == ip)
+        return true;
+      if (hook_cfi_step (thread) != HOOK_STEP_CALLER)
+        return false;
+    }
+  return false;
+}
+
+static HOOK_COLD HookStep
+step_generic (HookThread *thread, HookFrame *frame, HookState *next)
+{
+  frame->unprovable = true;
+  if (!find_registers (thread, frame->state.ip, frame->state.sp))
+    return HOOK_STEP_LOST;
+  const HookStep result = hook_cfi_step (thread);
+  const HookRegisters *registers = &thread->scratch.registers;
+  *next = (HookState) { registers->value[HOOK_RA], registers->value[HOOK_RSP], registers->value[HOOK_RBP], registers->exact };
+  return result;
+}
+
+/* Fills all of frame but its state. `own` = on the thread's own stack: reads only between the frame and the end of the stack. */
+static inline __attribute__ ((always_inline)) HookStep
+step (HookThread *thread, HookFrame *frame, HookState *next, bool own)
+{
+  const uint64_t sp = frame->state.sp, rbp = frame->state.rbp, top = thread->stack_hi;
+  const uint64_t rule = find_rule (thread, frame->state.ip, frame->state.exact);
+  uint64_t cfa;
+
+  frame->index = rule_index (rule);
+  frame->needs_rbp = frame->restores_rbp = frame->unprovable = false;
+  frame->ip_slot = frame->rbp_slot = frame->sp_slot = 0;
+  next->rbp = rbp;
+  next->exact = false;
+
+#define READ(slot, out) \
+  do \
+    { \
+      if (own ? unlikely ((slot) < sp || (slot) > top - 8) : !hook_unwind_read (thread, slot, out)) \
+        return HOOK_STEP_LOST; \
+      if (own) \
+        *(out) = *(const uint64_t *) (slot); \
+    } \
+  while (0)
+
+  switch (rule_kind (rule))
+    {
+    case BY_RSP:
+      cfa = sp + (uint64_t) rule_cfa_offset (rule);
+      break;
+    case BY_RBP:
+      frame->needs_rbp = true;
+      cfa = rbp + (uint64_t) rule_cfa_offset (rule);
+      break;
+    case REALIGNED:
+      frame->needs_rbp = frame->restores_rbp = true;
+      frame->sp_slot = rbp + (uint64_t) rule_cfa_offset (rule);
+      frame->rbp_slot = rbp;
+      READ (frame->sp_slot, &cfa);
+      READ (frame->rbp_slot, &next->rbp);
+      break;
+    case SIGNAL:
+      frame->restores_rbp = true;
+      frame->ip_slot = sp + SIGNAL_RIP;
+      frame->rbp_slot = sp + SIGNAL_RBP;
+      frame->sp_slot = sp + SIGNAL_RSP;
+      READ (frame->ip_slot, &next->ip);
+      READ (frame->rbp_slot, &next->rbp);
+      READ (frame->sp_slot, &next->sp);
+      next->exact = true;
+      /* The interrupted code's stack is this one, or we cannot go on without asking. */
+      if (own && (next->sp <= sp || next->sp > top))
+        return HOOK_STEP_LOST;
+      return next->ip == 0 ? HOOK_STEP_ROOT : next->ip < 4096 ? HOOK_STEP_LOST : HOOK_STEP_CALLER;
+    case ROOT:
+      return HOOK_STEP_ROOT;
+    case NO_RULE:
+      thread->used_frame_pointers++;
+      frame->needs_rbp = frame->restores_rbp = true;
+      frame->ip_slot = rbp + 8;
+      frame->rbp_slot = rbp;
+      if (rbp & 7 || rbp < sp)
+        return HOOK_STEP_LOST;
+      READ (frame->ip_slot, &next->ip);
+      READ (frame->rbp_slot, &next->rbp);
+      next->sp = rbp + 16;
+      return hook_unwind_is_code (next->ip) ? HOOK_STEP_CALLER : HOOK_STEP_LOST;
+    default:
+      {
+        const HookStep result = step_generic (thread, frame, next);
+        return own && result == HOOK_STEP_CALLER && (next->sp <= sp || next->sp > top) ? HOOK_STEP_LOST : result;
+      }
+    }
+  if (unlikely (cfa <= sp || cfa & 7))
+    return HOOK_STEP_LOST;
+  frame->ip_slot = cfa - 8;
+  READ (frame->ip_slot, &next->ip);
+  const uint64_t rbp_below = rule_rbp_below (rule);
+  if (rbp_below)
+    {
+      frame->restores_rbp = true;
+      frame->rbp_slot = cfa - rbp_below;
+      READ (frame->rbp_slot, &next->rbp);
+    }
+#undef READ
+  next->sp = cfa;
+  if (unlikely (next->ip < 4096))
+    return next->ip == 0 ? HOOK_STEP_ROOT : HOOK_STEP_LOST;
+  return HOOK_STEP_CALLER;
+}
+
+/* ---- nodes ---- */
+
+void
+hook_unwind_reset (HookThread *thread)
+{
+  thread->n_frames = 0;
+  thread->next_node = HAT_WIRE_FIRST_NODE;
+  thread->epoch = (thread->epoch + 1) & 0xfff;
+  if (thread->epoch == 0)
+    {
+      memset (thread->nodes, 0, sizeof thread->nodes);
+      thread->epoch = 1;
+    }
+  if (hook_room (thread, 1))
+    hook_put (thread, HAT_WIRE_NODE_RESET);
+}
+
+static inline uint32_t
+node_of (HookThread *thread, uint32_t parent, uint32_t index, uint64_t ip, bool exact)
+{
+  const uint64_t key = thread->epoch << 52 | (uint64_t) parent << 28 | index;
+  HookNode *set = thread->nodes[(key * 0x9e3779b97f4a7c15ul) >> 52];
+
+  static_assert (HOOK_NODE_SETS == 1 << 12, "the hash has 12 bits");
+  if (unlikely (index == HOOK_NO_INDEX))
+    {
+      if (!hook_room (thread, 2))
+        return parent;
+      hook_put (thread, (uint64_t) parent << 4 | HAT_WIRE_NODE_IP);
+      hook_put (thread, ip | (exact ? HAT_WIRE_IP_EXACT : 0));
+      return thread->next_node++;
+    }
+  if (likely (set[0].key == key))
+    return (uint32_t) set[0].node;
+  if (set[1].key == key)
+    {
+      const HookNode found = set[1];
+      set[1] = set[0];
+      set[0] = found;
+      return (uint32_t) found.node;
+    }
+  if (!hook_room (thread, 1))
+    return parent;
+  hook_put (thread, (uint64_t) index << 28 | (uint64_t) parent << 4 | HAT_WIRE_NODE);
+  set[1] = set[0];
+  set[0] = (HookNode) { key, thread->next_node++ };
+  return (uint32_t) set[0].node;
+}
+
+uint32_t
+hook_unwind_leaf (HookThread *thread, uint64_t ip, bool exact)
+{
+  const uint64_t rule = find_rule (thread, ip, exact);
+  return node_of (thread, HAT_WIRE_NODE_TRUNCATED, rule_index (rule), ip, exact);
+}
+
+/* ---- full walk ---- */
+
+/* Walks all of the stack with asking about each page. Does not touch the kept stack. */
+static HOOK_COLD uint32_t
+walk_all (HookThread *thread, const HookCaller *caller)
+{
+  HookFrame *frames = thread->walk;
+  HookState state = { caller->ip, caller->cfa, caller->rbp, false }, next;
+  uint32_t n = 0, node;
+  HookStep result;
+
+  thread->page_lo = thread->page_hi = 0;
+  do
+    {
+      /* Beyond the limit the last END_FRAMES frames rotate behind the first ones. */
+      HookFrame *frame = &frames[n < HOOK_MAX_FRAMES ? n : HOOK_MAX_FRAMES + n % HOOK_END_FRAMES];
+      n++;
+      frame->state = state;
+      result = step (thread, frame, &next, false);
+      state = next;
+    }
+  while (result == HOOK_STEP_CALLER && n < 1u << 22);
+
+  node = result == HOOK_STEP_ROOT ? HAT_WIRE_NODE_ROOT : HAT_WIRE_NODE_TRUNCATED;
+  uint32_t left = n;
+  if (n > HOOK_MAX_FRAMES)
+    {
+      for (uint32_t i = 0; i < HOOK_END_FRAMES; i++)
+        {
+          const uint32_t at = n - 1 - i;
+          const HookFrame *frame = &frames[at < HOOK_MAX_FRAMES ? at : HOOK_MAX_FRAMES + at % HOOK_END_FRAMES];
+          node = node_of (thread, node, frame->index, frame->state.ip, frame->state.exact);
+        }
+      node = node_of (thread, node, HAT_WIRE_IP_CUT, 0, false);
+      left = HOOK_END_FRAMES;
+    }
+  while (left-- > 0)
+    node = node_of (thread, node, frames[left].index, frames[left].state.ip, frames[left].state.exact);
+  return node;
+}
+
+/* ---- incremental walk ---- */
+
+enum
+{
+  NEEDS_RBP = 1, /* the frame's rbp decides about its callers */
+  EXACT = 2,
+};
+
+static const uint64_t never_equal;
+
+static inline uint32_t
+prove (HookThread *thread, uint32_t n)
+{
+  const uint32_t n_words = thread->frame_words[n - 1];
+  const HookWord *words = thread->words;
+  uint32_t i = 0;
+
+#define DIFFERS(k) (*(const uint64_t *) words[k].slot ^ words[k].value)
+  for (; i + 4 <= n_words; i += 4)
+    if (unlikely (DIFFERS (i) | DIFFERS (i + 1) | DIFFERS (i + 2) | DIFFERS (i + 3)))
+      break;
+  while (i < n_words && DIFFERS (i) == 0)
+    i++;
+#undef DIFFERS
+  if (i < n_words)
+    while (n > 0 && thread->frame_words[n - 1] > i)
+      n--;
+  return n;
+}
+
+/* Adds a walked frame to the kept stack; false if it has no more room. */
+static inline bool
+keep (HookThread *thread, const HookFrame *frame)
+{
+  const uint32_t k = thread->n_frames;
+  uint32_t n_words = 0;
+  uint8_t flags = (frame->needs_rbp ? NEEDS_RBP : 0) | (frame->state.exact ? EXACT : 0);
+
+  if (k > 0)
+    {
+      const bool caller_needs_rbp = thread->frame_flags[k - 1] & NEEDS_RBP;
+      n_words = thread->frame_words[k - 1];
+      if (unlikely (k == HOOK_CACHED_FRAMES || n_words + 3 > HOOK_CACHED_WORDS))
+        return false;
+      if (unlikely (frame->unprovable))
+        thread->words[n_words++] = (HookWord) { (uint64_t) &never_equal, 1 };
+      else
+        {
+          thread->words[n_words++] = (HookWord) { frame->ip_slot, thread->frame_ip[k - 1] };
+          if (frame->restores_rbp && caller_needs_rbp)
+            thread->words[n_words++] = (HookWord) { frame->rbp_slot, thread->frame_rbp[k - 1] };
+          if (unlikely (frame->sp_slot))
+            thread->words[n_words++] = (HookWord) { frame->sp_slot, thread->frame_sp[k - 1] };
+        }
+      if (caller_needs_rbp && !frame->restores_rbp)
+        flags |= NEEDS_RBP;
+    }
+  else if (frame->unprovable || frame->sp_slot)
+    thread->words[n_words++] = (HookWord) { (uint64_t) &never_equal, 1 };
+  else if (frame->ip_slot) /* a return address of 0 ended the walk */
+    thread->words[n_words++] = (HookWord) { frame->ip_slot, 0 };
+
+  thread->frame_sp[k] = frame->state.sp;
+  thread->frame_ip[k] = frame->state.ip;
+  thread->frame_rbp[k] = frame->state.rbp;
+  thread->frame_index[k] = frame->index;
+  thread->frame_words[k] = n_words;
+  thread->frame_flags[k] = flags;
+  if (likely (k < HOOK_MAX_FRAMES))
+    thread->frame_node[k] = node_of (thread, k ? thread->frame_node[k - 1] : HAT_WIRE_NODE_ROOT, frame->index, frame->state.ip,
+                                     frame->state.exact);
+  thread->n_frames = k + 1;
+  return true;
+}
+
+/* The node of a kept stack that is too deep: both ends. */
+static HOOK_COLD uint32_t
+cut_node (HookThread *thread)
+{
+  uint32_t node = node_of (thread, thread->frame_node[HOOK_END_FRAMES - 1], HAT_WIRE_IP_CUT, 0, false);
+  for (uint32_t k = thread->n_frames - HOOK_END_FRAMES; k < thread->n_frames; k++)
+    node = node_of (thread, node, thread->frame_index[k], thread->frame_ip[k], thread->frame_flags[k] & EXACT);
+  return node;
+}
+
+uint32_t
+hook_unwind (HookThread *thread, const HookCaller *caller)
+{
+  const uint32_t generation = hook_unwind_generation ();
+
+  if (unlikely (thread->next_node > HAT_WIRE_MAX_NODES - 2 * HOOK_MAX_FRAMES))
+    hook_unwind_reset (thread);
+  if (unlikely (thread->generation != generation))
+    {
+      thread->n_frames = 0;
+      thread->generation = generation;
+    }
+  if (unlikely (caller->cfa < thread->stack_lo || caller->cfa >= thread->stack_hi))
+    return walk_all (thread, caller);
+
+  uint32_t n = thread->n_frames, n_walked = 0;
+  HookState state = { caller->ip, caller->cfa, caller->rbp, false };
+  while (n > 0 && thread->frame_sp[n - 1] < state.sp)
+    n--;
+  if (likely (n > 0))
+    n = prove (thread, n);
+  for (;;)
+    {
+      while (n > 0 && thread->frame_sp[n - 1] < state.sp)
+        n--;
+      if (n > 0 && thread->frame_sp[n - 1] == state.sp && thread->frame_ip[n - 1] == state.ip
+          && !!(thread->frame_flags[n - 1] & EXACT) == state.exact
+          && (!(thread->frame_flags[n - 1] & NEEDS_RBP) || thread->frame_rbp[n - 1] == state.rbp))
+        break;
+      HookFrame *frame = &thread->walk[n_walked++];
+      HookState next;
+      frame->state = state;
+      const HookStep result = step (thread, frame, &next, true);
+      if (likely (result == HOOK_STEP_CALLER && n_walked < HOOK_CACHED_FRAMES))
+        {
+          state = next;
+          continue;
+        }
+      n = 0;
+      if (result == HOOK_STEP_ROOT)
+        break;
+      /* Lost, or too deep to keep. */
+      thread->n_frames = 0;
+      return walk_all (thread, caller);
+    }
+
+  thread->n_frames = n;
+  while (n_walked > 0)
+    if (unlikely (!keep (thread, &thread->walk[--n_walked])))
+      {
+        thread->n_frames = 0;
+        return walk_all (thread, caller);
+      }
+  hook_check_stack (thread, caller);
+  return likely (thread->n_frames <= HOOK_MAX_FRAMES) ? thread->frame_node[thread->n_frames - 1] : cut_node (thread);
+}
