@@ -131,7 +131,7 @@ static gboolean
 paint_calls (const Picture *picture, cairo_t *cr, GError **error)
 {
   HatCost cost = picture->options->cost;
-  gboolean has_table = picture->width >= 1000;
+  gboolean has_table;
   g_autoptr (HatSites) sites = NULL;
   g_autoptr (HatTree) tree = NULL;
   g_autoptr (HatFunctions) functions = NULL;
@@ -149,6 +149,7 @@ paint_calls (const Picture *picture, cairo_t *cr, GError **error)
   total = hat_flame_cost_text (cost, tree->n ? tree->nodes[0].cost : 0);
   what = g_strdup_printf ("calls by %s, %s%s", cost_words (cost), total, range);
   input.tree = tree;
+  has_table = picture->width >= 1000 && tree->n && tree->nodes[0].cost;
   input.title = title = title_of (picture, what);
   layout = hat_flame_layout_new (&input, picture->width - (has_table ? TABLE_WIDTH : 0), picture->height);
   hat_flame_paint (layout, &picture->palette, cr);

@@ -61,7 +61,7 @@ paint_box (const HatFlameLayout *layout, const HatPalette *palette, HatText *tex
   if (rect.width < 26 || box->n_merged > 1)
     return;
   label = box->node == 0 ? hat_flame_box_text (layout, (guint) (box - layout->boxes))
-                         : hat_format_function (node->function, (guint) MAX (rect.width / 5, 6));
+                         : hat_format_function (node->function, (guint) MAX (rect.width / 5, 28));
   hat_text_line (text, HAT_FONT_SMALL, hat_color_text_on (color), (HatRect){ rect.x + 4, rect.y, rect.width - 6, rect.height },
                  HAT_ALIGN_LEFT, label);
 }

@@ -10,6 +10,7 @@
 #define SWATCH_SIZE 10.0
 #define LEGEND_ROW 18.0
 #define LEGEND_SPACE 16.0
+#define LEGEND_COLUMN 300.0 /* narrower areas are columns */
 
 static const struct
 {
@@ -247,7 +248,7 @@ hat_legend_place (HatLegend *legend, GArray *items, HatRect area)
       double width = SWATCH_SIZE + 6 + hat_text_width (item->label) + (item->detail ? 10 + hat_text_width (item->detail) : 0);
 
       width = MIN (width, area.width);
-      if (x > area.x && x + width > area.x + area.width)
+      if (x > area.x && (x + width > area.x + area.width || area.width < LEGEND_COLUMN))
         {
           x = area.x;
           y += LEGEND_ROW;

@@ -347,19 +347,28 @@ flush_column (Filler *filler)
 {
   const HatMapLayout *layout = filler->layout;
   HatMapCell cell = { 0 };
-  guint best = 0;
+  guint best = 0, second = 0;
 
   if (filler->column < 0)
     return;
   for (guint i = 1; i < filler->n_touched; i++)
     if (filler->touched_bytes[i] > filler->touched_bytes[best])
       best = i;
+  second = best == 0 && filler->n_touched > 1 ? 1 : 0;
+  for (guint i = 1; i < filler->n_touched; i++)
+    if (i != best && filler->touched_bytes[i] > filler->touched_bytes[second])
+      second = i;
   cell.x = (float) (layout->plot.x + (double) filler->column);
   cell.width = 1;
   cell.fill = (float) MIN ((double) filler->bytes / layout->bytes_per_px, 1.0);
   cell.n_blocks = filler->n_blocks;
   cell.first_block = filler->first_block;
   cell.swatch = filler->n_touched ? filler->touched[best] : HAT_SWATCH_OTHER;
+  if (second != best)
+    {
+      cell.second = filler->touched[second];
+      cell.second_share = (guint8) (filler->touched_bytes[second] * 255 / MAX (filler->bytes, 1));
+    }
   cell.is_selected = filler->is_selected;
   g_array_append_val (filler->cells, cell);
   filler->column = -1;
@@ -413,7 +422,7 @@ add_part (Filler *filler, guint64 index, const HatBlock *block, guint64 from, gu
     }
   if (width >= SINGLE_PX)
     {
-      HatMapCell cell = { (float) (layout->plot.x + x), (float) width, 1, 1, index, swatch, selected };
+      HatMapCell cell = { (float) (layout->plot.x + x), (float) width, 1, 1, index, swatch, swatch, 0, selected };
       flush_column (filler);
       g_array_append_val (filler->cells, cell);
     }

@@ -67,6 +67,8 @@ typedef struct
   guint32 n_blocks;   /* that touch it */
   guint64 first_block;/* index in live->blocks */
   HatSwatch swatch;   /* of the group with most bytes in it */
+  HatSwatch second;   /* of the one after it */
+  guint8 second_share;/* of its bytes, 0 to 255; at most half */
   gboolean is_selected;
 } HatMapCell;
 
@@ -95,7 +97,7 @@ HatMapLayout *hat_map_layout_new (HatMapModel *model, const HatMapStyle *style, 
 void hat_map_layout_free (HatMapLayout *layout);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatMapLayout, hat_map_layout_free)
 
-/* The view after zooming by `steps` powers of two (positive: closer), with the address under (x, y) staying there. */
+/* The view after zooming by `steps` powers of two (positive: closer), with the address under (x, y) staying in that row. */
 HatMapView hat_map_layout_zoom (const HatMapLayout *layout, double x, double y, gint steps);
 /* The view at the present zoom (or closer, if single blocks are smaller than a pixel) with that block in the
  * middle. */

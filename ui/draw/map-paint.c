@@ -20,19 +20,19 @@ set_color (cairo_t *cr, HatColor color)
 }
 
 static gboolean
-is_dimmed (const HatMapLayout *layout, const HatMapCell *cell)
+is_dimmed (const HatMapLayout *layout, const HatMapCell *cell, HatSwatch swatch)
 {
-  if (layout->style.isolated >= 0 && cell->swatch != layout->style.isolated)
+  if (layout->style.isolated >= 0 && swatch != layout->style.isolated)
     return TRUE;
   return (layout->style.selected_stacks || layout->style.selected_block) && !cell->is_selected;
 }
 
 static guint
-bucket_of (const HatMapLayout *layout, const HatMapCell *cell)
+bucket_of (const HatMapLayout *layout, const HatMapCell *cell, HatSwatch swatch)
 {
   guint level = (guint) ceilf (CLAMP (cell->fill, 0, 1) * (FILL_LEVELS - 1));
 
-  return (cell->swatch * FILL_LEVELS + level) * 2 + is_dimmed (layout, cell);
+  return (swatch * FILL_LEVELS + level) * 2 + is_dimmed (layout, cell, swatch);
 }
 
 /* Nearly empty still differs from empty: a third of the colour at least. */
@@ -54,24 +54,52 @@ cell_width (const HatMapCell *cell)
   return cell->width >= 4 ? cell->width - 1 : cell->width >= 2 ? cell->width - 0.5 : 1;
 }
 
-static void
-paint_cells (const HatMapLayout *layout, const HatPalette *palette, cairo_t *cr)
+/* What is filled at once: the rectangles of one bucket. */
+typedef struct
 {
-  g_autofree guint *starts = g_new0 (guint, N_BUCKETS + 1), *next = NULL;
-  g_autofree guint *order = g_new (guint, layout->n_cells + 1);
-  g_autofree guint *row_of = g_new (guint, layout->n_cells + 1);
+  float x, y, width, height;
+  guint bucket;
+} Tile;
 
-  for (guint i = 0; i < layout->n_cells; i++)
-    starts[bucket_of (layout, &layout->cells[i]) + 1]++;
-  for (guint b = 0; b < N_BUCKETS; b++)
-    starts[b + 1] += starts[b];
-  next = g_memdup2 (starts, sizeof (guint) * (N_BUCKETS + 1));
+/* Cells that many blocks share are split in two by height when a second group has a good part of them: an even mixture
+ * then looks like one. */
+static Tile *
+tiles_of (const HatMapLayout *layout, guint *out_n)
+{
+  Tile *tiles = g_new (Tile, 2 * (gsize) layout->n_cells + 1);
+  guint n = 0;
+
   for (guint r = 0; r < layout->n_rows; r++)
     for (guint i = layout->rows[r].first_cell; i < layout->rows[r].first_cell + layout->rows[r].n_cells; i++)
       {
-        row_of[i] = r;
-        order[next[bucket_of (layout, &layout->cells[i])]++] = i;
+        const HatMapCell *cell = &layout->cells[i];
+        float height = (float) layout->row_height, second = floorf (height * cell->second_share / 255 + 0.5f);
+
+        if (second >= 1)
+          tiles[n++] = (Tile){ cell->x, (float) layout->rows[r].y + height - second, (float) cell_width (cell), second,
+                               bucket_of (layout, cell, cell->second) };
+        tiles[n++] = (Tile){ cell->x, (float) layout->rows[r].y, (float) cell_width (cell), height - second,
+                             bucket_of (layout, cell, cell->swatch) };
       }
+  *out_n = n;
+  return tiles;
+}
+
+static void
+paint_cells (const HatMapLayout *layout, const HatPalette *palette, cairo_t *cr)
+{
+  guint n;
+  g_autofree Tile *tiles = tiles_of (layout, &n);
+  g_autofree guint *starts = g_new0 (guint, N_BUCKETS + 1), *next = NULL;
+  g_autofree guint *order = g_new (guint, n + 1);
+
+  for (guint i = 0; i < n; i++)
+    starts[tiles[i].bucket + 1]++;
+  for (guint b = 0; b < N_BUCKETS; b++)
+    starts[b + 1] += starts[b];
+  next = g_memdup2 (starts, sizeof (guint) * (N_BUCKETS + 1));
+  for (guint i = 0; i < n; i++)
+    order[next[tiles[i].bucket]++] = i;
   for (guint b = 0; b < N_BUCKETS; b++)
     {
       if (starts[b] == starts[b + 1])
@@ -79,8 +107,8 @@ paint_cells (const HatMapLayout *layout, const HatPalette *palette, cairo_t *cr)
       set_color (cr, bucket_color (palette, b));
       for (guint k = starts[b]; k < starts[b + 1]; k++)
         {
-          const HatMapCell *cell = &layout->cells[order[k]];
-          cairo_rectangle (cr, cell->x, layout->rows[row_of[order[k]]].y, cell_width (cell), layout->row_height);
+          const Tile *tile = &tiles[order[k]];
+          cairo_rectangle (cr, tile->x, tile->y, tile->width, tile->height);
           /* Long paths cost more than many fills. */
           if ((k - starts[b]) % 512 == 511)
             cairo_fill (cr);
@@ -93,7 +121,7 @@ static void
 paint_label (const HatMapLayout *layout, const HatPalette *palette, HatText *text, const HatMapRow *row, const HatMapCell *cell)
 {
   const HatBlock *block = &hat_map_model_live (layout->model)->blocks[cell->first_block];
-  HatColor color = hat_color_text_on (bucket_color (palette, bucket_of (layout, cell)));
+  HatColor color = hat_color_text_on (bucket_color (palette, bucket_of (layout, cell, cell->swatch)));
   HatRect rect = { cell->x + 4, row->y, cell->width - 8, layout->row_height };
   g_autofree char *size = hat_format_bytes (block->size);
   double used = hat_text_measure (text, HAT_FONT_SMALL, size);

@@ -95,7 +95,7 @@ paint_picture (const HatCard *card, const HatPalette *palette, HatText *text, Ha
     {
       HatRect bar = { rect.x, rect.y, rect.width, 10 };
       hat_paint_round (cr, palette->empty, bar, 5);
-      bar.width = MAX (bar.width * MIN (card->share, 1), 4);
+      bar.width = card->share > 0 ? MAX (bar.width * MIN (card->share, 1), 4) : 0;
       hat_paint_round (cr, card->is_warning ? palette->warning : palette->accent, bar, 5);
       paint_parts (card, palette, text, (HatRect){ rect.x, rect.y + 20, rect.width, rect.height - 20 }, cr);
     }

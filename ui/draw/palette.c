@@ -46,7 +46,7 @@ init_surfaces (HatPalette *palette, gboolean is_dark, gboolean is_high_contrast)
   palette->warning = from_hex (c[7]);
   palette->total = from_hex (c[8]);
   palette->rss = from_hex (c[9]);
-  palette->empty = is_dark ? from_hex (is_high_contrast ? 0x1a1a1a : 0x2c2c2f) : from_hex (is_high_contrast ? 0xe6e6e6 : 0xebeae7);
+  palette->empty = is_dark ? from_hex (is_high_contrast ? 0x262626 : 0x39393c) : from_hex (is_high_contrast ? 0xdedede : 0xe6e5e1);
 }
 
 void

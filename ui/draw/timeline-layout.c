@@ -15,7 +15,6 @@
 #define BOTTOM_AXIS 22.0
 #define TITLE_HEIGHT 34.0
 #define FLAG_HEIGHT 16.0
-#define Y_GAP 40.0
 #define COMPACT_BELOW 84.0
 #define LEGEND_COLUMN 230.0
 
@@ -133,9 +132,10 @@ place_legend (HatTimelineLayout *layout, HatRect area, gboolean is_beside)
                  hat_format_bytes (layout->top_rss));
   for (guint i = 0; i < layout->n_bands; i++)
     {
-      guint band = is_beside ? layout->n_bands - 1 - i : i;
-      append_item (items, layout->band_swatch[band], band, band_label (timeline, band),
-                   hat_format_bytes (timeline->bands[band].max_bytes));
+      guint band = layout->stacking[is_beside ? layout->n_bands - 1 - i : i];
+      if (timeline->bands[band].max_bytes)
+        append_item (items, layout->band_swatch[band], band, band_label (timeline, band),
+                     hat_format_bytes (timeline->bands[band].max_bytes));
     }
   hat_legend_place (&layout->legend, items, area);
 }
@@ -248,6 +248,16 @@ place_peak (HatTimelineLayout *layout)
     layout->peak_label.x = layout->peak_x - 6 - width;
 }
 
+/* Along the sequence; "other", which has no place in it, comes on top. */
+static gint
+compare_swatches (gconstpointer a, gconstpointer b, gpointer data)
+{
+  const HatSwatch *swatches = data;
+  guint x = swatches[*(const guint *) a], y = swatches[*(const guint *) b];
+
+  return (gint) (x == HAT_SWATCH_OTHER ? 256 : x) - (gint) (y == HAT_SWATCH_OTHER ? 256 : y);
+}
+
 HatTimelineLayout *
 hat_timeline_layout_new (const HatTimelineInput *input, double width, double height)
 {
@@ -255,7 +265,7 @@ hat_timeline_layout_new (const HatTimelineInput *input, double width, double hei
   const HatTimeline *timeline = input->timeline;
   HatRect legend;
   gboolean is_beside;
-  double highest;
+  double highest, y_gap;
 
   layout->input = *input;
   layout->width = width;
@@ -275,6 +285,11 @@ hat_timeline_layout_new (const HatTimelineInput *input, double width, double hei
   else
     for (guint i = 0; i < layout->n_bands; i++)
       layout->band_swatch[i] = MIN (i, HAT_SWATCH_OTHER);
+  layout->stacking = g_new0 (guint, layout->n_bands + 1);
+  for (guint i = 0; i < layout->n_bands; i++)
+    layout->stacking[i] = i;
+  if (timeline->by == HAT_BY_SIZE)
+    g_qsort_with_data (layout->stacking, layout->n_bands, sizeof (guint), compare_swatches, layout->band_swatch);
   fill_columns (layout);
 
   highest = (double) highest_live (layout);
@@ -283,11 +298,12 @@ hat_timeline_layout_new (const HatTimelineInput *input, double width, double hei
   layout->is_rss_shown = layout->top_rss && layout->top_rss <= 2.5 * highest && layout->input.isolated_band < 0;
   if (layout->is_rss_shown)
     highest = MAX (highest, (double) layout->top_rss);
+  y_gap = MAX (36, layout->plot.height / 9);
   layout->top_bytes = layout->is_compact ? MAX (highest * 1.04, 1)
-                                         : hat_axis_round_up (HAT_AXIS_BYTES, highest, layout->plot.height, Y_GAP);
+                                         : hat_axis_round_up (HAT_AXIS_BYTES, highest, layout->plot.height, y_gap);
   if (!layout->is_compact)
     {
-      layout->y_ticks = hat_ticks_new (HAT_AXIS_BYTES, 0, layout->top_bytes, layout->plot.height, Y_GAP, &layout->n_y_ticks);
+      layout->y_ticks = hat_ticks_new (HAT_AXIS_BYTES, 0, layout->top_bytes, layout->plot.height, y_gap, &layout->n_y_ticks);
       layout->x_ticks = hat_ticks_new (HAT_AXIS_TIME, (double) timeline->range.from, (double) timeline->range.to,
                                        layout->plot.width, 92, &layout->n_x_ticks);
     }
@@ -309,6 +325,7 @@ hat_timeline_layout_free (HatTimelineLayout *layout)
   g_free (layout->columns);
   g_free (layout->band_bytes);
   g_free (layout->band_swatch);
+  g_free (layout->stacking);
   g_free (layout->flags);
   g_free (layout->peak_text);
   g_free (layout);
@@ -347,8 +364,9 @@ band_at (const HatTimelineLayout *layout, guint column, double bytes)
 {
   double below = 0;
 
-  for (guint band = 0; band < layout->n_bands; band++)
+  for (guint i = 0; i < layout->n_bands; i++)
     {
+      guint band = layout->stacking[i];
       if (layout->input.isolated_band >= 0 && layout->input.isolated_band != (gint) band)
         continue;
       below += (double) layout->band_bytes[(gsize) band * layout->n_columns + column];

@@ -59,6 +59,7 @@ typedef struct
   guint n_bands;
   guint64 *band_bytes;   /* [band * n_columns + column], at the column's end */
   HatSwatch *band_swatch;
+  guint *stacking;       /* bands from the bottom to the top: as given, or from small to big when grouped by size */
   guint n_x_ticks, n_y_ticks;
   HatTick *x_ticks, *y_ticks;
   guint n_flags;

@@ -104,8 +104,9 @@ paint_bands (const HatTimelineLayout *layout, const HatPalette *palette, cairo_t
       for (guint c = 0; c < n; c++)
         sums[c] += (double) layout->band_bytes[(gsize) band * n + c];
 
-  for (gint band = (gint) layout->n_bands - 1; band >= 0; band--)
+  for (guint i = layout->n_bands; i-- > 0;)
     {
+      gint band = layout->stacking[i];
       if (layout->input.isolated_band >= 0 && layout->input.isolated_band != band)
         continue;
       cairo_move_to (cr, layout->plot.x, base);
@@ -200,7 +201,7 @@ paint_rate (const HatTimelineLayout *layout, const HatPalette *palette, HatText 
   hat_paint_line (cr, palette->border, 1, rate->x, rate->y + rate->height + 0.5, rate->x + rate->width, rate->y + rate->height + 0.5);
   per_second = hat_format_count (bin_seconds > 0 ? (guint64) ((double) layout->top_rate / bin_seconds) : 0);
   label = g_strdup_printf ("allocations, up to %s/s", per_second);
-  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ rate->x + 4, rate->y - 2, rate->width - 8, 14 },
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ rate->x + 4, rate->y - 5, rate->width - 8, 14 },
                  HAT_ALIGN_LEFT, label);
 }
 
@@ -288,8 +289,8 @@ paint_highlight (const HatTimelineLayout *layout, const HatPalette *palette, gui
     {
       const HatTimelineColumn *column = &layout->columns[c];
       double below = 0, own = (double) layout->band_bytes[(gsize) highlight * n + c];
-      for (guint band = 0; band < highlight && layout->input.isolated_band < 0; band++)
-        below += (double) layout->band_bytes[(gsize) band * n + c];
+      for (guint i = 0; layout->stacking[i] != highlight && layout->input.isolated_band < 0; i++)
+        below += (double) layout->band_bytes[(gsize) layout->stacking[i] * n + c];
       if (own > 0)
         {
           double top = hat_timeline_layout_y (layout, below + own);
