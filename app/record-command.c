@@ -18,9 +18,6 @@ static const char description[] =
   "Exit status: the program's own (128 + signal if one killed it), 127 not found,\n"
   "126 refused or not executable, 125 recording failed.";
 
-/* The recorder failed, as far as a caller can tell who only knows the program's exit status. */
-#define STATUS_FAILED 125
-
 typedef struct
 {
   char *output, *max_size, **rest;
@@ -70,8 +67,7 @@ parse (Options *options, int argc, char **argv, GError **error)
 static int
 wrong_use (const char *text)
 {
-  hat_usage ("record: %s, see heapatlas record --help", text);
-  return STATUS_FAILED;
+  return hat_usage ("record: %s, see heapatlas record --help", text);
 }
 
 int

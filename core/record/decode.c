@@ -212,6 +212,7 @@ read_reallocation (HatDecoder *decoder, guint64 first, guint64 limit, HatRawEven
   guint64 at = decoder->at + 1, ticks = decoder->ticks + address_word_ticks (first);
   const HatDecoderEscapes before = decoder->escapes;
 
+  event->old_ticks = ticks;
   event->old = take_address (decoder, first);
   if (!read_escapes (decoder, &at, &ticks) || at + 2 > decoder->head)
     {

@@ -25,10 +25,11 @@ typedef enum
 /* What a thread said it did. */
 typedef struct
 {
-  guint64 ticks;   /* of a reallocation: after it */
-  guint64 address; /* ALLOC, REALLOC: of the new block; FREE: of the old one */
-  guint64 old;     /* REALLOC */
-  guint64 number;  /* ALLOC, REALLOC: size; FORK: id */
+  guint64 ticks;     /* of a reallocation: after it */
+  guint64 address;   /* ALLOC, REALLOC: of the new block; FREE: of the old one */
+  guint64 old;       /* REALLOC */
+  guint64 old_ticks; /* REALLOC: before it */
+  guint64 number;    /* ALLOC, REALLOC: size; FORK: id */
   HatStackId stack;
   guint8 kind; /* HatRawKind */
 } HatRawEvent;

@@ -220,6 +220,13 @@ unpark (HatStream *stream, guint64 address, GQueue *queue, GList *link)
     g_hash_table_remove (stream->parked, &address);
 }
 
+/* When the event did to the address what it did: a reallocation lets go of its old one some time before it is over. */
+static inline guint64
+ticks_at (const HatRawEvent *raw, guint64 address)
+{
+  return raw->kind == HAT_RAW_REALLOC && raw->old == address ? raw->old_ticks : raw->ticks;
+}
+
 /* Finds the first parked event of the queue that may go ahead and does it. Events of one thread stay in order, and so do those whose
  * stamps are far enough apart. A reallocation frees an address and takes another: *out_other is then that one, else 0. */
 static gboolean
@@ -233,7 +240,7 @@ settle_one (HatStream *stream, guint64 address, GQueue *queue, guint64 *out_othe
   for (GList *link = queue->head; link && n_passed < G_N_ELEMENTS (passed); link = link->next)
     {
       Parked *parked = link->data;
-      gboolean is_behind = parked->raw.ticks > earliest + DISORDER_TICKS;
+      gboolean is_behind = ticks_at (&parked->raw, address) > earliest + DISORDER_TICKS;
       for (guint i = 0; i < n_passed && !is_behind; i++)
         is_behind = passed[i] == parked->thread;
 
@@ -254,7 +261,7 @@ settle_one (HatStream *stream, guint64 address, GQueue *queue, guint64 *out_othe
         }
       if (n_passed == 0 || passed[n_passed - 1] != parked->thread)
         passed[n_passed++] = parked->thread;
-      earliest = MIN (earliest, parked->raw.ticks);
+      earliest = MIN (earliest, ticks_at (&parked->raw, address));
     }
   return FALSE;
 }

@@ -1,0 +1,689 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The recorder's parts on invented input: words of a ring, honest and hostile; events of several threads with clocks that disagree;
+ * /proc/PID/maps. What a stream writes is read back from the trace. */
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/record/decode.h"
+#include "core/record/sample.h"
+#include "core/record/stream.h"
+
+/* ---- a trace to write to ---- */
+
+typedef struct
+{
+  char *path;
+  HatTraceWriter *writer;
+} Fixture;
+
+static Fixture
+fixture_new (void)
+{
+  Fixture fixture = {};
+  g_autoptr (GError) error = NULL;
+  const int fd = g_file_open_tmp ("test-record-XXXXXX.heapatlas", &fixture.path, &error);
+  g_assert_no_error (error);
+  close (fd);
+  fixture.writer = hat_trace_writer_new (fixture.path, -1, 0, &error);
+  g_assert_no_error (error);
+  return fixture;
+}
+
+static guint
+add_process (Fixture *fixture, const HatStreamState *state)
+{
+  const char *const argv[] = { "invented", NULL };
+  const HatProcess process = { .pid = 42, .parent = state ? 0 : -1, .is_fork = state != NULL, .exe = "/invented", .argv = argv,
+                               .provider = "", .end_ns = -1, .exit_status = -1, .first_block = state ? state->next_block : 1,
+                               .fork_event = state ? state->n_events : 0,
+                               .inherited_blocks = state ? hat_live_set_n_blocks (state->live) : 0,
+                               .inherited_bytes = state ? hat_live_set_n_bytes (state->live) : 0, .disarmed_ns = -1 };
+  return hat_trace_writer_add_process (fixture->writer, &process);
+}
+
+static HatTrace *
+fixture_close (Fixture *fixture)
+{
+  g_autoptr (GError) error = NULL;
+  g_assert_true (hat_trace_writer_finish (fixture->writer, G_GINT64_CONSTANT (10000000000), &error));
+  g_assert_no_error (error);
+  hat_trace_writer_free (fixture->writer);
+  HatTrace *trace = hat_trace_open (fixture->path, NULL, &error);
+  g_assert_no_error (error);
+  unlink (fixture->path);
+  g_free (fixture->path);
+  return trace;
+}
+
+static GArray *
+read_events (HatTrace *trace, guint process)
+{
+  GArray *events = g_array_new (FALSE, FALSE, sizeof (HatEvent));
+  g_autofree HatEvent *chunk = g_new (HatEvent, HAT_CHUNK_EVENTS);
+  g_autoptr (GError) error = NULL;
+  guint n;
+  const HatChunk *chunks = hat_trace_chunks (trace, process, &n);
+  for (guint i = 0; i < n; i++)
+    {
+      g_assert_true (hat_trace_decode_chunk (trace, process, i, chunk, &error));
+      g_array_append_vals (events, chunk, chunks[i].n_events);
+    }
+  return events;
+}
+
+/* ---- several threads, invented ---- */
+
+#define N_THREADS 5u
+#define N_ADDRESSES 60u
+#define N_STEPS 40000u
+
+typedef struct
+{
+  HatRawEvent raw;
+  guint thread;
+} Stamped;
+
+/* A heap that really executes what the threads do, one step at a time, and writes down what each would say and when by its own clock. */
+typedef struct
+{
+  guint32 clock_error, clock_step; /* in ticks: how far clocks disagree, how coarse they are */
+  gboolean has_roles; /* the first threads only make blocks, the others only free them */
+  guint64 step, next_size;
+  guint64 size[N_ADDRESSES]; /* 0 = free */
+  guint recent[N_ADDRESSES]; /* addresses that were freed, the last one on top: it is handed out again first */
+  guint n_recent;
+  guint64 last_stamp[N_THREADS];
+  gint old[N_THREADS], moved[N_THREADS]; /* a reallocation under way: from, to; -1 = none */
+  guint64 moved_size[N_THREADS], began[N_THREADS];
+  gboolean is_handed[N_ADDRESSES]; /* being reallocated: nobody else touches it */
+  GArray *batch; /* Stamped, in the order of publication */
+  GArray *said;  /* Stamped, all of them */
+} Heap;
+
+static guint64
+address_of (gint index)
+{
+  return 0x10000 + index * 32ull;
+}
+
+static guint64
+stamp (Heap *heap, guint thread)
+{
+  guint64 ticks = 1000000 + heap->step * 3 + g_test_rand_int_range (0, heap->clock_error + 1);
+  ticks = ticks / heap->clock_step * heap->clock_step;
+  return heap->last_stamp[thread] = MAX (ticks, heap->last_stamp[thread]);
+}
+
+static void
+say (Heap *heap, guint thread, HatRawKind kind, guint64 ticks, gint address, gint old, guint64 size)
+{
+  const Stamped stamped = { { .ticks = ticks, .old_ticks = heap->began[thread], .kind = kind, .address = address_of (address), .old = old < 0 ? 0 : address_of (old),
+                              .number = size, .stack = kind == HAT_RAW_FREE ? HAT_STACK_NONE : HAT_STACK_TRUNCATED }, thread };
+  g_array_append_val (heap->batch, stamped);
+  g_array_append_val (heap->said, stamped);
+}
+
+static void
+release (Heap *heap, gint address)
+{
+  heap->size[address] = 0;
+  heap->recent[heap->n_recent++] = address;
+}
+
+static gint
+random_live (Heap *heap)
+{
+  for (guint attempt = 0; attempt < 20; attempt++)
+    {
+      const gint address = g_test_rand_int_range (0, N_ADDRESSES);
+      if (heap->size[address] && !heap->is_handed[address])
+        return address;
+    }
+  return -1;
+}
+
+static void
+heap_step (Heap *heap)
+{
+  const guint thread = g_test_rand_int_range (0, N_THREADS), choice = g_test_rand_int_range (0, 10);
+  gint address;
+
+  heap->step++;
+  if (heap->old[thread] >= 0 && heap->moved[thread] < 0) /* the real work of the reallocation: old out, new in */
+    {
+      const gint old = heap->old[thread];
+      heap->moved[thread] = heap->n_recent && g_test_rand_bit () ? (gint) heap->recent[--heap->n_recent] : old;
+      heap->is_handed[old] = FALSE;
+      if (heap->moved[thread] != old)
+        release (heap, old);
+      heap->size[heap->moved[thread]] = heap->moved_size[thread] = heap->next_size++;
+      heap->is_handed[heap->moved[thread]] = TRUE;
+      return;
+    }
+  if (heap->old[thread] >= 0)
+    {
+      say (heap, thread, HAT_RAW_REALLOC, stamp (heap, thread), heap->moved[thread], heap->old[thread], heap->moved_size[thread]);
+      heap->is_handed[heap->moved[thread]] = FALSE;
+      heap->old[thread] = heap->moved[thread] = -1;
+      return;
+    }
+  const gboolean may_make = !heap->has_roles || thread < N_THREADS / 2, may_free = !heap->has_roles || !may_make;
+  if (choice < 5 && heap->n_recent > 0 && may_make)
+    {
+      address = heap->recent[--heap->n_recent];
+      heap->size[address] = heap->next_size++;
+      say (heap, thread, HAT_RAW_ALLOC, stamp (heap, thread), address, -1, heap->size[address]);
+    }
+  else if ((address = random_live (heap)) >= 0)
+    {
+      if (choice < 9 && may_free)
+        {
+          say (heap, thread, HAT_RAW_FREE, stamp (heap, thread), address, -1, 0);
+          release (heap, address);
+        }
+      else if (choice >= 9 && !heap->has_roles)
+        {
+          heap->old[thread] = address;
+          heap->began[thread] = stamp (heap, thread);
+          heap->is_handed[address] = TRUE;
+        }
+    }
+}
+
+static int
+compare_stamped (gconstpointer a, gconstpointer b)
+{
+  const Stamped *x = a, *y = b;
+  return x->raw.ticks < y->raw.ticks ? -1 : x->raw.ticks > y->raw.ticks;
+}
+
+/* What threads say, as rings merged by time hand it over: sorted by stamp, each thread's in its own order (g_array_sort is stable). */
+static void
+drain (Heap *heap, HatStream *stream, HatStreamThread *threads)
+{
+  g_array_sort (heap->batch, compare_stamped);
+  for (guint i = 0; i < heap->batch->len; i++)
+    {
+      const Stamped *stamped = &g_array_index (heap->batch, Stamped, i);
+      hat_stream_add (stream, &threads[stamped->thread], &stamped->raw, stamped->raw.ticks * 25);
+    }
+  g_array_set_size (heap->batch, 0);
+  hat_stream_tick (stream, heap->step * 75);
+}
+
+/* The next thing that the thread said about the address. */
+static const HatRawEvent *
+next_said (Heap *heap, guint *next, guint thread, guint64 address)
+{
+  guint *at = &next[thread * N_ADDRESSES + (address - address_of (0)) / 32];
+
+  for (; *at < heap->said->len; ++*at)
+    {
+      const Stamped *stamped = &g_array_index (heap->said, Stamped, *at);
+      if (stamped->thread == thread && stamped->raw.address == address)
+        return &g_array_index (heap->said, Stamped, (*at)++).raw;
+    }
+  g_assert_not_reached ();
+}
+
+/* What was written must be what each thread said, at each address in its order, and consistent. */
+static void
+check_events (Heap *heap, GArray *events, gboolean pairs_are_exact)
+{
+  g_autoptr (GArray) blocks = g_array_new (FALSE, TRUE, sizeof (HatEvent)); /* by id */
+  guint next[N_THREADS * N_ADDRESSES] = {}, n_live = 0, n_truly_live = 0;
+
+  g_array_set_size (blocks, 1);
+  g_assert_cmpuint (events->len, ==, heap->said->len);
+  for (guint i = 0; i < events->len; i++)
+    {
+      const HatEvent *event = &g_array_index (events, HatEvent, i);
+      HatEvent *old = event->old ? &g_array_index (blocks, HatEvent, event->old) : NULL;
+      const HatRawEvent *said = next_said (heap, next, event->thread, event->kind == HAT_EVENT_FREE ? old->address : event->address);
+
+      if (old)
+        {
+          g_assert_cmpuint (old->block, ==, event->old);
+          g_assert_cmpuint (old->address, ==, event->kind == HAT_EVENT_FREE ? said->address : said->old);
+          old->block = 0;
+          n_live--;
+        }
+      if (event->kind == HAT_EVENT_FREE)
+        {
+          g_assert_cmpint (said->kind, ==, HAT_RAW_FREE);
+          continue;
+        }
+      g_assert_cmpint (event->kind, ==, said->kind == HAT_RAW_ALLOC ? HAT_EVENT_ALLOC : HAT_EVENT_REALLOC);
+      g_assert_cmpuint (event->size, ==, said->number);
+      g_assert_cmpuint (event->block, ==, blocks->len);
+      g_array_append_val (blocks, *event);
+      n_live++;
+    }
+  for (guint i = 0; i < N_ADDRESSES; i++)
+    n_truly_live += heap->size[i] != 0;
+  g_assert_cmpuint (n_live, ==, n_truly_live);
+  if (!pairs_are_exact)
+    return;
+  for (guint i = 1; i < blocks->len; i++)
+    {
+      const HatEvent *block = &g_array_index (blocks, HatEvent, i);
+      if (block->block)
+        g_assert_cmpuint (block->size, ==, heap->size[(block->address - address_of (0)) / 32]);
+    }
+}
+
+static void
+run_threads (guint clock_error, guint clock_step, gboolean has_roles)
+{
+  Fixture fixture = fixture_new ();
+  HatStreamThread threads[N_THREADS] = {};
+  Heap heap = { .clock_error = clock_error, .clock_step = clock_step, .has_roles = has_roles, .next_size = 1 };
+  HatStream *stream = hat_stream_new (fixture.writer, add_process (&fixture, NULL), NULL);
+
+  heap.batch = g_array_new (FALSE, FALSE, sizeof (Stamped));
+  heap.said = g_array_new (FALSE, FALSE, sizeof (Stamped));
+  for (guint i = 0; i < N_THREADS; i++)
+    {
+      threads[i].index = hat_trace_writer_add_thread (fixture.writer, 0, 100 + i, "thread");
+      heap.old[i] = heap.moved[i] = -1;
+    }
+  for (guint i = 0; i < N_ADDRESSES; i++)
+    heap.recent[heap.n_recent++] = i;
+
+  for (guint i = 0; i < N_STEPS; i++)
+    {
+      heap_step (&heap);
+      if (g_test_rand_int_range (0, 50) == 0)
+        drain (&heap, stream, threads);
+    }
+  for (gboolean is_busy = TRUE; is_busy;) /* let every reallocation come to its end */
+    {
+      is_busy = FALSE;
+      for (guint i = 0; i < N_THREADS; i++)
+        is_busy |= heap.old[i] >= 0;
+      heap_step (&heap);
+    }
+  drain (&heap, stream, threads);
+  hat_stream_settle_all (stream);
+
+  g_assert_cmpuint (hat_stream_totals (stream)->unknown_frees, ==, 0);
+  g_assert_cmpuint (hat_stream_totals (stream)->missed_frees, ==, 0);
+  hat_stream_free (stream);
+  g_autoptr (HatTrace) trace = fixture_close (&fixture);
+  g_autoptr (GArray) events = read_events (trace, 0);
+  check_events (&heap, events, !has_roles);
+  g_array_unref (heap.batch);
+  g_array_unref (heap.said);
+}
+
+static void
+test_good_clocks (void)
+{
+  run_threads (0, 1, FALSE);
+}
+
+/* Producers and consumers: whatever the clocks say, the addresses tell the order. */
+static void
+test_disagreeing_clocks (void)
+{
+  run_threads (40, 1, TRUE);
+}
+
+static void
+test_coarse_clocks (void)
+{
+  run_threads (0, 400, TRUE);
+}
+
+/* ---- what never comes ---- */
+
+static void
+test_missed_and_unknown (void)
+{
+  Fixture fixture = fixture_new ();
+  HatStream *stream = hat_stream_new (fixture.writer, add_process (&fixture, NULL), NULL);
+  HatStreamThread thread = { hat_trace_writer_add_thread (fixture.writer, 0, 1, NULL) };
+  const HatRawEvent said[] = {
+    { .ticks = 1, .kind = HAT_RAW_ALLOC, .address = 0x100, .number = 10 },
+    { .ticks = 2, .kind = HAT_RAW_ALLOC, .address = 0x100, .number = 20 }, /* its free was missed */
+    { .ticks = 3, .kind = HAT_RAW_FREE, .address = 0x200 },                /* never allocated */
+    { .ticks = 4, .kind = HAT_RAW_REALLOC, .old = 0x300, .address = 0x400, .number = 30 },
+    { .ticks = 5, .kind = HAT_RAW_FREE, .address = 0x100 },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (said); i++)
+    hat_stream_add (stream, &thread, &said[i], said[i].ticks);
+  g_assert_cmpuint (hat_stream_n_events (stream), ==, 1);
+  hat_stream_tick (stream, HAT_STREAM_PATIENCE_NS - 1);
+  g_assert_cmpuint (hat_stream_n_events (stream), ==, 1);
+  hat_stream_tick (stream, HAT_STREAM_PATIENCE_NS + 1);
+  const HatTotals *totals = hat_stream_totals (stream);
+  g_assert_cmpuint (totals->missed_frees, ==, 1);
+  g_assert_cmpuint (totals->unknown_frees, ==, 2);
+  g_assert_cmpuint (totals->allocations, ==, 3);
+  g_assert_cmpuint (totals->live_blocks, ==, 1);
+  g_assert_cmpuint (totals->live_bytes, ==, 30);
+  hat_stream_free (stream);
+  g_autoptr (HatTrace) trace = fixture_close (&fixture);
+}
+
+static void
+test_fork (void)
+{
+  Fixture fixture = fixture_new ();
+  HatStream *parent = hat_stream_new (fixture.writer, add_process (&fixture, NULL), NULL);
+  HatStreamThread a = { hat_trace_writer_add_thread (fixture.writer, 0, 1, NULL) };
+
+  for (guint i = 0; i < 100; i++)
+    hat_stream_add (parent, &a, &(HatRawEvent) { .kind = HAT_RAW_ALLOC, .address = 0x1000 + i * 16, .number = 16 }, i);
+  HatStreamState state = hat_stream_fork (parent);
+  g_assert_cmpuint (state.next_block, ==, 101);
+  g_assert_cmpuint (state.n_events, ==, 100);
+  const guint process = add_process (&fixture, &state);
+  HatStream *child = hat_stream_new (fixture.writer, process, &state);
+  HatStreamThread b = { hat_trace_writer_add_thread (fixture.writer, process, 2, NULL) };
+  hat_stream_state_clear (&state);
+
+  for (guint i = 0; i < 100; i++) /* each ends what is the same block to it */
+    {
+      if (i % 2)
+        hat_stream_add (parent, &a, &(HatRawEvent) { .kind = HAT_RAW_FREE, .address = 0x1000 + i * 16 }, 200 + i);
+      hat_stream_add (child, &b, &(HatRawEvent) { .kind = HAT_RAW_FREE, .address = 0x1000 + i * 16 }, 200 + i);
+    }
+  hat_stream_add (child, &b, &(HatRawEvent) { .kind = HAT_RAW_ALLOC, .address = 0x1000, .number = 7 }, 400);
+  g_assert_cmpuint (hat_stream_totals (parent)->live_blocks, ==, 50);
+  g_assert_cmpuint (hat_stream_totals (child)->live_blocks, ==, 1);
+  g_assert_cmpuint (hat_stream_totals (child)->inherited_blocks, ==, 100);
+  g_assert_cmpuint (hat_stream_totals (child)->inherited_bytes, ==, 1600);
+  g_assert_cmpuint (hat_stream_summary (child)->n_sites, ==, 1);
+  hat_stream_free (parent);
+  hat_stream_free (child);
+
+  g_autoptr (HatTrace) trace = fixture_close (&fixture);
+  g_autoptr (GArray) events = read_events (trace, process);
+  g_assert_cmpuint (events->len, ==, 101);
+  g_assert_cmpuint (g_array_index (events, HatEvent, 0).old, ==, 1);
+  g_assert_cmpuint (g_array_index (events, HatEvent, 100).block, ==, 101);
+}
+
+/* ---- words ---- */
+
+typedef struct
+{
+  Fixture fixture;
+  guint64 *words;
+  guint64 *ips;
+  guint32 n_ips;
+  HatDecoder decoder;
+} Ring;
+
+static void
+ring_open (Ring *ring)
+{
+  *ring = (Ring) { .fixture = fixture_new (), .words = g_new0 (guint64, HAT_WIRE_RING_WORDS), .ips = g_new0 (guint64, HAT_WIRE_MAX_IPS) };
+  ring->decoder = (HatDecoder) { .words = ring->words, .stacks = hat_stacks_new (ring->fixture.writer, ring->ips),
+                                 .modules = hat_modules_new (), .n_ips = &ring->n_ips };
+}
+
+static void
+ring_close (Ring *ring)
+{
+  hat_decoder_clear (&ring->decoder);
+  hat_stacks_free (ring->decoder.stacks);
+  hat_modules_free (ring->decoder.modules);
+  hat_trace_writer_free (ring->fixture.writer);
+  unlink (ring->fixture.path);
+  g_free (ring->fixture.path);
+  g_free (ring->words);
+  g_free (ring->ips);
+}
+
+static guint
+put_honest_words (Ring *ring, guint64 first)
+{
+  guint n = 0;
+  const char path[16] = "/lib/x.so";
+  HatWireModule module = { .start = 0x400000, .end = 0x500000, .bias = 0x400000, .name_bytes = strlen (path) };
+#define PUT(word) ring->words[(first + n++) & (HAT_WIRE_RING_WORDS - 1)] = (word)
+  ring->ips[0] = 0x400100;
+  ring->ips[1] = 0x400200 | HAT_WIRE_IP_EXACT;
+  ring->n_ips = 2;
+  PUT ((guint64) (sizeof module / 8 + 2) << 4 | HAT_WIRE_MODULE);
+  for (guint i = 0; i < sizeof module / 8; i++)
+    {
+      guint64 word;
+      memcpy (&word, (const guint8 *) &module + i * 8, 8);
+      PUT (word);
+    }
+  for (guint i = 0; i < 2; i++)
+    {
+      guint64 word;
+      memcpy (&word, path + i * 8, 8);
+      PUT (word);
+    }
+  PUT (1000ull << 4 | HAT_WIRE_TIME);
+  PUT (0ull << 28 | HAT_WIRE_NODE_ROOT << 4 | HAT_WIRE_NODE);                         /* node 2 */
+  PUT (1ull << 28 | 2 << 4 | HAT_WIRE_NODE);                                          /* node 3 */
+  PUT ((guint64) HAT_WIRE_IP_CUT << 28 | 3 << 4 | HAT_WIRE_NODE);                     /* node 4 */
+  PUT (4 << 4 | HAT_WIRE_NODE_IP);                                                    /* node 5 */
+  PUT (0x400300);
+  PUT ((0x10000ull >> 3) << 20 | 5 << 4 | HAT_WIRE_ALLOC);                            /* at 1005 */
+  PUT (77ull << 24 | 3);
+  PUT (HAT_WIRE_XADDR);
+  PUT (0x7ffffffffff1);
+  PUT (HAT_WIRE_XSIZE);
+  PUT (1ull << 41);
+  PUT (10 << 4 | HAT_WIRE_ALLOC);                                                     /* at 1015 */
+  PUT (5);
+  PUT ((0x10000ull >> 3) << 20 | 1 << 4 | HAT_WIRE_REALLOC);                          /* 1016 to 1020 */
+  PUT (HAT_WIRE_XADDR);
+  PUT (0x20001);
+  PUT (4 << 4 | HAT_WIRE_REALLOC);
+  PUT (99ull << 24 | 2);
+  PUT (7 << 4 | HAT_WIRE_FORK);
+  PUT (5 << 4 | HAT_WIRE_MARK);
+  PUT (2 << 4);
+  PUT (0x6f6c6c6568);                                                                 /* "hello" at 1022 */
+  PUT (HAT_WIRE_XADDR);
+  PUT (0x20001);
+  PUT (HAT_WIRE_FREE);
+  PUT (HAT_WIRE_NODE_RESET);
+  PUT ((0x18ull >> 3) << 20 | HAT_WIRE_FREE_STACK);
+  PUT (HAT_WIRE_NODE_TRUNCATED);
+#undef PUT
+  return n;
+}
+
+static void
+check_honest_event (HatDecoder *decoder, guint number, const HatRawEvent *event)
+{
+  const HatRawEvent wanted[] = {
+    { .kind = HAT_RAW_ALLOC, .ticks = 1005, .address = 0x10000, .number = 77 },
+    { .kind = HAT_RAW_ALLOC, .ticks = 1015, .address = 0x7ffffffffff1, .number = 1ull << 41 },
+    { .kind = HAT_RAW_REALLOC, .ticks = 1020, .old = 0x10000, .address = 0x20001, .number = 99 },
+    { .kind = HAT_RAW_FORK, .ticks = 1020, .number = 7 },
+    { .kind = HAT_RAW_MARK, .ticks = 1022 },
+    { .kind = HAT_RAW_FREE, .ticks = 1022, .address = 0x20001 },
+    { .kind = HAT_RAW_FREE, .ticks = 1022, .address = 0x18 },
+  };
+  g_assert_cmpuint (number, <, G_N_ELEMENTS (wanted));
+  g_assert_cmpint (event->kind, ==, wanted[number].kind);
+  g_assert_cmpuint (event->ticks, ==, wanted[number].ticks);
+  if (event->kind == HAT_RAW_MARK)
+    g_assert_cmpstr (decoder->name, ==, "hello");
+  if (event->kind == HAT_RAW_ALLOC || event->kind == HAT_RAW_REALLOC || event->kind == HAT_RAW_FREE)
+    g_assert_cmphex (event->address, ==, wanted[number].address);
+  if (event->kind == HAT_RAW_REALLOC)
+    {
+      g_assert_cmphex (event->old, ==, wanted[number].old);
+      g_assert_cmpuint (event->old_ticks, ==, 1016);
+    }
+  if (event->kind == HAT_RAW_ALLOC || event->kind == HAT_RAW_REALLOC || event->kind == HAT_RAW_FORK)
+    g_assert_cmpuint (event->number, ==, wanted[number].number);
+  if (number == 6)
+    g_assert_cmpuint (event->stack, ==, HAT_STACK_TRUNCATED);
+}
+
+/* Whatever part has been published, however far time has come: the same events. Also across the end of the ring. */
+static void
+test_words (void)
+{
+  for (guint64 first = 0; first < HAT_WIRE_RING_WORDS; first += HAT_WIRE_RING_WORDS - 20)
+    {
+      Ring ring;
+      ring_open (&ring);
+      HatDecoder *decoder = &ring.decoder;
+      const guint n = put_honest_words (&ring, first);
+      guint n_events = 0;
+      HatRawEvent event;
+
+      decoder->at = first;
+      for (decoder->head = first; decoder->head <= first + n; decoder->head++)
+        for (guint64 limit = 1000; limit < 1030;)
+          switch (hat_decoder_next (decoder, limit, &event))
+            {
+            case HAT_DECODE_EVENT:
+              g_assert_cmpuint (event.ticks, <=, limit);
+              check_honest_event (decoder, n_events++, &event);
+              break;
+            case HAT_DECODE_LATER:
+              g_assert_cmpuint (decoder->next_ticks, >, limit);
+              limit++;
+              break;
+            case HAT_DECODE_EMPTY:
+              limit = G_MAXUINT64;
+              break;
+            case HAT_DECODE_STALLED:
+            case HAT_DECODE_BAD:
+              g_assert_not_reached ();
+            }
+      g_assert_cmpuint (n_events, ==, 7);
+      g_assert_cmpuint (decoder->at, ==, first + n);
+      ring_close (&ring);
+    }
+}
+
+static void
+test_stall (void)
+{
+  Ring ring;
+  HatRawEvent event;
+
+  ring_open (&ring);
+  ring.ips[0] = 0x400100;
+  ring.n_ips = 1;
+  ring.words[0] = HAT_WIRE_NODE;
+  ring.words[1] = 1ull << 20 | HAT_WIRE_FREE;
+  ring.decoder.head = 2;
+  g_assert_cmpint (hat_decoder_next (&ring.decoder, 10, &event), ==, HAT_DECODE_STALLED);
+  g_assert_cmphex (ring.decoder.stalled_at, ==, 0x400100);
+  g_assert_cmpint (hat_decoder_next (&ring.decoder, 10, &event), ==, HAT_DECODE_STALLED);
+  ring.decoder.must = TRUE;
+  g_assert_cmpint (hat_decoder_next (&ring.decoder, 10, &event), ==, HAT_DECODE_EVENT);
+  g_assert_false (ring.decoder.must);
+  ring_close (&ring);
+}
+
+static void
+test_hostile_words (void)
+{
+  Ring ring;
+  guint n_bad = 0;
+
+  ring_open (&ring);
+  ring.n_ips = G_MAXUINT32;
+  for (guint round = 0; round < 400; round++)
+    {
+      HatDecoder *decoder = &ring.decoder;
+      const guint n = g_test_rand_int_range (1, 3000);
+      HatDecodeResult result = HAT_DECODE_EVENT;
+      HatRawEvent event;
+
+      hat_decoder_clear (decoder);
+      decoder->at = g_test_rand_int ();
+      decoder->head = decoder->at + n;
+      put_honest_words (&ring, decoder->at);
+      ring.n_ips = round % 2 ? G_MAXUINT32 : 2;
+      for (guint i = 0; i < n; i++)
+        {
+          guint64 *word = &ring.words[(decoder->at + i) & (HAT_WIRE_RING_WORDS - 1)];
+          const guint64 noise = (guint64) g_test_rand_int () << 32 | g_test_rand_int ();
+          if (i >= 60) /* small numbers reach further than any would */
+            *word = g_test_rand_bit () ? noise : (noise & 0x3000000ffull) | g_test_rand_int_range (1, 12);
+          else if (g_test_rand_int_range (0, 200) == 0)
+            *word ^= 1ull << g_test_rand_int_range (0, 64);
+        }
+      while (result == HAT_DECODE_EVENT || result == HAT_DECODE_STALLED)
+        {
+          result = hat_decoder_next (decoder, G_MAXUINT64, &event);
+          g_assert_cmpuint (decoder->at, <=, decoder->head);
+          decoder->must = result == HAT_DECODE_STALLED;
+        }
+      g_assert_cmpint (result, !=, HAT_DECODE_LATER);
+      n_bad += result == HAT_DECODE_BAD;
+    }
+  g_assert_cmpuint (n_bad, >, 0);
+  ring_close (&ring);
+}
+
+/* ---- maps ---- */
+
+static void
+test_regions (void)
+{
+  char maps[] = "555555554000-555555556000 r--p 00000000 fe:00 1 /bin/prog\n"
+                "555555556000-555555558000 rw-p 00002000 fe:00 1 /bin/prog\n"
+                "555555558000-555555559000 rw-p 00000000 00:00 0 \n"
+                "555555560000-555555590000 rw-p 00000000 00:00 0 [heap]\n"
+                "7ffff0000000-7ffff0021000 rw-p 00000000 00:00 0 \n"
+                "7ffff0021000-7ffff4000000 ---p 00000000 00:00 0 \n"
+                "7ffff5000000-7ffff5001000 ---p 00000000 00:00 0 \n"
+                "7ffff5001000-7ffff5801000 rw-p 00000000 00:00 0 \n"
+                "7ffff6000000-7ffff6100000 rw-p 00000000 00:00 0 \n"
+                "7ffff6200000-7ffff6300000 rw-s 00000000 00:01 7 /memfd:heapatlas (deleted)\n"
+                "7ffff6400000-7ffff6410000 r-xp 00000000 fe:00 2 /x/libheapatlas-hook.so\n"
+                "7ffff7000000-7ffff7001000 r-xp 00000000 00:00 0 [vdso]\n"
+                "7ffffffde000-7ffffffff000 rw-p 00000000 00:00 0 [stack]\n";
+  const struct { guint64 start, end; HatRegionKind kind; const char *name; } wanted[] = {
+    { 0x555555554000, 0x555555559000, HAT_REGION_LIBRARY, "/bin/prog" },
+    { 0x555555560000, 0x555555590000, HAT_REGION_HEAP, "[heap]" },
+    { 0x7ffff0000000, 0x7ffff0021000, HAT_REGION_ARENA, "" },
+    { 0x7ffff5001000, 0x7ffff5801000, HAT_REGION_STACK, "" },
+    { 0x7ffff6000000, 0x7ffff6100000, HAT_REGION_MMAPPED, "" },
+    { 0x7ffff7000000, 0x7ffff7001000, HAT_REGION_OTHER, "[vdso]" },
+    { 0x7ffffffde000, 0x7ffffffff000, HAT_REGION_STACK, "[stack]" },
+  };
+  g_autoptr (GArray) regions = g_array_new (FALSE, FALSE, sizeof (HatRegion));
+
+  g_assert_true (hat_sample_regions (maps, regions));
+  g_assert_cmpuint (regions->len, ==, G_N_ELEMENTS (wanted));
+  for (guint i = 0; i < regions->len; i++)
+    {
+      const HatRegion *region = &g_array_index (regions, HatRegion, i);
+      g_assert_cmphex (region->start, ==, wanted[i].start);
+      g_assert_cmphex (region->end, ==, wanted[i].end);
+      g_assert_cmpint (region->kind, ==, wanted[i].kind);
+      g_assert_cmpstr (region->name, ==, wanted[i].name);
+    }
+  char others[] = "555555554000-555555556000 r--p 00000000 fe:00 1 /bin/prog\n";
+  g_assert_false (hat_sample_regions (others, regions));
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/stream/good-clocks-give-the-exact-order", test_good_clocks);
+  g_test_add_func ("/stream/disagreeing-clocks-lose-nothing", test_disagreeing_clocks);
+  g_test_add_func ("/stream/coarse-clocks-lose-nothing", test_coarse_clocks);
+  g_test_add_func ("/stream/missed-and-unknown-frees-are-counted", test_missed_and_unknown);
+  g_test_add_func ("/stream/a-child-goes-on-where-its-parent-was", test_fork);
+  g_test_add_func ("/decode/words-published-bit-by-bit", test_words);
+  g_test_add_func ("/decode/stalls-until-a-module-is-known", test_stall);
+  g_test_add_func ("/decode/hostile-words-do-no-harm", test_hostile_words);
+  g_test_add_func ("/sample/kinds-of-regions", test_regions);
+  return g_test_run ();
+}
