@@ -2,6 +2,7 @@
  * Call frame information: the row of an address from .eh_frame, and one generic step up by it with all registers.
  * The tables are those that the program's own exceptions use, mapped by the loader, and are trusted as libgcc trusts them. */
 #include <dlfcn.h>
+#include <link.h>
 #include <string.h>
 
 #include "core/hook/hook.h"
@@ -356,6 +357,13 @@ hook_cfi_row (HookThread *thread, const struct dl_find_object *object, uint64_t 
   return run (scratch, &cie, at, end, start, pc, false);
 }
 
+bool
+hook_cfi_is_end (HookThread *thread, const struct dl_find_object *object, uint64_t pc)
+{
+  const void *known = &_r_debug;
+  return (known >= object->dlfo_map_start && known < object->dlfo_map_end) || hook_cfi_row (thread, object, pc + 1);
+}
+
 /* ---- evaluation ---- */
 
 static bool
@@ -616,8 +624,10 @@ hook_cfi_step (HookThread *thread)
   struct dl_find_object object;
   const uint64_t pc = registers[HOOK_RA] - !scratch->registers.exact;
 
-  if (_dl_find_object ((void *) pc, &object) != 0 || !hook_cfi_row (thread, &object, pc))
+  if (_dl_find_object ((void *) pc, &object) != 0)
     return step_by_frame_pointer (thread);
+  if (!hook_cfi_row (thread, &object, pc))
+    return hook_cfi_is_end (thread, &object, pc) ? HOOK_STEP_ROOT : step_by_frame_pointer (thread);
   if (row->registers[HOOK_RA].kind == HOOK_RULE_UNDEFINED)
     return HOOK_STEP_ROOT;
   if (row->cfa_expression)

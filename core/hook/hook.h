@@ -307,6 +307,10 @@ struct dl_find_object;
 
 /* The row for pc, in thread->scratch.row. */
 bool hook_cfi_row (HookThread *thread, const struct dl_find_object *object, uint64_t pc);
+/* Whether stacks end at pc, which has no row: in the loader's entry point, below constructors, or at a function's very start, which
+ * nobody can have called: makecontext puts it there. */
+bool hook_cfi_is_end (HookThread *thread, const struct dl_find_object *object, uint64_t pc);
+
 typedef enum
 {
   HOOK_STEP_CALLER,

@@ -263,7 +263,8 @@ make_rule (HookThread *thread, uint64_t ip, bool exact)
       hook_modules_announce (thread, &object);
       const bool has_row = hook_cfi_row (thread, &object, pc);
       const uint32_t index = new_index (ip, exact);
-      rule = has_row ? pack_row (&thread->scratch.row, ip, index) : pack (NO_RULE, index, 0, 0);
+      rule = has_row ? pack_row (&thread->scratch.row, ip, index)
+                     : pack (hook_cfi_is_end (thread, &object, pc) ? ROOT : NO_RULE, index, 0, 0);
     }
   else
     rule = pack (NO_RULE, new_index (ip, exact), 0, 0);
@@ -699,3 +700,25 @@ hook_unwind (HookThread *thread, const HookCaller *caller)
   hook_check_stack (thread, caller);
   return likely (thread->n_frames <= HOOK_MAX_FRAMES) ? thread->frame_node[thread->n_frames - 1] : cut_node (thread);
 }
+
+#ifdef HOOK_CHECK
+uint32_t
+hook_unwind_generic (HookThread *thread, const HookCaller *caller, uint64_t *ips, uint32_t max, bool *out_root)
+{
+  const HookRegisters *registers = &thread->scratch.registers;
+  uint32_t n = 0;
+
+  *out_root = false;
+  if (!find_registers (thread, caller->ip, caller->cfa))
+    return 0;
+  HookStep result;
+  do
+    {
+      ips[n++] = registers->value[HOOK_RA];
+      result = hook_cfi_step (thread);
+    }
+  while (result == HOOK_STEP_CALLER && n < max);
+  *out_root = result == HOOK_STEP_ROOT;
+  return n;
+}
+#endif

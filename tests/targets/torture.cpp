@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// torture ROUNDS: stacks of every shape with allocations in all of them: exceptions, longjmp, alloca, variable-length arrays, over-aligned
+// frames, tail calls, signal handlers on this and on another stack, coroutines, threads. Prints nothing but "done".
+#include <csetjmp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <alloca.h>
+#include <ucontext.h>
+
+struct Random
+{
+  unsigned state = 1;
+  unsigned operator() () { state = state * 1664525 + 1013904223; return state >> 9; }
+};
+
+static thread_local Random random_;
+static thread_local void *kept[256];
+static thread_local jmp_buf back;
+static thread_local bool may_jump;
+
+static void
+touch ()
+{
+  unsigned k = random_ () & 255;
+  free (kept[k]);
+  kept[k] = malloc (8 + random_ () % 200);
+}
+
+static int any (int depth);
+
+[[gnu::noinline]] static int
+with_alloca (int depth)
+{
+  volatile char *p = (volatile char *) alloca (16 + random_ () % 300);
+  p[0] = 1;
+  touch ();
+  int r = depth > 0 ? any (depth - 1) : 0;
+  touch ();
+  return r + p[0];
+}
+
+[[gnu::noinline]] static int
+aligned_frame (int depth)
+{
+  alignas (64) volatile char room[128];
+  room[0] = 2;
+  touch ();
+  int r = depth > 0 ? with_alloca (depth - 1) : 0;
+  touch ();
+  return r + room[0];
+}
+
+[[gnu::noinline]] static int
+aligned_alloca_frame (int depth)
+{
+  alignas (128) volatile char room[256];
+  volatile char *p = (volatile char *) alloca (16 + random_ () % 100);
+  room[0] = 2;
+  p[0] = 1;
+  touch ();
+  int r = depth > 0 ? any (depth - 1) : 0;
+  touch ();
+  return r + room[0] + p[0];
+}
+
+[[gnu::noinline]] static int
+tail_call (int depth)
+{
+  touch ();
+  if (depth > 0)
+    return any (depth - 1);
+  return 1;
+}
+
+[[gnu::noinline]] static int
+variable_array (int depth, int n)
+{
+  volatile int array[n + 1];
+  array[n] = depth;
+  touch ();
+  int r = depth > 0 ? aligned_frame (depth - 1) : 0;
+  return r + array[n];
+}
+
+[[gnu::noinline]] static int
+throws (int depth)
+{
+  if (random_ () % 8 == 0)
+    throw std::runtime_error ("a text that is too long for the small string buffer " + std::to_string (depth));
+  touch ();
+  return with_alloca (depth) + 1;
+}
+
+[[gnu::noinline]] static int
+catches (int depth)
+{
+  try
+    {
+      return depth > 0 ? throws (depth - 1) + 1 : 0;
+    }
+  catch (const std::exception &e)
+    {
+      touch ();
+      return (int) std::string (e.what ()).size ();
+    }
+}
+
+[[gnu::noinline, gnu::optimize ("no-omit-frame-pointer")]] static int
+frame_pointer (int depth)
+{
+  touch ();
+  int r = depth > 0 ? any (depth - 1) : 0;
+  touch ();
+  return r + 1;
+}
+
+[[gnu::noinline]] static int
+any (int depth)
+{
+  switch (random_ () % 9)
+    {
+    case 0:
+      return with_alloca (depth);
+    case 1:
+      return aligned_frame (depth) + 1;
+    case 2:
+      return tail_call (depth);
+    case 3:
+      return variable_array (depth, random_ () % 64) + 1;
+    case 4:
+      return catches (depth);
+    case 5:
+      if (may_jump && random_ () % 32 == 0)
+        longjmp (back, 1);
+      touch ();
+      return depth > 0 ? any (depth - 1) + 1 : 0;
+    case 6:
+      return aligned_alloca_frame (depth);
+    case 7:
+      return frame_pointer (depth);
+    default:
+      if (random_ () % 16 == 0)
+        raise (random_ () % 2 ? SIGUSR1 : SIGUSR2);
+      touch ();
+      return 0;
+    }
+}
+
+static void
+on_signal (int)
+{
+  touch ();
+  may_jump = false;
+  with_alloca (1);
+}
+
+static ucontext_t main_context, coroutine;
+
+static void
+run_coroutine ()
+{
+  for (;;)
+    {
+      may_jump = false;
+      with_alloca (5);
+      swapcontext (&coroutine, &main_context);
+      touch ();
+    }
+}
+
+static void
+work (int rounds, bool with_coroutine)
+{
+  for (volatile int i = 0; i < rounds; i = i + 1)
+    {
+      may_jump = true;
+      if (setjmp (back) == 0)
+        try
+          {
+            any (random_ () % 40);
+          }
+        catch (const std::exception &)
+          {
+            touch ();
+          }
+      touch ();
+      if (with_coroutine && i % 7 == 0)
+        swapcontext (&main_context, &coroutine);
+    }
+}
+
+int
+main (int argc, char **argv)
+{
+  int rounds = argc > 1 ? atoi (argv[1]) : 2000;
+  stack_t other = {};
+  other.ss_size = 65536;
+  other.ss_sp = malloc (other.ss_size);
+  sigaltstack (&other, nullptr);
+  struct sigaction action = {};
+  action.sa_handler = on_signal;
+  sigaction (SIGUSR1, &action, nullptr);
+  action.sa_flags = SA_ONSTACK;
+  sigaction (SIGUSR2, &action, nullptr);
+
+  getcontext (&coroutine);
+  coroutine.uc_stack.ss_size = 262144;
+  coroutine.uc_stack.ss_sp = malloc (coroutine.uc_stack.ss_size);
+  makecontext (&coroutine, run_coroutine, 0);
+
+  work (rounds, true);
+  std::thread first (work, rounds, false), second (work, rounds, false);
+  first.join ();
+  second.join ();
+  puts ("done");
+  return 0;
+}
