@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* C with inlined calls three deep, a static function, a cold path and an assembler function without a size. */
+#include <stdlib.h>
+
+static volatile int sink;
+
+static inline __attribute__ ((always_inline)) int
+innermost (int x)
+{
+  if (x == 12345)
+    abort ();
+  return x * rand ();
+}
+
+static inline __attribute__ ((always_inline)) int
+middle (int x)
+{
+  int sum = 0;
+  for (int i = 0; i < x; i++)
+    sum += innermost (i) + innermost (i * 3);
+  return sum;
+}
+
+__attribute__ ((noinline)) int
+outermost (int x)
+{
+  int first = middle (x);
+  return first + middle (x + first);
+}
+
+static __attribute__ ((noinline)) int
+hidden (int x)
+{
+  if (__builtin_expect (x > 1000, 0))
+    {
+      sink = outermost (x);
+      abort ();
+    }
+  return x + sink;
+}
+
+/* Code of its own without debug info, and without .size. */
+__asm__ (".text\n.globl without_size\n.type without_size, @function\nwithout_size:\n nop\n nop\n nop\n ret\n");
+int without_size (void);
+
+int
+main (int argc, char **argv)
+{
+  without_size ();
+  return (outermost (argc) + hidden (argc)) & 1;
+}
