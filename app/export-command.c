@@ -9,15 +9,15 @@
 #include "ui/draw/export.h"
 
 static const char description[] =
-  "VIEW: overview, timeline, map, calls, leaks or sizes. Times T: 1.5s, 250ms,\n"
-  "mark:NAME, peak, end. The kind of file follows its name.\n"
-  "\n"
-  "Examples:\n"
-  "  heapatlas export app.heapatlas --view timeline -o timeline.png\n"
-  "  heapatlas export app.heapatlas --view map --at mark:loaded --by size -o map.svg\n"
-  "  heapatlas export app.heapatlas --view calls --cost temporary --dark -o calls.pdf\n"
-  "\n"
-  "Exit status: 0 done, 2 wrong use, 3 could not read or write.";
+    "VIEW: overview, timeline, map, calls, leaks or sizes. Times T: 1.5s, 250ms,\n"
+    "mark:NAME, peak, end. The kind of file follows its name.\n"
+    "\n"
+    "Examples:\n"
+    "  heapatlas export app.heapatlas --view timeline -o timeline.png\n"
+    "  heapatlas export app.heapatlas --view map --at mark:loaded --by size -o map.svg\n"
+    "  heapatlas export app.heapatlas --view calls --cost temporary --dark -o calls.pdf\n"
+    "\n"
+    "Exit status: 0 done, 2 wrong use, 3 could not read or write.";
 
 typedef struct
 {
@@ -122,7 +122,7 @@ check_options (Options *options)
   return parse_size (options) && parse_grouping (options) && parse_cost (options);
 }
 
-/* Times need the opened trace. An instant is a range that ends there for pictures that show what happened until then. */
+/* Times need the opened trace. For pictures of what happened, an instant is the range that ends there. */
 static gboolean
 resolve_times (Options *options, HatTrace *trace, HatHeap *heap, GError **error)
 {
@@ -153,8 +153,7 @@ resolve_times (Options *options, HatTrace *trace, HatHeap *heap, GError **error)
   return FALSE;
 }
 
-static int
-export (HatTrace *trace, Options *options, const char *path, const HatProgress *progress)
+static int export(HatTrace *trace, Options *options, const char *path, const HatProgress *progress)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (HatHeap) heap = NULL;
@@ -181,8 +180,10 @@ hat_command_export (int argc, char **argv)
     { "at", 0, 0, G_OPTION_ARG_STRING, &options.at, "The heap at an instant (map: the peak)", "T" },
     { "from", 0, 0, G_OPTION_ARG_STRING, &options.from, "Only what happens after T", "T" },
     { "to", 0, 0, G_OPTION_ARG_STRING, &options.to, "Only what happens until T", "T" },
-    { "by", 0, 0, G_OPTION_ARG_STRING, &options.by, "Colour timeline and map by function, site, module, thread, size or age", "WHAT" },
-    { "cost", 0, 0, G_OPTION_ARG_STRING, &options.cost, "Of calls: live, peak, allocated, allocations or temporary", "COST" },
+    { "by", 0, 0, G_OPTION_ARG_STRING, &options.by,
+      "Colour timeline and map by function, site, module, thread, size or age", "WHAT" },
+    { "cost", 0, 0, G_OPTION_ARG_STRING, &options.cost, "Of calls: live, peak, allocated, allocations or temporary",
+      "COST" },
     { "size", 0, 0, G_OPTION_ARG_STRING, &options.size, "Width and height (default 1280x800)", "WxH" },
     { "scale", 0, 0, G_OPTION_ARG_DOUBLE, &options.export.scale, "Pixels per unit of a .png (default 1)", "N" },
     { "dark", 0, 0, G_OPTION_ARG_NONE, &options.is_dark, "Dark colours", NULL },
@@ -194,12 +195,13 @@ hat_command_export (int argc, char **argv)
   g_autoptr (GError) error = NULL;
   g_autoptr (HatTrace) trace = NULL;
 
-  if (!hat_parse_options (argc, argv, entries, "Makes a picture of a recording, without a display.", description, &path)
+  if (!hat_parse_options (argc, argv, entries, "Makes a picture of a recording, without a display.", description,
+                          &path)
       || !check_options (&options))
     return HAT_EXIT_USAGE;
   progress = hat_terminal_progress ();
   trace = hat_open_trace (path, progress, &error);
   if (!trace)
     return hat_fail (path, error);
-  return export (trace, &options, path, progress);
+  return export(trace, &options, path, progress);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Functions and modules ranked by what they hold at the peak of the whole process: the first twelve get a colour of their
+/* Functions and modules ranked by what they hold at the peak of the whole process: the first twelve get a colour
+ * of their
  * own, all others are "other". Threads go by their number, sizes and ages by the sequence. */
 
 #include "ui/draw/colors.h"
@@ -40,8 +41,9 @@ struct _HatColors
 #define LAST_SIZE_CLASS 26
 
 static const gint64 age_limits[N_AGES - 1] = { 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000 };
-static const char *const age_labels[N_AGES] = { "younger than 1 ms", "1 to 10 ms", "10 to 100 ms", "100 ms to 1 s",
-                                                "1 to 10 s", "10 to 100 s", "older than 100 s" };
+static const char *const age_labels[N_AGES] = { "younger than 1 ms", "1 to 10 ms", "10 to 100 ms",
+                                                "100 ms to 1 s",     "1 to 10 s",  "10 to 100 s",
+                                                "older than 100 s" };
 
 static const char *
 base_name (const char *path)
@@ -252,7 +254,8 @@ hat_colors_bands (HatColors *colors, const HatTimeline *timeline, HatSwatch *out
 
   for (guint i = 0; i < timeline->n_bands; i++)
     {
-      gboolean is_rest = i == HAT_N_CATEGORIES || (i + 1 == timeline->n_bands && g_str_equal (timeline->bands[i].label, "other"));
+      gboolean is_rest = i == HAT_N_CATEGORIES
+                         || (i + 1 == timeline->n_bands && g_str_equal (timeline->bands[i].label, "other"));
       HatSwatch swatch = is_rest ? HAT_SWATCH_OTHER : wanted (colors, timeline->by, &timeline->bands[i]);
 
       out_swatches[i] = swatch;
@@ -266,7 +269,8 @@ hat_colors_bands (HatColors *colors, const HatTimeline *timeline, HatSwatch *out
   /* Groups that were not among the biggest at the peak take what is left, in their order, which never changes. */
   for (guint i = 0, next = 0; i < timeline->n_bands && i < HAT_N_CATEGORIES; i++)
     {
-      if (out_swatches[i] != HAT_SWATCH_OTHER || (i + 1 == timeline->n_bands && g_str_equal (timeline->bands[i].label, "other")))
+      if (out_swatches[i] != HAT_SWATCH_OTHER
+          || (i + 1 == timeline->n_bands && g_str_equal (timeline->bands[i].label, "other")))
         continue;
       while (next < HAT_N_CATEGORIES && is_taken[next])
         next++;

@@ -71,15 +71,17 @@ paint_timeline (const Picture *picture, cairo_t *cr, GError **error)
 {
   HatGrouping by = picture->options->by == HAT_BY_NONE ? HAT_BY_FUNCTION : picture->options->by;
   guint process = hat_heap_process (picture->heap);
-  g_autofree char *what = g_strdup_printf ("live heap by %s", hat_grouping_name (by)), *title = title_of (picture, what);
+  g_autofree char *what = g_strdup_printf ("live heap by %s", hat_grouping_name (by)),
+                  *title = title_of (picture, what);
   g_autoptr (HatTimeline) timeline = NULL;
   g_autoptr (HatTimelineLayout) layout = NULL;
   g_autoptr (HatColors) colors = hat_colors_new (picture->heap);
   HatTimelineInput input = { .colors = colors, .title = title, .has_legend = TRUE, .isolated_band = -1 };
   HatTimelineOverlay overlay = { picture->options->at_ns, { 0, 0 }, -1, -1 };
 
-  timeline = hat_heap_timeline (picture->heap, picture->range, hat_timeline_layout_bins (picture->width, picture->height), by,
-                                picture->progress, error);
+  timeline = hat_heap_timeline (picture->heap, picture->range,
+                                hat_timeline_layout_bins (picture->width, picture->height), by, picture->progress,
+                                error);
   if (!timeline)
     return FALSE;
   input.timeline = timeline;
@@ -105,7 +107,8 @@ paint_map (const Picture *picture, cairo_t *cr, GError **error)
   HatMapStyle style = { .colors = colors, .by = by, .isolated = -1 };
 
   if (at < 0)
-    at = options->range.to > options->range.from ? options->range.to : hat_heap_summary (picture->heap)->totals.peak_time_ns;
+    at = options->range.to > options->range.from ? options->range.to
+                                                 : hat_heap_summary (picture->heap)->totals.peak_time_ns;
   live = hat_heap_live (picture->heap, at, picture->progress, error);
   if (!live)
     return FALSE;
@@ -122,8 +125,8 @@ paint_map (const Picture *picture, cairo_t *cr, GError **error)
 static const char *
 cost_words (HatCost cost)
 {
-  static const char *const words[HAT_N_COSTS] = { "bytes live at the end", "bytes live at the peak", "bytes allocated", "allocations",
-                                                  "temporary allocations" };
+  static const char *const words[HAT_N_COSTS] = { "bytes live at the end", "bytes live at the peak",
+                                                  "bytes allocated", "allocations", "temporary allocations" };
   return words[cost];
 }
 
@@ -158,9 +161,11 @@ paint_calls (const Picture *picture, cairo_t *cr, GError **error)
   functions = hat_functions_new (picture->trace, sites, cost, picture->progress, error);
   if (!functions)
     return FALSE;
-  hat_paint_fill (cr, picture->palette.background, (HatRect){ picture->width - TABLE_WIDTH, 0, TABLE_WIDTH, picture->height });
+  hat_paint_fill (cr, picture->palette.background,
+                  (HatRect){ picture->width - TABLE_WIDTH, 0, TABLE_WIDTH, picture->height });
   hat_flame_paint_table (functions, cost, layout->total, &picture->palette,
-                         (HatRect){ picture->width - TABLE_WIDTH + 8, 40, TABLE_WIDTH - 24, picture->height - 56 }, cr);
+                         (HatRect){ picture->width - TABLE_WIDTH + 8, 40, TABLE_WIDTH - 24, picture->height - 56 },
+                         cr);
   return TRUE;
 }
 
@@ -171,7 +176,9 @@ paint_leaks (const Picture *picture, cairo_t *cr, GError **error)
   g_autoptr (HatUnfreedGroups) unfreed = hat_heap_unfreed (picture->heap, picture->progress, error);
   g_autoptr (HatGrowing) growing = unfreed ? hat_heap_growing (picture->heap, picture->progress, error) : NULL;
   g_autoptr (HatLeaksLayout) layout = NULL;
-  HatLeaksInput input = { picture->trace, unfreed, growing, { hat_heap_start (picture->heap), hat_heap_end (picture->heap) }, title };
+  HatLeaksInput input = {
+    picture->trace, unfreed, growing, { hat_heap_start (picture->heap), hat_heap_end (picture->heap) }, title
+  };
 
   if (!growing)
     return FALSE;
@@ -196,7 +203,8 @@ paint_sizes (const Picture *picture, cairo_t *cr, GError **error)
 }
 
 gboolean
-hat_export_paint (HatHeap *heap, const HatExportOptions *options, cairo_t *cr, const HatProgress *progress, GError **error)
+hat_export_paint (HatHeap *heap, const HatExportOptions *options, cairo_t *cr, const HatProgress *progress,
+                  GError **error)
 {
   static gboolean (*const paint[HAT_N_VIEWS]) (const Picture *, cairo_t *, GError **) = {
     [HAT_VIEW_OVERVIEW] = paint_overview, [HAT_VIEW_TIMELINE] = paint_timeline, [HAT_VIEW_MAP] = paint_map,
@@ -264,20 +272,24 @@ surface_new (Format format, double width, double height, double scale, GByteArra
 static gboolean
 check_size (double width, double height, double scale, GError **error)
 {
-  if (width >= MIN_SIDE && height >= MIN_SIDE && scale >= 0.25 && width * scale <= MAX_SIDE && height * scale <= MAX_SIDE)
+  if (width >= MIN_SIDE && height >= MIN_SIDE && scale >= 0.25 && width * scale <= MAX_SIDE
+      && height * scale <= MAX_SIDE)
     return TRUE;
-  g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "a picture of %.0f x %.0f cannot be made, use %d to %d for each side",
-               width * scale, height * scale, MIN_SIDE, MAX_SIDE);
+  g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE,
+               "a picture of %.0f x %.0f cannot be made, use %d to %d for each side", width * scale, height * scale,
+               MIN_SIDE, MAX_SIDE);
   return FALSE;
 }
 
 gboolean
-hat_export_write (HatHeap *heap, const HatExportOptions *options, const char *path, const HatProgress *progress, GError **error)
+hat_export_write (HatHeap *heap, const HatExportOptions *options, const char *path, const HatProgress *progress,
+                  GError **error)
 {
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
   g_autoptr (GError) failure = NULL;
   Format format = format_of (path);
-  double width = options->width ? options->width : DEFAULT_WIDTH, height = options->height ? options->height : DEFAULT_HEIGHT;
+  double width = options->width ? options->width : DEFAULT_WIDTH,
+         height = options->height ? options->height : DEFAULT_HEIGHT;
   double scale = options->scale > 0 ? options->scale : 1;
   cairo_surface_t *surface;
   cairo_status_t status;

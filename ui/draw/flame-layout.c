@@ -38,7 +38,8 @@ is_match (const Builder *builder, guint node)
 {
   const HatTreeNode *n = &builder->layout->input.tree->nodes[node];
 
-  return builder->needle && node != 0 && (contains (n->function, builder->needle) || contains (n->module, builder->needle));
+  return builder->needle && node != 0
+         && (contains (n->function, builder->needle) || contains (n->module, builder->needle));
 }
 
 static void
@@ -46,7 +47,9 @@ append_box (Builder *builder, guint node, guint n_merged, double x, double width
 {
   HatFlameLayout *layout = builder->layout;
   const HatTreeNode *n = &layout->input.tree->nodes[node];
-  HatFlameBox box = { { x, builder->y, width, layout->row_height - 1 }, node, n_merged, HAT_SWATCH_OTHER, FALSE, is_ancestor };
+  HatFlameBox box = {
+    { x, builder->y, width, layout->row_height - 1 }, node, n_merged, HAT_SWATCH_OTHER, FALSE, is_ancestor
+  };
 
   if (n_merged == 1 && node != 0 && layout->input.colors)
     box.swatch = hat_colors_function (layout->input.colors, n->function);
@@ -54,7 +57,8 @@ append_box (Builder *builder, guint node, guint n_merged, double x, double width
   g_array_append_val (builder->boxes, box);
 }
 
-/* The children of a box: each as wide as its cost; what is too narrow to see is one box at the end (children come biggest
+/* The children of a box: each as wide as its cost; what is too narrow to see is one box at the end (children come
+ * biggest
  * first, so all of those stand together). */
 static void
 append_children (Builder *builder, const HatFlameBox *parent)
@@ -113,7 +117,8 @@ static void
 stretch_rows (Builder *builder)
 {
   HatFlameLayout *layout = builder->layout;
-  double height = builder->y - layout->plot.y, taller = CLAMP (floor (layout->row_height * layout->plot.height / height), ROW, MAX_ROW);
+  double height = builder->y - layout->plot.y,
+         taller = CLAMP (floor (layout->row_height * layout->plot.height / height), ROW, MAX_ROW);
 
   for (guint i = 0; i < builder->boxes->len; i++)
     {
@@ -266,7 +271,9 @@ hat_flame_layout_hit (const HatFlameLayout *layout, double x, double y)
   if (!low)
     return -1;
   return x < layout->boxes[low - 1].rect.x + layout->boxes[low - 1].rect.width
-           && y < layout->boxes[low - 1].rect.y + layout->row_height ? (gint) low - 1 : -1;
+                 && y < layout->boxes[low - 1].rect.y + layout->row_height
+             ? (gint) low - 1
+             : -1;
 }
 
 gint
@@ -286,7 +293,8 @@ hat_flame_cost_text (HatCost cost, guint64 value)
   if (hat_cost_is_bytes (cost))
     return hat_format_bytes (value);
   count = hat_format_count (value);
-  return g_strdup_printf ("%s %s%s", count, cost == HAT_COST_TEMPORARY ? "temporary allocation" : "allocation", value == 1 ? "" : "s");
+  return g_strdup_printf ("%s %s%s", count, cost == HAT_COST_TEMPORARY ? "temporary allocation" : "allocation",
+                          value == 1 ? "" : "s");
 }
 
 char *
@@ -304,7 +312,8 @@ hat_flame_box_text (const HatFlameLayout *layout, guint box)
       for (guint i = 0; i < b->n_merged; i++)
         sum += tree->nodes[b->node + i].cost;
       cost = hat_flame_cost_text (tree->cost, sum);
-      return g_strdup_printf ("%u functions, too narrow to show: %s, %.2f %% of all", b->n_merged, cost, 100 * (double) sum / all);
+      return g_strdup_printf ("%u functions, too narrow to show: %s, %.2f %% of all", b->n_merged, cost,
+                              100 * (double) sum / all);
     }
   cost = hat_flame_cost_text (tree->cost, node->cost);
   if (b->node == 0)
@@ -332,6 +341,6 @@ hat_flame_summary (const HatTree *tree)
     return g_strdup_printf ("Flame graph of %s: %s.", hat_cost_name (tree->cost), cost);
   child = &tree->nodes[tree->nodes[0].first_child];
   top = hat_flame_cost_text (tree->cost, child->cost);
-  return g_strdup_printf ("Flame graph of %s cost: %s in all, most of it below %s with %s.", hat_cost_name (tree->cost), cost,
-                          child->function, top);
+  return g_strdup_printf ("Flame graph of %s cost: %s in all, most of it below %s with %s.",
+                          hat_cost_name (tree->cost), cost, child->function, top);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The flame graph, painted. Functions that allocate much have the colour they have everywhere; those that only call them
+/* The flame graph, painted. Functions that allocate much have the colour they have everywhere; those that only
+ * call them
  * are neutral, in shades by name so that neighbours differ. */
 
 #include "ui/draw/flame-paint.h"
@@ -23,7 +24,8 @@ box_color (const HatFlameLayout *layout, const HatPalette *palette, const HatFla
   HatColor color;
 
   if (box->node == 0 || box->n_merged > 1)
-    color = hat_color_mix (palette->background, palette->categories[HAT_SWATCH_OTHER], box->n_merged > 1 ? 0.45 : 0.35);
+    color = hat_color_mix (palette->background, palette->categories[HAT_SWATCH_OTHER],
+                           box->n_merged > 1 ? 0.45 : 0.35);
   else
     {
       double shade = (double) (g_str_hash (node->function) % 7) / 6;
@@ -41,7 +43,8 @@ box_color (const HatFlameLayout *layout, const HatPalette *palette, const HatFla
 }
 
 static void
-paint_box (const HatFlameLayout *layout, const HatPalette *palette, HatText *text, const HatFlameBox *box, cairo_t *cr)
+paint_box (const HatFlameLayout *layout, const HatPalette *palette, HatText *text, const HatFlameBox *box,
+           cairo_t *cr)
 {
   HatRect rect = box->rect;
   HatColor color = box_color (layout, palette, box);
@@ -62,8 +65,8 @@ paint_box (const HatFlameLayout *layout, const HatPalette *palette, HatText *tex
     return;
   label = box->node == 0 ? hat_flame_box_text (layout, (guint) (box - layout->boxes))
                          : hat_format_function (node->function, (guint) MAX (rect.width / 5, 28));
-  hat_text_line (text, HAT_FONT_SMALL, hat_color_text_on (color), (HatRect){ rect.x + 4, rect.y, rect.width - 6, rect.height },
-                 HAT_ALIGN_LEFT, label);
+  hat_text_line (text, HAT_FONT_SMALL, hat_color_text_on (color),
+                 (HatRect){ rect.x + 4, rect.y, rect.width - 6, rect.height }, HAT_ALIGN_LEFT, label);
 }
 
 static void
@@ -92,7 +95,8 @@ hat_flame_paint (const HatFlameLayout *layout, const HatPalette *palette, cairo_
     hat_text_line (text, HAT_FONT_TITLE, palette->text, layout->title, HAT_ALIGN_LEFT, layout->input.title);
   if (!layout->n_boxes)
     {
-      hat_paint_empty (text, palette, layout->plot, "No cost here", "Nothing in this range has this cost: choose another range or cost.");
+      hat_paint_empty (text, palette, layout->plot, "No cost here",
+                       "Nothing in this range has this cost: choose another range or cost.");
       return;
     }
   cairo_save (cr);
@@ -128,7 +132,8 @@ hat_flame_paint_overlay (const HatFlameLayout *layout, const HatPalette *palette
 }
 
 void
-hat_flame_paint_table (const HatFunctions *functions, HatCost cost, guint64 total, const HatPalette *palette, HatRect rect, cairo_t *cr)
+hat_flame_paint_table (const HatFunctions *functions, HatCost cost, guint64 total, const HatPalette *palette,
+                       HatRect rect, cairo_t *cr)
 {
   g_autoptr (HatText) text = hat_text_new (cr);
   double y = rect.y + 26, row = 32;
@@ -144,8 +149,10 @@ hat_flame_paint_table (const HatFunctions *functions, HatCost cost, guint64 tota
       if (!function->total[cost])
         break;
       name = hat_format_function (function->function, 40);
-      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ rect.x, y, rect.width - 76, 18 }, HAT_ALIGN_LEFT, name);
-      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ rect.x + rect.width - 72, y, 72, 18 }, HAT_ALIGN_RIGHT, amount);
+      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ rect.x, y, rect.width - 76, 18 }, HAT_ALIGN_LEFT,
+                     name);
+      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ rect.x + rect.width - 72, y, 72, 18 },
+                     HAT_ALIGN_RIGHT, amount);
       hat_paint_round (cr, palette->empty, (HatRect){ rect.x, y + 20, rect.width, 5 }, 2.5);
       hat_paint_round (cr, palette->accent, (HatRect){ rect.x, y + 20, rect.width * MIN (share, 1), 5 }, 2.5);
       y += row;

@@ -70,7 +70,7 @@ step_of_ten (double at_least)
 
   for (guint i = 0; i < 3; i++)
     {
-      double step = power * (double[]) { 1, 2, 5 }[i];
+      double step = power * (double[]){ 1, 2, 5 }[i];
       if (step >= at_least * (1 - 1e-9))
         return step;
     }
@@ -80,7 +80,9 @@ step_of_ten (double at_least)
 static double
 step_of_time (double at_least)
 {
-  static const double seconds[] = { 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 43200, 86400 };
+  static const double seconds[] = {
+    10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 43200, 86400
+  };
 
   if (at_least <= 5e9)
     return step_of_ten (MAX (at_least, 1.0));
@@ -142,10 +144,12 @@ label_bytes (double value, double step, double top)
 }
 
 static char *
-label_long_time (double seconds)
+label_long_time (double seconds, double step_ns)
 {
   guint64 s = (guint64) llround (seconds);
 
+  if (s >= 3600 && step_ns < 60e9)
+    return g_strdup_printf ("%" G_GUINT64_FORMAT ":%02u:%02u h", s / 3600, (guint) (s % 3600 / 60), (guint) (s % 60));
   if (s >= 3600)
     return s % 3600 == 0 ? g_strdup_printf ("%" G_GUINT64_FORMAT " h", s / 3600)
                          : g_strdup_printf ("%" G_GUINT64_FORMAT ":%02u h", s / 3600, (guint) (s % 3600 / 60));
@@ -166,22 +170,29 @@ label_time (double value, double step, double top)
   if (value == 0)
     return g_strdup ("0 s");
   if (top >= 120e9 && step >= 1e9)
-    return value >= 60e9 ? label_long_time (value / 1e9) : g_strdup_printf ("%.0f s", value / 1e9);
+    return value >= 60e9 ? label_long_time (value / 1e9, step) : g_strdup_printf ("%.0f s", value / 1e9);
   while (u + 1 < G_N_ELEMENTS (units) && top < units[u].ns)
     u++;
   return g_strdup_printf ("%.*f %s", decimals_of (step / units[u].ns), value / units[u].ns, units[u].name);
 }
 
 static char *
-label_count (double value)
+label_count (double value, double step, double top)
 {
-  if (value >= 1e9)
-    return g_strdup_printf ("%.*f G", decimals_of (value / 1e9) > 0, value / 1e9);
-  if (value >= 1e6)
-    return g_strdup_printf ("%.*f M", decimals_of (value / 1e6) > 0, value / 1e6);
-  if (value >= 1e4)
-    return g_strdup_printf ("%.*f k", decimals_of (value / 1e3) > 0, value / 1e3);
-  return g_strdup_printf ("%.0f", value);
+  static const struct
+  {
+    double count;
+    const char *name;
+  } units[] = {
+    { 1e18, " E" }, { 1e15, " P" }, { 1e12, " T" }, { 1e9, " G" }, { 1e6, " M" }, { 1e3, " k" }, { 1, "" }
+  };
+  guint u = 0;
+
+  if (value == 0)
+    return g_strdup ("0");
+  while (u + 1 < G_N_ELEMENTS (units) && (top < units[u].count || (units[u].count == 1e3 && top < 1e4)))
+    u++;
+  return g_strdup_printf ("%.*f%s", decimals_of (step / units[u].count), value / units[u].count, units[u].name);
 }
 
 HatTick *
@@ -201,7 +212,7 @@ hat_ticks_new (HatAxisKind kind, double from, double to, double length, double g
           else if (kind == HAT_AXIS_TIME)
             tick.label = label_time (tick.value, step, to);
           else
-            tick.label = label_count (tick.value);
+            tick.label = label_count (tick.value, step, to);
           g_array_append_val (ticks, tick);
         }
     }
@@ -245,7 +256,8 @@ hat_legend_place (HatLegend *legend, GArray *items, HatRect area)
   for (guint i = 0; i < items->len; i++)
     {
       HatLegendItem *item = &g_array_index (items, HatLegendItem, i);
-      double width = SWATCH_SIZE + 6 + hat_text_width (item->label) + (item->detail ? 10 + hat_text_width (item->detail) : 0);
+      double width = SWATCH_SIZE + 6 + hat_text_width (item->label)
+                     + (item->detail ? 10 + hat_text_width (item->detail) : 0);
 
       width = MIN (width, area.width);
       if (x > area.x && (x + width > area.x + area.width || area.width < LEGEND_COLUMN))

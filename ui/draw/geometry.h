@@ -84,7 +84,8 @@ typedef struct
 
 /* Width of a text in the small font of pictures, estimated: painters elide what turns out longer. */
 double hat_text_width (const char *text);
-/* Places items left to right in rows inside `area`, one below the other if it is narrow; items without room are freed. Takes the items (a GArray of
+/* Places items left to right in rows inside `area`, one below the other if it is narrow; items without room are
+ * freed. Takes the items (a GArray of
  * HatLegendItem). Sets
  * legend->rect to what was used. */
 void hat_legend_place (HatLegend *legend, GArray *items, HatRect area);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The rows of the leaks picture: groups by bytes; growing sites keep their place below, at least a third of the rows if there
+/* The rows of the leaks picture: groups by bytes; growing sites keep their place below, at least a third of the
+ * rows if there
  * are that many. */
 
 #include "ui/draw/leaks-layout.h"
@@ -57,7 +58,8 @@ unfreed_row (const HatLeaksInput *input, guint index)
   name_row (&row, input->trace, group->stack);
   row.amount = hat_format_bytes (group->bytes);
   row.count = block_count (group->blocks);
-  row.when = group->blocks > 1 && group->last_ns > group->first_ns ? g_strdup_printf ("%s to %s", first, last) : g_strdup_printf ("at %s", first);
+  row.when = group->blocks > 1 && group->last_ns > group->first_ns ? g_strdup_printf ("%s to %s", first, last)
+                                                                   : g_strdup_printf ("at %s", first);
   row.share = input->unfreed->groups[0].bytes ? (double) group->bytes / (double) input->unfreed->groups[0].bytes : 0;
   row.first = CLAMP ((double) (group->first_ns - input->life.from) / life, 0, 1);
   row.last = CLAMP ((double) (group->last_ns - input->life.from) / life, 0, 1);
@@ -75,7 +77,9 @@ growing_row (const HatLeaksInput *input, guint index)
   row.amount = hat_format_bytes (site->bytes);
   row.count = block_count (site->blocks);
   row.when = g_strdup_printf ("%s/s", slope);
-  row.share = input->growing->sites[0].slope_bytes_per_s > 0 ? site->slope_bytes_per_s / input->growing->sites[0].slope_bytes_per_s : 0;
+  row.share = input->growing->sites[0].slope_bytes_per_s > 0
+                  ? site->slope_bytes_per_s / input->growing->sites[0].slope_bytes_per_s
+                  : 0;
   return row;
 }
 
@@ -89,14 +93,18 @@ write_headline (HatLeaksLayout *layout)
   if (!unfreed->n)
     layout->headline = g_strdup ("Nothing was left behind");
   else
-    layout->headline = g_strdup_printf ("%s in %s never freed, from %u place%s", bytes, blocks, unfreed->n, unfreed->n == 1 ? "" : "s");
+    layout->headline = g_strdup_printf ("%s in %s never freed, from %u place%s", bytes, blocks, unfreed->n,
+                                        unfreed->n == 1 ? "" : "s");
   if (n_growing)
-    layout->sentence = g_strdup_printf ("%u place%s kept growing until the end. Without a snapshot it is not known what was still in use.",
-                                        n_growing, n_growing == 1 ? "" : "s");
+    layout->sentence = g_strdup_printf (
+        "%u place%s kept growing until the end. Without a snapshot it is not known what was still in use.", n_growing,
+        n_growing == 1 ? "" : "s");
   else if (unfreed->n)
-    layout->sentence = g_strdup ("Nothing kept growing. Without a snapshot it is not known which of these blocks were still in use.");
+    layout->sentence = g_strdup (
+        "Nothing kept growing. Without a snapshot it is not known which of these blocks were still in use.");
   else
-    layout->sentence = g_strdup ("Every block that the program allocated was freed before it ended, and nothing kept growing.");
+    layout->sentence = g_strdup (
+        "Every block that the program allocated was freed before it ended, and nothing kept growing.");
 }
 
 static void
@@ -184,6 +192,6 @@ hat_leaks_summary (const HatUnfreedGroups *unfreed, const HatGrowing *growing)
 
   if (!unfreed->n && !n_growing)
     return g_strdup ("No leaks: every block was freed, and nothing kept growing.");
-  return g_strdup_printf ("%s in %s never freed, from %u place%s; %u place%s kept growing.", bytes, blocks, unfreed->n,
-                          unfreed->n == 1 ? "" : "s", n_growing, n_growing == 1 ? "" : "s");
+  return g_strdup_printf ("%s in %s never freed, from %u place%s; %u place%s kept growing.", bytes, blocks,
+                          unfreed->n, unfreed->n == 1 ? "" : "s", n_growing, n_growing == 1 ? "" : "s");
 }

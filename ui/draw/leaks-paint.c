@@ -15,7 +15,8 @@ set_color (cairo_t *cr, HatColor color)
 void
 hat_leaks_paint_births (double first, double last, const HatPalette *palette, HatRect rect, cairo_t *cr)
 {
-  double middle = rect.y + rect.height / 2, from = rect.x + first * (rect.width - 4), to = rect.x + 4 + last * (rect.width - 4);
+  double middle = rect.y + rect.height / 2, from = rect.x + first * (rect.width - 4),
+         to = rect.x + 4 + last * (rect.width - 4);
 
   hat_paint_round (cr, palette->empty, (HatRect){ rect.x, middle - 2, rect.width, 4 }, 2);
   hat_paint_round (cr, palette->warning, (HatRect){ from, middle - 3, MAX (to - from, 4), 6 }, 3);
@@ -62,7 +63,8 @@ hat_leaks_paint_sparkline (const guint64 *points, guint n, HatColor color, HatRe
 
 /* Columns: amount and count | bar, function and callers | when. */
 static void
-paint_row (const HatLeaksLayout *layout, const HatPalette *palette, HatText *text, const HatLeaksRow *row, cairo_t *cr)
+paint_row (const HatLeaksLayout *layout, const HatPalette *palette, HatText *text, const HatLeaksRow *row,
+           cairo_t *cr)
 {
   const HatRect *r = &row->rect;
   double amount = 96, when = layout->width >= 760 ? 230 : layout->width >= 560 ? 150 : 0;
@@ -71,22 +73,29 @@ paint_row (const HatLeaksLayout *layout, const HatPalette *palette, HatText *tex
   HatRect picture = { r->x + r->width - when - 8, r->y + 4, when, 16 };
 
   hat_paint_round (cr, palette->surface, *r, 6);
-  hat_text_line (text, HAT_FONT_BOLD, palette->text, (HatRect){ r->x + 10, r->y + 2, amount, 20 }, HAT_ALIGN_RIGHT, row->amount);
-  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ r->x + 10, r->y + 21, amount, 18 }, HAT_ALIGN_RIGHT, row->count);
-  hat_text_line (text, HAT_FONT_BOLD, palette->text, (HatRect){ left, r->y + 2, middle, 20 }, HAT_ALIGN_LEFT, row->function);
-  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ left, r->y + 20, middle, 16 }, HAT_ALIGN_LEFT, row->stack);
+  hat_text_line (text, HAT_FONT_BOLD, palette->text, (HatRect){ r->x + 10, r->y + 2, amount, 20 }, HAT_ALIGN_RIGHT,
+                 row->amount);
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ r->x + 10, r->y + 21, amount, 18 },
+                 HAT_ALIGN_RIGHT, row->count);
+  hat_text_line (text, HAT_FONT_BOLD, palette->text, (HatRect){ left, r->y + 2, middle, 20 }, HAT_ALIGN_LEFT,
+                 row->function);
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ left, r->y + 20, middle, 16 }, HAT_ALIGN_LEFT,
+                 row->stack);
   hat_paint_round (cr, palette->empty, (HatRect){ left, r->y + r->height - 5, middle, 3 }, 1.5);
-  hat_paint_round (cr, color, (HatRect){ left, r->y + r->height - 5, MAX (middle * CLAMP (row->share, 0, 1), 2), 3 }, 1.5);
+  hat_paint_round (cr, color, (HatRect){ left, r->y + r->height - 5, MAX (middle * CLAMP (row->share, 0, 1), 2), 3 },
+                   1.5);
   if (when <= 0)
     return;
   if (row->growing >= 0)
     {
       const HatGrowingSite *site = &layout->input.growing->sites[row->growing];
-      hat_leaks_paint_sparkline (site->points, site->n_points, color, (HatRect){ picture.x, picture.y, when - 4, 18 }, cr);
+      hat_leaks_paint_sparkline (site->points, site->n_points, color, (HatRect){ picture.x, picture.y, when - 4, 18 },
+                                 cr);
     }
   else
     hat_leaks_paint_births (row->first, row->last, palette, picture, cr);
-  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ picture.x, r->y + 22, when - 4, 16 }, HAT_ALIGN_RIGHT, row->when);
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ picture.x, r->y + 22, when - 4, 16 },
+                 HAT_ALIGN_RIGHT, row->when);
 }
 
 static void
@@ -101,8 +110,10 @@ paint_left_out (const HatLeaksLayout *layout, const HatPalette *palette, HatText
     if (layout->rows[i].unfreed >= 0)
       y = layout->rows[i].rect.y + layout->rows[i].rect.height + 3;
   bytes = hat_format_bytes (layout->left_out_bytes);
-  label = g_strdup_printf ("and %u more place%s with %s", layout->n_left_out, layout->n_left_out == 1 ? "" : "s", bytes);
-  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ 16, y, layout->width - 32, 18 }, HAT_ALIGN_CENTER, label);
+  label = g_strdup_printf ("and %u more place%s with %s", layout->n_left_out, layout->n_left_out == 1 ? "" : "s",
+                           bytes);
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ 16, y, layout->width - 32, 18 },
+                 HAT_ALIGN_CENTER, label);
 }
 
 void
@@ -116,14 +127,17 @@ hat_leaks_paint (const HatLeaksLayout *layout, const HatPalette *palette, cairo_
     hat_text_line (text, HAT_FONT_TITLE, palette->text, layout->title, HAT_ALIGN_LEFT, layout->input.title);
   if (!layout->n_rows && !layout->input.unfreed->n)
     {
-      hat_paint_empty (text, palette, (HatRect){ 16, y, layout->width - 32, layout->height - y }, layout->headline, layout->sentence);
+      hat_paint_empty (text, palette, (HatRect){ 16, y, layout->width - 32, layout->height - y }, layout->headline,
+                       layout->sentence);
       return;
     }
-  hat_text_line (text, HAT_FONT_BOLD, palette->text, (HatRect){ 16, y, layout->width - 32, 24 }, HAT_ALIGN_LEFT, layout->headline);
-  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ 16, y + 22, layout->width - 32, 18 }, HAT_ALIGN_LEFT, layout->sentence);
+  hat_text_line (text, HAT_FONT_BOLD, palette->text, (HatRect){ 16, y, layout->width - 32, 24 }, HAT_ALIGN_LEFT,
+                 layout->headline);
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ 16, y + 22, layout->width - 32, 18 },
+                 HAT_ALIGN_LEFT, layout->sentence);
   if (layout->width >= 560 && layout->n_rows)
-    hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ 16, y + 44, layout->width - 40, 18 }, HAT_ALIGN_RIGHT,
-                   "when the blocks were allocated, over the life of the process");
+    hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ 16, y + 44, layout->width - 40, 18 },
+                   HAT_ALIGN_RIGHT, "when the blocks were allocated, over the life of the process");
   for (guint i = 0; i < layout->n_rows; i++)
     paint_row (layout, palette, text, &layout->rows[i], cr);
   if (layout->growing_title.height > 0)

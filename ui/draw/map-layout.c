@@ -2,9 +2,11 @@
 
 /* The live-object map's arithmetic.
  *
- * Addresses that hold blocks or allocator heaps are cut into pieces; pieces are lined up in groups (main heap, each arena,
+ * Addresses that hold blocks or allocator heaps are cut into pieces; pieces are lined up in groups (main heap,
+ * each arena,
  * all separately mapped blocks), where an address becomes an offset. A group is drawn as rows of bytes_per_row offsets.
- * Blocks are sorted by address, so one pass over the visible ones fills the cells of a row from left to right: a block of
+ * Blocks are sorted by address, so one pass over the visible ones fills the cells of a row from left to right: a
+ * block of
  * two pixels or more is a cell, smaller ones share the cell of their pixel column. */
 
 #include "ui/draw/map-layout.h"
@@ -15,9 +17,9 @@
 #include "core/heap/format.h"
 
 #define PAGE 4096u
-#define CLUSTER_GAP (G_GUINT64_CONSTANT (1) << 20)   /* empty space worth hiding */
-#define ARENA_SIZE (G_GUINT64_CONSTANT (64) << 20)   /* glibc's HEAP_MAX_SIZE on 64 bits */
-#define HEAP_GROWTH (G_GUINT64_CONSTANT (1) << 30)   /* the brk heap may have grown since it was sampled */
+#define CLUSTER_GAP (G_GUINT64_CONSTANT (1) << 20) /* empty space worth hiding */
+#define ARENA_SIZE (G_GUINT64_CONSTANT (64) << 20) /* glibc's HEAP_MAX_SIZE on 64 bits */
+#define HEAP_GROWTH (G_GUINT64_CONSTANT (1) << 30) /* the brk heap may have grown since it was sampled */
 #define MAX_ARENA_GROUPS 10
 #define HEADER_HEIGHT 20.0
 #define REGION_SPACE 8.0
@@ -29,15 +31,15 @@
 typedef struct
 {
   guint64 start, end;
-  guint64 offset;      /* of start in its group */
+  guint64 offset; /* of start in its group */
   guint64 first_block, n_blocks;
 } Piece;
 
 typedef struct
 {
   char *title;
-  GArray *pieces;      /* by address */
-  guint64 size;        /* offsets */
+  GArray *pieces; /* by address */
+  guint64 size;   /* offsets */
   guint64 n_blocks, bytes;
 } Group;
 
@@ -112,17 +114,17 @@ page_up (guint64 address)
   return address > G_MAXUINT64 - PAGE ? page_down (address) : page_down (address + PAGE - 1);
 }
 
-/* Pieces of blocks [first, end) that lie in no heap of the allocator: clusters with their pages. */
+/* Pieces of blocks [first, end) that lie in no heap of the allocator: clusters with their pages, between `floor` and
+ * `limit`. */
 static void
-add_clusters (Group *group, const HatLive *live, guint64 first, guint64 end, guint64 limit)
+add_clusters (Group *group, const HatLive *live, guint64 first, guint64 end, guint64 floor, guint64 limit)
 {
   while (first < end)
     {
       guint64 last = first, reach = live->blocks[first].address + live->blocks[first].size;
       Piece piece = { .start = page_down (live->blocks[first].address), .first_block = first };
 
-      if (group->pieces->len)
-        piece.start = MAX (piece.start, g_array_index (group->pieces, Piece, group->pieces->len - 1).end);
+      piece.start = MAX (piece.start, floor);
       while (last + 1 < end && live->blocks[last + 1].address < reach + CLUSTER_GAP)
         {
           last++;
@@ -130,6 +132,7 @@ add_clusters (Group *group, const HatLive *live, guint64 first, guint64 end, gui
         }
       piece.n_blocks = last + 1 - first;
       piece.end = MAX (MIN (page_up (reach), limit), piece.start + 1);
+      floor = piece.end;
       add_piece (group, live, piece);
       first = last + 1;
     }
@@ -139,7 +142,8 @@ add_clusters (Group *group, const HatLive *live, guint64 first, guint64 end, gui
 static guint64
 growth_limit (const HatRegion *region, guint64 next_start)
 {
-  guint64 limit = region->kind == HAT_REGION_ARENA ? (region->start & ~(ARENA_SIZE - 1)) + ARENA_SIZE : region->end + HEAP_GROWTH;
+  guint64 limit = region->kind == HAT_REGION_ARENA ? (region->start & ~(ARENA_SIZE - 1)) + ARENA_SIZE
+                                                   : region->end + HEAP_GROWTH;
 
   return MAX (MIN (limit, next_start), region->end);
 }
@@ -172,7 +176,7 @@ static GArray *
 split_regions (const HatLive *live, const HatSample *sample, Group *mapped)
 {
   GArray *heaps = g_array_new (FALSE, FALSE, sizeof (HeapRegion));
-  guint64 block = 0;
+  guint64 block = 0, floor = 0;
 
   for (guint i = 0; sample && i < sample->n_regions; i++)
     {
@@ -188,17 +192,19 @@ split_regions (const HatLive *live, const HatSample *sample, Group *mapped)
       if (end > first)
         {
           guint64 reach = live->blocks[end - 1].address + live->blocks[end - 1].size;
-          heap.piece.end = MAX (region->end, MIN (page_up (reach), next_start));
+          guint64 next_block = end < live->n ? live->blocks[end].address : G_MAXUINT64;
+          heap.piece.end = MAX (region->end, MIN (page_up (reach), MIN (next_start, next_block)));
         }
-      add_clusters (mapped, live, block, first, region->start);
+      add_clusters (mapped, live, block, first, floor, region->start);
       heap.piece.first_block = first;
       heap.piece.n_blocks = end - first;
       for (guint64 b = first; b < end; b++)
         heap.bytes += live->blocks[b].size;
       block = end;
+      floor = heap.piece.end;
       g_array_append_val (heaps, heap);
     }
-  add_clusters (mapped, live, block, live->n, G_MAXUINT64);
+  add_clusters (mapped, live, block, live->n, floor, G_MAXUINT64);
   return heaps;
 }
 
@@ -325,7 +331,7 @@ typedef struct
   guint n_stacks;
   guint64 swatch_bytes[256]; /* of everything visible, for the legend */
   /* The pixel column being filled. */
-  gint64 column;             /* -1: none */
+  gint64 column; /* -1: none */
   guint n_blocks;
   guint64 first_block, bytes;
   gboolean is_selected;
@@ -579,7 +585,8 @@ place_groups (Filler *filler)
   for (guint g = 0; g < layout->model->groups->len; g++)
     {
       place_group (filler, g, top, regions, rows);
-      top += HEADER_HEIGHT + REGION_SPACE + (double) rows_of (layout->model->groups->pdata[g], layout->view.bytes_per_row) * pitch;
+      top += HEADER_HEIGHT + REGION_SPACE
+             + (double) rows_of (layout->model->groups->pdata[g], layout->view.bytes_per_row) * pitch;
     }
   layout->n_regions = regions->len;
   layout->n_rows = rows->len;
@@ -713,7 +720,8 @@ view_with (const HatMapLayout *layout, guint64 bytes_per_row, guint group, guint
   set_zoom (&probe, CLAMP (bytes_per_row, MIN_BYTES_PER_ROW, MAX_BYTES_PER_ROW));
   pitch = probe.row_height + probe.row_gap;
   for (guint g = 0; g < group; g++)
-    top += HEADER_HEIGHT + REGION_SPACE + (double) rows_of (layout->model->groups->pdata[g], probe.view.bytes_per_row) * pitch;
+    top += HEADER_HEIGHT + REGION_SPACE
+           + (double) rows_of (layout->model->groups->pdata[g], probe.view.bytes_per_row) * pitch;
   top += HEADER_HEIGHT + (double) (offset / probe.view.bytes_per_row) * pitch;
   probe.view.scroll_px = CLAMP (top - (y - layout->plot.y), 0, MAX (probe.content_height - layout->plot.height, 0));
   return probe.view;
@@ -745,7 +753,8 @@ offset_at (const HatMapLayout *layout, const HatMapRow *row, double x, guint *ou
 {
   guint64 start;
 
-  if (x < layout->plot.x || x >= layout->plot.x + row->width || !find_address (layout->model, row->address, out_group, &start))
+  if (x < layout->plot.x || x >= layout->plot.x + row->width
+      || !find_address (layout->model, row->address, out_group, &start))
     return FALSE;
   *out_offset = start + (guint64) ((x - layout->plot.x) * layout->bytes_per_px);
   return *out_offset < ((Group *) layout->model->groups->pdata[*out_group])->size;
@@ -776,7 +785,8 @@ hat_map_layout_show (const HatMapLayout *layout, guint64 address)
 
   if (!find_address (layout->model, address, &group, &offset))
     return layout->view;
-  while (bytes > MIN_BYTES_PER_ROW && block && (double) MAX (block->size, 1) / ((double) bytes / layout->plot.width) < SINGLE_PX)
+  while (bytes > MIN_BYTES_PER_ROW && block
+         && (double) MAX (block->size, 1) / ((double) bytes / layout->plot.width) < SINGLE_PX)
     bytes /= 2;
   return view_with (layout, bytes, group, offset, layout->plot.y + layout->plot.height / 2);
 }
@@ -881,7 +891,8 @@ hat_map_hit_text (const HatMapLayout *layout, const HatMapHit *hit)
   else if (hit->region >= 0)
     g_string_assign (text, layout->regions[hit->region].label);
   else if (hit->legend_item >= 0)
-    g_string_printf (text, "%s: %s", layout->legend.items[hit->legend_item].label, layout->legend.items[hit->legend_item].detail);
+    g_string_printf (text, "%s: %s", layout->legend.items[hit->legend_item].label,
+                     layout->legend.items[hit->legend_item].detail);
   return g_string_free (text, FALSE);
 }
 
@@ -902,7 +913,8 @@ hat_map_layout_block_rect (const HatMapLayout *layout, const HatBlock *block, Ha
 
         if (y + layout->row_height <= layout->plot.y || y >= layout->plot.y + layout->plot.height)
           return FALSE;
-        *out_rect = (HatRect){ layout->plot.x + x, y, MIN ((double) MAX (block->size, 1) / layout->bytes_per_px, layout->plot.width - x),
+        *out_rect = (HatRect){ layout->plot.x + x, y,
+                               MIN ((double) MAX (block->size, 1) / layout->bytes_per_px, layout->plot.width - x),
                                layout->row_height };
         return TRUE;
       }
@@ -921,6 +933,7 @@ hat_map_summary (HatMapModel *model)
     return g_strdup_printf ("Live-object map: no block is live at %s.", time);
   for (guint g = 0; g < model->groups->len; g++)
     size += ((Group *) model->groups->pdata[g])->size;
-  return g_strdup_printf ("Live-object map at %s: %s blocks, %s, in %u region%s that are %.0f %% filled.", time, count, bytes,
-                          model->groups->len, model->groups->len == 1 ? "" : "s", size ? 100.0 * (double) live->bytes / (double) size : 0);
+  return g_strdup_printf ("Live-object map at %s: %s blocks, %s, in %u region%s that are %.0f %% filled.", time,
+                          count, bytes, model->groups->len, model->groups->len == 1 ? "" : "s",
+                          size ? 100.0 * (double) live->bytes / (double) size : 0);
 }

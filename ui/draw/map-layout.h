@@ -97,7 +97,8 @@ HatMapLayout *hat_map_layout_new (HatMapModel *model, const HatMapStyle *style, 
 void hat_map_layout_free (HatMapLayout *layout);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatMapLayout, hat_map_layout_free)
 
-/* The view after zooming by `steps` powers of two (positive: closer), with the address under (x, y) staying in that row. */
+/* The view after zooming by `steps` powers of two (positive: closer), with the address under (x, y) staying in
+ * that row. */
 HatMapView hat_map_layout_zoom (const HatMapLayout *layout, double x, double y, gint steps);
 /* The view at the present zoom (or closer, if single blocks are smaller than a pixel) with that block in the
  * middle. */

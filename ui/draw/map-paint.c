@@ -76,8 +76,8 @@ tiles_of (const HatMapLayout *layout, guint *out_n)
         float height = (float) layout->row_height, second = floorf (height * cell->second_share / 255 + 0.5f);
 
         if (second >= 1)
-          tiles[n++] = (Tile){ cell->x, (float) layout->rows[r].y + height - second, (float) cell_width (cell), second,
-                               bucket_of (layout, cell, cell->second) };
+          tiles[n++] = (Tile){ cell->x, (float) layout->rows[r].y + height - second, (float) cell_width (cell),
+                               second, bucket_of (layout, cell, cell->second) };
         tiles[n++] = (Tile){ cell->x, (float) layout->rows[r].y, (float) cell_width (cell), height - second,
                              bucket_of (layout, cell, cell->swatch) };
       }
@@ -118,7 +118,8 @@ paint_cells (const HatMapLayout *layout, const HatPalette *palette, cairo_t *cr)
 }
 
 static void
-paint_label (const HatMapLayout *layout, const HatPalette *palette, HatText *text, const HatMapRow *row, const HatMapCell *cell)
+paint_label (const HatMapLayout *layout, const HatPalette *palette, HatText *text, const HatMapRow *row,
+             const HatMapCell *cell)
 {
   const HatBlock *block = &hat_map_model_live (layout->model)->blocks[cell->first_block];
   HatColor color = hat_color_text_on (bucket_color (palette, bucket_of (layout, cell, cell->swatch)));
@@ -168,7 +169,8 @@ paint_selected (const HatMapLayout *layout, const HatPalette *palette, cairo_t *
 }
 
 static void
-paint_region (const HatMapLayout *layout, const HatPalette *palette, HatText *text, const HatMapRegion *region, cairo_t *cr)
+paint_region (const HatMapLayout *layout, const HatPalette *palette, HatText *text, const HatMapRegion *region,
+              cairo_t *cr)
 {
   HatRect header = region->header, meter;
 
@@ -208,7 +210,8 @@ hat_map_paint (const HatMapLayout *layout, const HatPalette *palette, cairo_t *c
     hat_text_line (text, HAT_FONT_TITLE, palette->text, layout->title, HAT_ALIGN_LEFT, layout->style.title);
   if (!layout->n_regions)
     {
-      hat_paint_empty (text, palette, layout->plot, "No block is live at this instant", "Move the cursor to where memory is in use.");
+      hat_paint_empty (text, palette, layout->plot, "No block is live at this instant",
+                       "Move the cursor to where memory is in use.");
       return;
     }
   cairo_save (cr);
@@ -231,7 +234,8 @@ hat_map_paint_overlay (const HatMapLayout *layout, const HatPalette *palette, co
   cairo_save (cr);
   cairo_rectangle (cr, 0, layout->plot.y, layout->width, layout->plot.height);
   cairo_clip (cr);
-  cairo_rectangle (cr, hover->rect.x - 0.5, hover->rect.y - 0.5, MAX (hover->rect.width, 2) + 1, hover->rect.height + 1);
+  cairo_rectangle (cr, hover->rect.x - 0.5, hover->rect.y - 0.5, MAX (hover->rect.width, 2) + 1,
+                   hover->rect.height + 1);
   set_color (cr, palette->text);
   cairo_set_line_width (cr, 1.5);
   cairo_stroke (cr);

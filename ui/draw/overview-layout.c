@@ -169,12 +169,15 @@ add_peak (HatOverview *overview, const Facts *facts)
       return;
     }
   if (span > 0)
-    card->marked_point = CLAMP ((gint) ((double) (totals->peak_time_ns - facts->life.from) / span * N_POINTS), 0, N_POINTS - 1);
+    card->marked_point = CLAMP ((gint) ((double) (totals->peak_time_ns - facts->life.from) / span * N_POINTS), 0,
+                                N_POINTS - 1);
   together = fill_function_parts (card, facts, peak_of, totals->peak_bytes);
   if (card->n_parts == 1)
-    card->sentence = g_strdup_printf ("Most memory was live at %s; %s holds %.0f %% of it.", when, card->parts[0].label, together * 100);
+    card->sentence = g_strdup_printf ("Most memory was live at %s; %s holds %.0f %% of it.", when,
+                                      card->parts[0].label, together * 100);
   else
-    card->sentence = g_strdup_printf ("Most memory was live at %s; %u functions hold %.0f %% of it.", when, card->n_parts, together * 100);
+    card->sentence = g_strdup_printf ("Most memory was live at %s; %u functions hold %.0f %% of it.", when,
+                                      card->n_parts, together * 100);
 }
 
 static void
@@ -192,9 +195,10 @@ add_live (HatOverview *overview, const Facts *facts)
       return;
     }
   fill_function_parts (card, facts, live_of, totals->live_bytes);
-  card->sentence = g_strdup_printf ("%s block%s live when the recording ended, %.0f %% of the peak.", blocks,
-                                    totals->live_blocks == 1 ? " was" : "s were",
-                                    totals->peak_bytes ? 100 * (double) totals->live_bytes / (double) totals->peak_bytes : 0);
+  card->sentence = g_strdup_printf (
+      "%s block%s live when the recording ended, %.0f %% of the peak.", blocks,
+      totals->live_blocks == 1 ? " was" : "s were",
+      totals->peak_bytes ? 100 * (double) totals->live_bytes / (double) totals->peak_bytes : 0);
 }
 
 static void
@@ -208,14 +212,16 @@ add_unfreed (HatOverview *overview, const Facts *facts, const HatUnfreedGroups *
   card->n_parts = MIN (unfreed->n, N_PARTS);
   card->parts = g_new0 (HatCardPart, N_PARTS);
   for (guint i = 0; i < card->n_parts; i++)
-    card->parts[i] = (HatCardPart){ hat_format_function (hat_stack_function (facts->trace, unfreed->groups[i].stack), 40),
-                                    hat_format_bytes (unfreed->groups[i].bytes),
-                                    unfreed->bytes ? (double) unfreed->groups[i].bytes / (double) unfreed->bytes : 0,
-                                    unfreed->groups[i].stack };
-  card->sentence = unfreed->n ? g_strdup_printf ("%s block%s from %u place%s: not known to be lost, but nobody freed %s.", blocks,
-                                                 plural (unfreed->blocks), unfreed->n, plural (unfreed->n),
-                                                 unfreed->blocks == 1 ? "it" : "them")
-                              : g_strdup ("No leak candidates: the program freed all that it allocated.");
+    card->parts[i] = (HatCardPart){
+      hat_format_function (hat_stack_function (facts->trace, unfreed->groups[i].stack), 40),
+      hat_format_bytes (unfreed->groups[i].bytes),
+      unfreed->bytes ? (double) unfreed->groups[i].bytes / (double) unfreed->bytes : 0, unfreed->groups[i].stack
+    };
+  card->sentence = unfreed->n
+                       ? g_strdup_printf ("%s block%s from %u place%s: not known to be lost, but nobody freed %s.",
+                                          blocks, plural (unfreed->blocks), unfreed->n, plural (unfreed->n),
+                                          unfreed->blocks == 1 ? "it" : "them")
+                       : g_strdup ("No leak candidates: the program freed all that it allocated.");
 }
 
 static void
@@ -256,8 +262,9 @@ add_temporary (HatOverview *overview, const Facts *facts)
   card->is_warning = card->share > 0.5 && totals->temporary > 10000;
   fill_function_parts (card, facts, temporary_of, totals->temporary);
   card->sentence = totals->temporary
-    ? g_strdup_printf ("%s of %s allocations were freed before their thread allocated again.", temporary, all)
-    : g_strdup_printf ("None of %s allocations was freed before its thread allocated again.", all);
+                       ? g_strdup_printf ("%s of %s allocations were freed before their thread allocated again.",
+                                          temporary, all)
+                       : g_strdup_printf ("None of %s allocations was freed before its thread allocated again.", all);
 }
 
 /* The size classes that waste most. */
@@ -272,7 +279,8 @@ fill_waste_parts (HatCard *card, const HatSizes *sizes, guint64 waste)
       guint64 most = 0;
       guint best = 0;
       for (guint i = 0; i < HAT_SIZE_CLASSES; i++)
-        if (!is_taken[i] && sizes->usable_bytes[i] > sizes->live_bytes[i] && sizes->usable_bytes[i] - sizes->live_bytes[i] > most)
+        if (!is_taken[i] && sizes->usable_bytes[i] > sizes->live_bytes[i]
+            && sizes->usable_bytes[i] - sizes->live_bytes[i] > most)
           {
             best = i;
             most = sizes->usable_bytes[i] - sizes->live_bytes[i];
@@ -280,8 +288,9 @@ fill_waste_parts (HatCard *card, const HatSizes *sizes, guint64 waste)
       if (!most)
         return;
       is_taken[best] = TRUE;
-      card->parts[card->n_parts++] = (HatCardPart){ g_strdup_printf ("blocks of %s", hat_size_class_label (best)), hat_format_bytes (most),
-                                                    (double) most / (double) waste, HAT_STACK_NONE };
+      card->parts[card->n_parts++] = (HatCardPart){ g_strdup_printf ("blocks of %s", hat_size_class_label (best)),
+                                                    hat_format_bytes (most), (double) most / (double) waste,
+                                                    HAT_STACK_NONE };
     }
 }
 
@@ -302,8 +311,9 @@ add_waste (HatOverview *overview, const HatSizes *at_peak)
   asked = hat_format_bytes (live);
   card->number = hat_format_bytes (waste);
   card->share = usable ? (double) waste / (double) usable : 0;
-  card->sentence = live ? g_strdup_printf ("At the peak, headers and rounding added %.0f %% to the %s that were asked for.",
-                                           100 * (double) waste / (double) live, asked)
+  card->sentence = live ? g_strdup_printf (
+                       "At the peak, headers and rounding added %.0f %% to the %s that were asked for.",
+                       100 * (double) waste / (double) live, asked)
                         : g_strdup ("Nothing was live, so nothing was padded.");
 }
 
@@ -323,11 +333,14 @@ add_resident (HatOverview *overview, const Facts *facts)
   if (facts->top_resident >= peak)
     {
       more = hat_format_bytes (facts->top_resident - peak);
-      card->sentence = g_strdup_printf ("The process held up to this much memory (RSS), %s more than the heap's peak: code, stacks, "
-                                        "free heap, mapped files.", more);
+      card->sentence = g_strdup_printf (
+          "The process held up to this much memory (RSS), %s more than the heap's peak: code, stacks, "
+          "free heap, mapped files.",
+          more);
     }
   else
-    card->sentence = g_strdup ("The process held up to this much memory (RSS), less than the heap's peak: not all of it was ever touched.");
+    card->sentence = g_strdup (
+        "The process held up to this much memory (RSS), less than the heap's peak: not all of it was ever touched.");
 }
 
 static void
@@ -351,12 +364,14 @@ static void
 write_title (HatOverview *overview, const Facts *facts)
 {
   const HatProcess *process = hat_trace_process (facts->trace, hat_heap_process (facts->heap));
-  g_autofree char *time = hat_format_time (facts->life.to - facts->life.from), *events = hat_format_count (process->n_events);
+  g_autofree char *time = hat_format_time (facts->life.to - facts->life.from),
+                  *events = hat_format_count (process->n_events);
   g_autofree char *lost = hat_format_count (facts->summary->totals.lost_events);
   g_autofree char *allocated = hat_format_bytes (facts->summary->totals.bytes_allocated);
 
   overview->title = process->exe ? g_path_get_basename (process->exe) : g_strdup ("unknown program");
-  overview->subtitle = g_strdup_printf ("%s  ·  %s events  ·  %s allocated in all  ·  %s lost", time, events, allocated, lost);
+  overview->subtitle = g_strdup_printf ("%s  ·  %s events  ·  %s allocated in all  ·  %s lost", time, events,
+                                        allocated, lost);
 }
 
 HatOverview *
@@ -382,7 +397,8 @@ hat_overview_new (HatHeap *heap, const HatProgress *progress, GError **error)
   growing = hat_heap_growing (heap, progress, error);
   if (!growing)
     return NULL;
-  at_peak = hat_heap_sizes (heap, (HatRange){ facts->life.from, facts->summary->totals.peak_time_ns }, progress, error);
+  at_peak = hat_heap_sizes (heap, (HatRange){ facts->life.from, facts->summary->totals.peak_time_ns }, progress,
+                            error);
   if (!at_peak)
     return NULL;
   facts->timeline = timeline;

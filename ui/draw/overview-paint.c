@@ -50,13 +50,16 @@ paint_line (const HatCard *card, const HatPalette *palette, HatText *text, HatRe
       double resident = (double) card->points2[card->n_points - 1] / (double) MAX (top, 1);
       double y1 = plot.y + plot.height * (1 - resident) - 8, y2 = plot.y + plot.height * (1 - heap) - 8;
 
-      hat_paint_line (cr, palette->border, 1, plot.x, plot.y + plot.height + 0.5, plot.x + plot.width, plot.y + plot.height + 0.5);
+      hat_paint_line (cr, palette->border, 1, plot.x, plot.y + plot.height + 0.5, plot.x + plot.width,
+                      plot.y + plot.height + 0.5);
       paint_steps (cr, card->points, card->n_points, top, color, plot);
       paint_steps (cr, card->points2, card->n_points, top, palette->rss, plot);
       if (fabs (y1 - y2) < 14)
         y1 = y2 - 14;
-      hat_text_line (text, HAT_FONT_SMALL, palette->rss, (HatRect){ plot.x + plot.width + 6, MAX (y1, rect.y - 6), 46, 16 }, HAT_ALIGN_LEFT, "RSS");
-      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ plot.x + plot.width + 6, MIN (y2, rect.y + rect.height - 14), 46, 16 },
+      hat_text_line (text, HAT_FONT_SMALL, palette->rss,
+                     (HatRect){ plot.x + plot.width + 6, MAX (y1, rect.y - 6), 46, 16 }, HAT_ALIGN_LEFT, "RSS");
+      hat_text_line (text, HAT_FONT_SMALL, palette->text,
+                     (HatRect){ plot.x + plot.width + 6, MIN (y2, rect.y + rect.height - 14), 46, 16 },
                      HAT_ALIGN_LEFT, "heap");
       return;
     }
@@ -80,9 +83,12 @@ paint_parts (const HatCard *card, const HatPalette *palette, HatText *text, HatR
     {
       HatRect row = { rect.x, rect.y + i * PART_ROW, rect.width, PART_ROW - 2 };
       hat_paint_round (cr, palette->empty, row, 3);
-      hat_paint_round (cr, hat_color_fade (color, 0.32), (HatRect){ row.x, row.y, MAX (row.width * MIN (card->parts[i].share, 1), 2), row.height }, 3);
-      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ row.x + 6, row.y, row.width - 84, row.height }, HAT_ALIGN_LEFT, card->parts[i].label);
-      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ row.x + row.width - 76, row.y, 70, row.height }, HAT_ALIGN_RIGHT, card->parts[i].detail);
+      hat_paint_round (cr, hat_color_fade (color, 0.32),
+                       (HatRect){ row.x, row.y, MAX (row.width * MIN (card->parts[i].share, 1), 2), row.height }, 3);
+      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ row.x + 6, row.y, row.width - 84, row.height },
+                     HAT_ALIGN_LEFT, card->parts[i].label);
+      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ row.x + row.width - 76, row.y, 70, row.height },
+                     HAT_ALIGN_RIGHT, card->parts[i].detail);
     }
 }
 
@@ -134,18 +140,24 @@ paint_card (const HatCard *card, const HatPalette *palette, HatText *text, HatRe
   if (inside.height < 84)
     {
       /* Small: title and number share a line, then as much of the sentence as there is room for. */
-      used = hat_text_line (text, HAT_FONT_BOLD, number, inside.height < 18 ? inside : (HatRect){ inside.x, inside.y, inside.width, 18 },
+      used = hat_text_line (text, HAT_FONT_BOLD, number,
+                            inside.height < 18 ? inside : (HatRect){ inside.x, inside.y, inside.width, 18 },
                             HAT_ALIGN_RIGHT, card->number);
-      hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ inside.x, inside.y, inside.width - used - 10, 18 },
-                     HAT_ALIGN_LEFT, card->title);
-      hat_text_wrap (text, HAT_FONT_SMALL, palette->text, (HatRect){ inside.x, inside.y + 21, inside.width, inside.height - 19 }, card->sentence);
+      hat_text_line (text, HAT_FONT_SMALL, palette->dim_text,
+                     (HatRect){ inside.x, inside.y, inside.width - used - 10, 18 }, HAT_ALIGN_LEFT, card->title);
+      hat_text_wrap (text, HAT_FONT_SMALL, palette->text,
+                     (HatRect){ inside.x, inside.y + 21, inside.width, inside.height - 19 }, card->sentence);
       cairo_restore (cr);
       return;
     }
-  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ inside.x, inside.y, inside.width, 18 }, HAT_ALIGN_LEFT, card->title);
-  hat_text_line (text, HAT_FONT_NUMBER, number, (HatRect){ inside.x, inside.y + 18, inside.width, 32 }, HAT_ALIGN_LEFT, card->number);
-  used = 54 + hat_text_wrap (text, HAT_FONT_NORMAL, palette->text, (HatRect){ inside.x, inside.y + 54, inside.width, MIN (inside.height - 54, 56) },
-                             card->sentence);
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ inside.x, inside.y, inside.width, 18 },
+                 HAT_ALIGN_LEFT, card->title);
+  hat_text_line (text, HAT_FONT_NUMBER, number, (HatRect){ inside.x, inside.y + 18, inside.width, 32 },
+                 HAT_ALIGN_LEFT, card->number);
+  used = 54
+         + hat_text_wrap (text, HAT_FONT_NORMAL, palette->text,
+                          (HatRect){ inside.x, inside.y + 54, inside.width, MIN (inside.height - 54, 56) },
+                          card->sentence);
   inside.y += used + 10;
   inside.height -= used + 10;
   paint_picture (card, palette, text, inside, cr);
@@ -159,9 +171,10 @@ hat_overview_paint (const HatOverviewLayout *layout, const HatPalette *palette, 
   const HatRect *title = &layout->title;
 
   hat_paint_fill (cr, palette->background, (HatRect){ 0, 0, layout->width, layout->height });
-  hat_text_line (text, HAT_FONT_TITLE, palette->text, (HatRect){ title->x, title->y, title->width, 26 }, HAT_ALIGN_LEFT, layout->overview->title);
-  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ title->x, title->y + 27, title->width, 18 }, HAT_ALIGN_LEFT,
-                 layout->overview->subtitle);
+  hat_text_line (text, HAT_FONT_TITLE, palette->text, (HatRect){ title->x, title->y, title->width, 26 },
+                 HAT_ALIGN_LEFT, layout->overview->title);
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ title->x, title->y + 27, title->width, 18 },
+                 HAT_ALIGN_LEFT, layout->overview->subtitle);
   for (guint i = 0; i < layout->n_rects; i++)
     paint_card (&layout->overview->cards[i], palette, text, layout->rects[i], cr);
 }

@@ -6,17 +6,22 @@
 
 #include <math.h>
 
-/* Okabe and Ito's seven, then darker and lighter relatives, in an order that keeps neighbours apart for every kind of eye
+/* Okabe and Ito's seven, then darker and lighter relatives, in an order that keeps neighbours apart for every kind
+ * of eye
  * (tests/unit/test-draw.c measures it). */
 static const guint32 categories_light[HAT_N_CATEGORIES + 1] = {
-  0x0072b2, 0xe69f00, 0x009e73, 0xcc79a7, 0x56b4e9, 0xd55e00, 0xe6d630, 0x2b3f8c, 0x8fd3b6, 0x7a4b00, 0xe8b9d2, 0x7d3c69, 0x9a9996,
+  0x0072b2, 0xe69f00, 0x009e73, 0x56b4e9, 0xe6d630, 0xe8b9d2, 0xd55e00,
+  0xcc79a7, 0x7a4b00, 0x7d3c69, 0x8fd3b6, 0x2b3f8c, 0x9a9996,
 };
 static const guint32 categories_dark[HAT_N_CATEGORIES + 1] = {
-  0x2a8fd0, 0xe69f00, 0x12b184, 0xd488b3, 0x6cc4f5, 0xe3691a, 0xf0e442, 0x5a6fd0, 0xa3e3c8, 0xa87430, 0xf0cadf, 0xa35a8c, 0x8b8a88,
+  0x2a8fd0, 0xe69f00, 0x12b184, 0x6cc4f5, 0xf0e442, 0xf0cadf, 0xe3691a,
+  0xd488b3, 0xa87430, 0x8f52a0, 0xa3e3c8, 0x5a6fd0, 0x8b8a88,
 };
 /* Dark to bright in even steps of lightness, bounded so that both ends stand out from the background. */
-static const guint32 sequence_light[] = { 0x440154, 0x482878, 0x3e4989, 0x31688e, 0x26828e, 0x1f9e89, 0x35b779, 0x6dcd59, 0xa8d82e, 0xe0d51e };
-static const guint32 sequence_dark[] = { 0x7a4a9e, 0x6a57ab, 0x5566ae, 0x4079ae, 0x318ca9, 0x27a596, 0x3fbb7f, 0x74d060, 0xb6df3a, 0xfde725 };
+static const guint32 sequence_light[] = { 0x440154, 0x482878, 0x3e4989, 0x31688e, 0x26828e,
+                                          0x1f9e89, 0x35b779, 0x6dcd59, 0xa8d82e, 0xe0d51e };
+static const guint32 sequence_dark[] = { 0x7a4a9e, 0x6a57ab, 0x5566ae, 0x4079ae, 0x318ca9,
+                                         0x27a596, 0x3fbb7f, 0x74d060, 0xb6df3a, 0xfde725 };
 
 static HatColor
 from_hex (guint32 hex)
@@ -46,7 +51,8 @@ init_surfaces (HatPalette *palette, gboolean is_dark, gboolean is_high_contrast)
   palette->warning = from_hex (c[7]);
   palette->total = from_hex (c[8]);
   palette->rss = from_hex (c[9]);
-  palette->empty = is_dark ? from_hex (is_high_contrast ? 0x262626 : 0x39393c) : from_hex (is_high_contrast ? 0xdedede : 0xe6e5e1);
+  palette->empty = is_dark ? from_hex (is_high_contrast ? 0x262626 : 0x39393c)
+                           : from_hex (is_high_contrast ? 0xdedede : 0xe6e5e1);
 }
 
 void
@@ -120,7 +126,7 @@ hat_color_contrast (HatColor a, HatColor b)
 HatColor
 hat_color_text_on (HatColor fill)
 {
-  HatColor dark = { 0.05, 0.05, 0.06, 1 }, light = { 1, 1, 1, 1 };
+  HatColor dark = { 0, 0, 0, 1 }, light = { 1, 1, 1, 1 };
 
   return hat_color_contrast (fill, dark) >= hat_color_contrast (fill, light) ? dark : light;
 }

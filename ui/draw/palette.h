@@ -37,6 +37,6 @@ HatColor hat_palette_swatch (const HatPalette *palette, HatSwatch swatch);
 HatColor hat_color_mix (HatColor a, HatColor b, double share_of_b);
 HatColor hat_color_fade (HatColor color, double alpha);
 double hat_color_contrast (HatColor a, HatColor b); /* WCAG 2, 1 to 21 */
-HatColor hat_color_text_on (HatColor fill);         /* near black or near white, whichever reads better */
+HatColor hat_color_text_on (HatColor fill);         /* black or white, whichever reads better */
 
 G_END_DECLS

@@ -45,7 +45,8 @@ class_start_label (guint cls)
 }
 
 static const char *const lifetime_names[HAT_LIFETIME_CLASSES] = {
-  "< 100 us", "< 1 ms", "< 10 ms", "< 0.1 s", "< 1 s", "< 10 s", "< 100 s", "< 17 min", "< 3 h", "< 28 h", "longer", "never",
+  "< 100 us", "< 1 ms",   "< 10 ms", "< 0.1 s", "< 1 s",  "< 10 s",
+  "< 100 s",  "< 17 min", "< 3 h",   "< 28 h",  "longer", "never",
 };
 
 static char *
@@ -120,7 +121,8 @@ fill_allocations (HatSizesPanel *panel, const HatSizes *sizes)
   panel->subtitle = g_strdup_printf ("%s allocations, %s in all", count, bytes);
   panel->x_unit = "bytes asked for, from";
   panel->y_unit = "allocations";
-  fill_bars (panel, sizes->allocations, NULL, used_classes (sizes->allocations, NULL, HAT_SIZE_CLASSES), HAT_AXIS_COUNT);
+  fill_bars (panel, sizes->allocations, NULL, used_classes (sizes->allocations, NULL, HAT_SIZE_CLASSES),
+             HAT_AXIS_COUNT);
 }
 
 static void
@@ -135,8 +137,8 @@ fill_live (HatSizesPanel *panel, const HatSizes *sizes)
                          : g_strdup ("no block is live");
   panel->x_unit = "bytes asked for, from";
   panel->y_unit = "live bytes; behind: reserved by malloc";
-  fill_bars (panel, sizes->live_bytes, sizes->usable_bytes, used_classes (sizes->live_bytes, sizes->usable_bytes, HAT_SIZE_CLASSES),
-             HAT_AXIS_BYTES);
+  fill_bars (panel, sizes->live_bytes, sizes->usable_bytes,
+             used_classes (sizes->live_bytes, sizes->usable_bytes, HAT_SIZE_CLASSES), HAT_AXIS_BYTES);
 }
 
 static void
@@ -146,8 +148,9 @@ fill_lifetimes (HatSizesPanel *panel, const HatSizes *sizes)
   g_autofree char *temporary = hat_format_count (sizes->temporary);
 
   panel->title = g_strdup ("Lifetimes");
-  panel->subtitle = g_strdup_printf ("%s temporary (%.0f %%): freed by the same thread with nothing allocated in between", temporary,
-                                     all ? 100 * (double) sizes->temporary / (double) all : 0);
+  panel->subtitle = g_strdup_printf (
+      "%s temporary (%.0f %%): freed by the same thread with nothing allocated in between", temporary,
+      all ? 100 * (double) sizes->temporary / (double) all : 0);
   panel->x_unit = "time from allocation to free";
   panel->y_unit = "blocks";
   fill_bars (panel, sizes->lifetimes, NULL, (Span){ 0, HAT_LIFETIME_CLASSES - 1 }, HAT_AXIS_COUNT);
@@ -165,15 +168,16 @@ fill_common (HatSizesPanel *panel, const HatSizes *sizes)
     {
       if (y + row > panel->rect.y + panel->rect.height - 6)
         break;
-      panel->bars[panel->n_bars++] = (HatSizesBar){ .rect = { panel->rect.x + 16, y, panel->rect.width - 32, row }, .index = i };
+      panel->bars[panel->n_bars++] = (HatSizesBar){ .rect = { panel->rect.x + 16, y, panel->rect.width - 32, row },
+                                                    .index = i };
     }
 }
 
 HatSizesLayout *
 hat_sizes_layout_new (const HatSizes *sizes, const char *title, double width, double height)
 {
-  static void (*const fill[HAT_N_SIZES_PANELS]) (HatSizesPanel *, const HatSizes *)
-    = { fill_allocations, fill_live, fill_lifetimes, fill_common };
+  static void (*const fill[HAT_N_SIZES_PANELS]) (HatSizesPanel *, const HatSizes *) = { fill_allocations, fill_live,
+                                                                                        fill_lifetimes, fill_common };
   HatSizesLayout *layout = g_new0 (HatSizesLayout, 1);
   guint columns = width >= 620 ? 2 : 1, rows = HAT_N_SIZES_PANELS / columns;
   double top = title ? 40 : 8, space = 12;
@@ -192,7 +196,8 @@ hat_sizes_layout_new (const HatSizes *sizes, const char *title, double width, do
   for (guint i = 0; i < HAT_N_SIZES_PANELS; i++)
     {
       frame_panel (&layout->panels[i], i,
-                   (HatRect){ EDGE + (i % columns) * (panel_width + space), top + i / columns * (panel_height + space), panel_width, panel_height });
+                   (HatRect){ EDGE + (i % columns) * (panel_width + space),
+                              top + i / columns * (panel_height + space), panel_width, panel_height });
       fill[i](&layout->panels[i], sizes);
     }
   return layout;
@@ -229,7 +234,8 @@ hat_sizes_layout_hit (const HatSizesLayout *layout, double x, double y)
           HatRect rect = panel->bars[i].rect;
           /* The whole column answers, however low its bar is. */
           if (panel->kind != HAT_SIZES_COMMON)
-            rect = (HatRect){ rect.x - 1, panel->plot.y, rect.width + 2, panel->rect.y + panel->rect.height - panel->plot.y };
+            rect = (HatRect){ rect.x - 1, panel->plot.y, rect.width + 2,
+                              panel->rect.y + panel->rect.height - panel->plot.y };
           if (hat_rect_has (&rect, x, y))
             return (HatSizesHit){ p, i };
         }
@@ -241,7 +247,8 @@ hat_sizes_layout_hit (const HatSizesLayout *layout, double x, double y)
 static char *
 lifetime_text (const HatSizes *sizes, guint cls)
 {
-  g_autofree char *count = hat_format_count (sizes->lifetimes[cls]), *bytes = hat_format_bytes (sizes->lifetime_bytes[cls]);
+  g_autofree char *count = hat_format_count (sizes->lifetimes[cls]),
+                  *bytes = hat_format_bytes (sizes->lifetime_bytes[cls]);
 
   return g_strdup_printf ("%s: %s blocks, %s", hat_lifetime_class_label (cls), count, bytes);
 }
@@ -250,11 +257,13 @@ static char *
 class_text (const HatSizes *sizes, guint cls)
 {
   guint64 all = MAX (sum (sizes->allocations, HAT_SIZE_CLASSES), 1);
-  g_autofree char *count = hat_format_count (sizes->allocations[cls]), *live = hat_format_count (sizes->live_blocks[cls]);
-  g_autofree char *bytes = hat_format_bytes (sizes->live_bytes[cls]), *usable = hat_format_bytes (sizes->usable_bytes[cls]);
+  g_autofree char *count = hat_format_count (sizes->allocations[cls]),
+                  *live = hat_format_count (sizes->live_blocks[cls]);
+  g_autofree char *bytes = hat_format_bytes (sizes->live_bytes[cls]),
+                  *usable = hat_format_bytes (sizes->usable_bytes[cls]);
 
-  return g_strdup_printf ("%s: %s allocations (%.1f %%), %s live with %s, %s reserved", hat_size_class_label (cls), count,
-                          100 * (double) sizes->allocations[cls] / (double) all, live, bytes, usable);
+  return g_strdup_printf ("%s: %s allocations (%.1f %%), %s live with %s, %s reserved", hat_size_class_label (cls),
+                          count, 100 * (double) sizes->allocations[cls] / (double) all, live, bytes, usable);
 }
 
 char *

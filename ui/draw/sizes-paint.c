@@ -25,8 +25,8 @@ paint_histogram (const HatSizesPanel *panel, const HatPalette *palette, HatText 
     {
       double y = round (bottom - panel->ticks[i].position) + 0.5;
       hat_paint_line (cr, i ? palette->grid : palette->border, 1, plot->x, y, plot->x + plot->width, y);
-      hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ panel->rect.x + 2, y - 9, 50, 18 }, HAT_ALIGN_RIGHT,
-                     panel->ticks[i].label);
+      hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ panel->rect.x + 2, y - 9, 50, 18 },
+                     HAT_ALIGN_RIGHT, panel->ticks[i].label);
     }
   for (guint i = 0; i < panel->n_bars; i++)
     {
@@ -36,33 +36,43 @@ paint_histogram (const HatSizesPanel *panel, const HatPalette *palette, HatText 
       if (bar->rect.height > 0)
         hat_paint_fill (cr, color, bar->rect);
       if (bar->label)
-        hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ bar->label_x - 40, bottom + 3, 80, 16 }, HAT_ALIGN_CENTER, bar->label);
+        hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ bar->label_x - 40, bottom + 3, 80, 16 },
+                       HAT_ALIGN_CENTER, bar->label);
     }
-  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ plot->x, bottom + 19, plot->width, 16 }, HAT_ALIGN_CENTER, panel->x_unit);
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ plot->x, bottom + 19, plot->width, 16 },
+                 HAT_ALIGN_CENTER, panel->x_unit);
 }
 
 static void
-paint_row (HatText *text, HatColor color, HatFont font, HatRect rect, const char *size, const char *count, const char *live)
+paint_row (HatText *text, HatColor color, HatFont font, HatRect rect, const char *size, const char *count,
+           const char *live)
 {
   double column = rect.width / 3;
 
   hat_text_line (text, font, color, (HatRect){ rect.x, rect.y, column, rect.height }, HAT_ALIGN_RIGHT, size);
-  hat_text_line (text, font, color, (HatRect){ rect.x + column, rect.y, column, rect.height }, HAT_ALIGN_RIGHT, count);
-  hat_text_line (text, font, color, (HatRect){ rect.x + 2 * column, rect.y, column, rect.height }, HAT_ALIGN_RIGHT, live);
+  hat_text_line (text, font, color, (HatRect){ rect.x + column, rect.y, column, rect.height }, HAT_ALIGN_RIGHT,
+                 count);
+  hat_text_line (text, font, color, (HatRect){ rect.x + 2 * column, rect.y, column, rect.height }, HAT_ALIGN_RIGHT,
+                 live);
 }
 
 static void
-paint_common (const HatSizesPanel *panel, const HatSizes *sizes, const HatPalette *palette, HatText *text, cairo_t *cr)
+paint_common (const HatSizesPanel *panel, const HatSizes *sizes, const HatPalette *palette, HatText *text,
+              cairo_t *cr)
 {
-  paint_row (text, palette->dim_text, HAT_FONT_SMALL, (HatRect){ panel->rect.x + 16, panel->rect.y + 46, panel->rect.width - 32, 18 },
-             "size", "allocations", "live blocks");
+  paint_row (text, palette->dim_text, HAT_FONT_SMALL,
+             (HatRect){ panel->rect.x + 16, panel->rect.y + 46, panel->rect.width - 32, 18 }, "size", "allocations",
+             "live blocks");
   for (guint i = 0; i < panel->n_bars; i++)
     {
       const HatRect *rect = &panel->bars[i].rect;
       guint k = panel->bars[i].index;
-      g_autofree char *size = hat_format_bytes (sizes->common[k].size), *count = hat_format_count (sizes->common[k].allocations);
+      g_autofree char *size = hat_format_bytes (sizes->common[k].size),
+                      *count = hat_format_count (sizes->common[k].allocations);
       g_autofree char *live = hat_format_count (sizes->common[k].live_blocks);
-      double share = sizes->common[0].allocations ? (double) sizes->common[k].allocations / (double) sizes->common[0].allocations : 0;
+      double share = sizes->common[0].allocations
+                         ? (double) sizes->common[k].allocations / (double) sizes->common[0].allocations
+                         : 0;
 
       hat_paint_round (cr, hat_color_fade (panel_color (palette, panel->kind), 0.28),
                        (HatRect){ rect->x, rect->y + 2, MAX (rect->width * MIN (share, 1), 2), rect->height - 4 }, 3);
@@ -87,16 +97,17 @@ hat_sizes_paint (const HatSizesLayout *layout, const HatPalette *palette, cairo_
       const HatRect *r = &panel->rect;
 
       hat_paint_round (cr, palette->surface, *r, 8);
-      hat_text_line (text, HAT_FONT_BOLD, palette->text, (HatRect){ r->x + 14, r->y + 6, r->width - 28, 20 }, HAT_ALIGN_LEFT, panel->title);
-      hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ r->x + 14, r->y + 25, r->width - 28, 16 }, HAT_ALIGN_LEFT,
-                     panel->subtitle);
+      hat_text_line (text, HAT_FONT_BOLD, palette->text, (HatRect){ r->x + 14, r->y + 6, r->width - 28, 20 },
+                     HAT_ALIGN_LEFT, panel->title);
+      hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ r->x + 14, r->y + 25, r->width - 28, 16 },
+                     HAT_ALIGN_LEFT, panel->subtitle);
       if (panel->kind == HAT_SIZES_COMMON)
         paint_common (panel, layout->sizes, palette, text, cr);
       else if (panel->plot.height > 40)
         paint_histogram (panel, palette, text, cr);
       if (panel->y_unit && r->width > 420)
-        hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ r->x + 200, r->y + 7, r->width - 214, 18 }, HAT_ALIGN_RIGHT,
-                       panel->y_unit);
+        hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ r->x + 200, r->y + 7, r->width - 214, 18 },
+                       HAT_ALIGN_RIGHT, panel->y_unit);
     }
 }
 

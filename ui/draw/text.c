@@ -210,11 +210,12 @@ hat_paint_legend (cairo_t *cr, HatText *text, const HatPalette *palette, const H
       rect.width -= 16;
       if (item->detail)
         used = hat_text_measure (text, HAT_FONT_SMALL, item->detail) + 10;
-      used = hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ rect.x, rect.y, rect.width - used, rect.height },
-                            HAT_ALIGN_LEFT, item->label);
+      used = hat_text_line (text, HAT_FONT_SMALL, palette->text,
+                            (HatRect){ rect.x, rect.y, rect.width - used, rect.height }, HAT_ALIGN_LEFT, item->label);
       if (item->detail)
         hat_text_line (text, HAT_FONT_SMALL, palette->dim_text,
-                       (HatRect){ rect.x + used + 10, rect.y, rect.width - used - 10, rect.height }, HAT_ALIGN_LEFT, item->detail);
+                       (HatRect){ rect.x + used + 10, rect.y, rect.width - used - 10, rect.height }, HAT_ALIGN_LEFT,
+                       item->detail);
     }
 }
 
@@ -223,6 +224,8 @@ hat_paint_empty (HatText *text, const HatPalette *palette, HatRect rect, const c
 {
   double middle = rect.y + rect.height / 2;
 
-  hat_text_line (text, HAT_FONT_TITLE, palette->dim_text, (HatRect){ rect.x, middle - 28, rect.width, 26 }, HAT_ALIGN_CENTER, title);
-  hat_text_line (text, HAT_FONT_NORMAL, palette->dim_text, (HatRect){ rect.x, middle + 2, rect.width, 20 }, HAT_ALIGN_CENTER, sentence);
+  hat_text_line (text, HAT_FONT_TITLE, palette->dim_text, (HatRect){ rect.x, middle - 28, rect.width, 26 },
+                 HAT_ALIGN_CENTER, title);
+  hat_text_line (text, HAT_FONT_NORMAL, palette->dim_text, (HatRect){ rect.x, middle + 2, rect.width, 20 },
+                 HAT_ALIGN_CENTER, sentence);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* The timeline's arithmetic. Bins become pixel columns: lowest and highest of all bins of a column, the last value, the
- * bands at the column's end. From outside in: title, legend (right when there is room, else below), axes, flags, rate, plot. */
+ * bands at the column's end. From outside in: title, legend (right when there is room, else below), axes, flags,
+ * rate, plot. */
 
 #include "ui/draw/timeline-layout.h"
 
@@ -119,16 +120,19 @@ append_item (GArray *items, HatSwatch swatch, guint64 key, char *label, char *de
   g_array_append_val (items, item);
 }
 
-/* The biggest band is at the bottom of the plot: the list reads from the top of the stack downwards when it stands beside it. */
+/* The biggest band is at the bottom of the plot: the list reads from the top of the stack downwards when it stands
+ * beside it. */
 static void
 place_legend (HatTimelineLayout *layout, HatRect area, gboolean is_beside)
 {
   const HatTimeline *timeline = layout->input.timeline;
   GArray *items = g_array_new (FALSE, FALSE, sizeof (HatLegendItem));
 
-  append_item (items, HAT_SWATCH_TOTAL, HAT_TIMELINE_TOTAL, g_strdup ("live bytes"), hat_format_bytes (timeline->peak_bytes));
+  append_item (items, HAT_SWATCH_TOTAL, HAT_TIMELINE_TOTAL, g_strdup ("live bytes"),
+               hat_format_bytes (timeline->peak_bytes));
   if (layout->input.n_samples)
-    append_item (items, HAT_SWATCH_RSS, HAT_TIMELINE_RSS, g_strdup (layout->is_rss_shown ? "resident (RSS)" : "RSS, off the scale"),
+    append_item (items, HAT_SWATCH_RSS, HAT_TIMELINE_RSS,
+                 g_strdup (layout->is_rss_shown ? "resident (RSS)" : "RSS, off the scale"),
                  hat_format_bytes (layout->top_rss));
   for (guint i = 0; i < layout->n_bands; i++)
     {
@@ -172,7 +176,8 @@ place_parts (HatTimelineLayout *layout, gboolean *out_is_beside, HatRect *out_le
   else if (layout->input.has_legend && rest.height >= 130)
     {
       double rows = rest.height >= 400 ? 5 : rest.height >= 260 ? 3 : 1;
-      *out_legend = (HatRect){ LEFT_AXIS, layout->height - rows * 18 - 4, layout->width - LEFT_AXIS - RIGHT_EDGE, rows * 18 };
+      *out_legend = (HatRect){ LEFT_AXIS, layout->height - rows * 18 - 4, layout->width - LEFT_AXIS - RIGHT_EDGE,
+                               rows * 18 };
       rest.height -= rows * 18 + 8;
     }
   layout->plot = (HatRect){ LEFT_AXIS, rest.y, rest.width - LEFT_AXIS - RIGHT_EDGE, rest.height - BOTTOM_AXIS };
@@ -184,7 +189,8 @@ place_parts (HatTimelineLayout *layout, gboolean *out_is_beside, HatRect *out_le
   if (layout->plot.height >= 170)
     {
       double rate = CLAMP (layout->plot.height * 0.13, 26, 64);
-      layout->rate = (HatRect){ layout->plot.x, layout->plot.y + layout->plot.height - rate, layout->plot.width, rate };
+      layout->rate = (HatRect){ layout->plot.x, layout->plot.y + layout->plot.height - rate, layout->plot.width,
+                                rate };
       layout->plot.height -= rate + 12;
     }
   layout->plot.width = MAX (layout->plot.width, 16);
@@ -206,8 +212,8 @@ place_flags (HatTimelineLayout *layout)
       double width = 12 + hat_text_width (input->marks[i].name);
 
       /* The peak has a label of its own. Flags closer than a pixel cannot be told apart. */
-      if (time < input->timeline->range.from || time > input->timeline->range.to || g_str_equal (input->marks[i].name, "peak")
-          || flag.x - last_x < 1)
+      if (time < input->timeline->range.from || time > input->timeline->range.to
+          || g_str_equal (input->marks[i].name, "peak") || flag.x - last_x < 1)
         continue;
       last_x = flag.x;
       flag.rect = (HatRect){ flag.x, layout->plot.y - FLAG_HEIGHT, 0, FLAG_HEIGHT - 2 };
@@ -303,7 +309,8 @@ hat_timeline_layout_new (const HatTimelineInput *input, double width, double hei
                                          : hat_axis_round_up (HAT_AXIS_BYTES, highest, layout->plot.height, y_gap);
   if (!layout->is_compact)
     {
-      layout->y_ticks = hat_ticks_new (HAT_AXIS_BYTES, 0, layout->top_bytes, layout->plot.height, y_gap, &layout->n_y_ticks);
+      layout->y_ticks = hat_ticks_new (HAT_AXIS_BYTES, 0, layout->top_bytes, layout->plot.height, y_gap,
+                                       &layout->n_y_ticks);
       layout->x_ticks = hat_ticks_new (HAT_AXIS_TIME, (double) timeline->range.from, (double) timeline->range.to,
                                        layout->plot.width, 92, &layout->n_x_ticks);
     }
@@ -457,7 +464,8 @@ hat_timeline_summary (const HatTimeline *timeline)
     return g_strdup ("Timeline: nothing was recorded in this range.");
   end = hat_format_bytes (timeline->bins[timeline->n_bins - 1].last_bytes);
   if (!timeline->n_bands)
-    return g_strdup_printf ("Live heap bytes from %s to %s: peak %s at %s, %s at the end.", from, to, peak, when, end);
-  return g_strdup_printf ("Live heap bytes from %s to %s, stacked by %s, most by %s: peak %s at %s, %s at the end.", from, to,
-                          hat_grouping_name (timeline->by), timeline->bands[0].label, peak, when, end);
+    return g_strdup_printf ("Live heap bytes from %s to %s: peak %s at %s, %s at the end.", from, to, peak, when,
+                            end);
+  return g_strdup_printf ("Live heap bytes from %s to %s, stacked by %s, most by %s: peak %s at %s, %s at the end.",
+                          from, to, hat_grouping_name (timeline->by), timeline->bands[0].label, peak, when, end);
 }

@@ -32,16 +32,16 @@ paint_axes (const HatTimelineLayout *layout, const HatPalette *palette, HatText 
     {
       double y = round (plot->y + plot->height - layout->y_ticks[i].position) + 0.5;
       hat_paint_line (cr, i ? palette->grid : palette->border, 1, plot->x, y, plot->x + plot->width, y);
-      hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ 2, y - 9, plot->x - 10, 18 }, HAT_ALIGN_RIGHT,
-                     layout->y_ticks[i].label);
+      hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ 2, y - 9, plot->x - 10, 18 },
+                     HAT_ALIGN_RIGHT, layout->y_ticks[i].label);
     }
   for (guint i = 0; i < layout->n_x_ticks; i++)
     {
       double x = round (plot->x + layout->x_ticks[i].position) + 0.5;
       double label = CLAMP (x - 45, plot->x - 45, layout->width - 92);
       hat_paint_line (cr, palette->grid, 1, x, plot->y, x, bottom + 4);
-      hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ label, bottom + 4, 90, 18 }, HAT_ALIGN_CENTER,
-                     layout->x_ticks[i].label);
+      hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ label, bottom + 4, 90, 18 },
+                     HAT_ALIGN_CENTER, layout->x_ticks[i].label);
     }
 }
 
@@ -51,7 +51,8 @@ paint_axes (const HatTimelineLayout *layout, const HatPalette *palette, HatText 
 typedef double (*ValueAt) (const HatTimelineLayout *layout, guint column, gconstpointer data);
 
 static void
-trace_steps (const HatTimelineLayout *layout, cairo_t *cr, gboolean is_continued, ValueAt value_at, gconstpointer data)
+trace_steps (const HatTimelineLayout *layout, cairo_t *cr, gboolean is_continued, ValueAt value_at,
+             gconstpointer data)
 {
   double last_y = NAN;
 
@@ -184,7 +185,8 @@ static void
 paint_rate (const HatTimelineLayout *layout, const HatPalette *palette, HatText *text, cairo_t *cr)
 {
   const HatRect *rate = &layout->rate;
-  double bin_seconds = (double) (layout->input.timeline->range.to - layout->input.timeline->range.from) / 1e9 / MAX (layout->n_columns, 1);
+  double bin_seconds = (double) (layout->input.timeline->range.to - layout->input.timeline->range.from) / 1e9
+                       / MAX (layout->n_columns, 1);
   g_autofree char *per_second = NULL, *label = NULL;
 
   if (rate->height <= 0)
@@ -192,13 +194,16 @@ paint_rate (const HatTimelineLayout *layout, const HatPalette *palette, HatText 
   for (guint c = 0; c < layout->n_columns; c++)
     {
       const HatTimelineColumn *column = &layout->columns[c];
-      double height = layout->top_rate ? (double) column->allocations / (double) layout->top_rate * (rate->height - 14) : 0;
+      double height = layout->top_rate
+                          ? (double) column->allocations / (double) layout->top_rate * (rate->height - 14)
+                          : 0;
       if (column->allocations)
         cairo_rectangle (cr, column->x, rate->y + rate->height - MAX (height, 1), column->width, MAX (height, 1));
     }
   set_color (cr, hat_color_mix (palette->background, palette->dim_text, 0.6));
   cairo_fill (cr);
-  hat_paint_line (cr, palette->border, 1, rate->x, rate->y + rate->height + 0.5, rate->x + rate->width, rate->y + rate->height + 0.5);
+  hat_paint_line (cr, palette->border, 1, rate->x, rate->y + rate->height + 0.5, rate->x + rate->width,
+                  rate->y + rate->height + 0.5);
   per_second = hat_format_count (bin_seconds > 0 ? (guint64) ((double) layout->top_rate / bin_seconds) : 0);
   label = g_strdup_printf ("allocations, up to %s/s", per_second);
   hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ rate->x + 4, rate->y - 5, rate->width - 8, 14 },
@@ -209,7 +214,8 @@ static void
 paint_flags (const HatTimelineLayout *layout, const HatPalette *palette, HatText *text, cairo_t *cr)
 {
   static const double dashes[] = { 2, 3 };
-  double bottom = layout->rate.height > 0 ? layout->rate.y + layout->rate.height : layout->plot.y + layout->plot.height;
+  double bottom = layout->rate.height > 0 ? layout->rate.y + layout->rate.height
+                                          : layout->plot.y + layout->plot.height;
 
   for (guint i = 0; i < layout->n_flags; i++)
     {
@@ -219,7 +225,8 @@ paint_flags (const HatTimelineLayout *layout, const HatPalette *palette, HatText
 
       cairo_save (cr);
       cairo_set_dash (cr, dashes, 2, 0);
-      hat_paint_line (cr, hat_color_fade (palette->text, 0.6), 1, x, layout->is_compact ? layout->plot.y : top, x, bottom);
+      hat_paint_line (cr, hat_color_fade (palette->text, 0.6), 1, x, layout->is_compact ? layout->plot.y : top, x,
+                      bottom);
       cairo_restore (cr);
       if (layout->is_compact)
         continue;
@@ -267,7 +274,8 @@ hat_timeline_paint (const HatTimelineLayout *layout, const HatPalette *palette, 
     hat_text_line (text, HAT_FONT_TITLE, palette->text, layout->title, HAT_ALIGN_LEFT, layout->input.title);
   if (!layout->input.timeline->peak_bytes && !layout->top_rate)
     {
-      hat_paint_empty (text, palette, layout->plot, "No live memory here", "The program allocated nothing in this range.");
+      hat_paint_empty (text, palette, layout->plot, "No live memory here",
+                       "The program allocated nothing in this range.");
       return;
     }
   paint_axes (layout, palette, text, cr);
@@ -302,8 +310,8 @@ paint_highlight (const HatTimelineLayout *layout, const HatPalette *palette, gui
 }
 
 void
-hat_timeline_paint_overlay (const HatTimelineLayout *layout, const HatPalette *palette, const HatTimelineOverlay *overlay,
-                            cairo_t *cr)
+hat_timeline_paint_overlay (const HatTimelineLayout *layout, const HatPalette *palette,
+                            const HatTimelineOverlay *overlay, cairo_t *cr)
 {
   HatRect area = layout->plot;
   double x;
@@ -315,7 +323,8 @@ hat_timeline_paint_overlay (const HatTimelineLayout *layout, const HatPalette *p
     paint_highlight (layout, palette, overlay->highlight_band, cr);
   if (overlay->selected.to > overlay->selected.from)
     {
-      double from = hat_timeline_layout_x (layout, overlay->selected.from), to = hat_timeline_layout_x (layout, overlay->selected.to);
+      double from = hat_timeline_layout_x (layout, overlay->selected.from),
+             to = hat_timeline_layout_x (layout, overlay->selected.to);
       from = MAX (from, area.x - 2);
       to = MIN (to, area.x + area.width + 2);
       hat_paint_fill (cr, hat_color_fade (palette->accent, 0.2), (HatRect){ from, area.y, to - from, area.height });
