@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Payloads of the chunks that define things. Each function appends one whole payload; definitions-read.c is the mirror. */
+
+#include "core/trace/bytes.h"
+#include "core/trace/trace.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  guint32 index;
+  guint32 tid;
+  const char *name;
+} HatThreadRecord;
+
+void hat_write_notes (HatBytes *out, const HatNote *notes, guint n);
+void hat_write_process (HatBytes *out, const HatProcess *process);
+void hat_write_end_process (HatBytes *out, const HatProcess *end);
+void hat_write_threads (HatBytes *out, const HatThreadRecord *threads, guint n);
+void hat_write_modules (HatBytes *out, guint first, const HatModule *modules, guint n);
+void hat_write_frames (HatBytes *out, guint first, const HatFrame *frames, guint n);
+void hat_write_stacks (HatBytes *out, guint first, const HatStackNode *stacks, guint n);
+void hat_write_mark (HatBytes *out, const char *name, gint64 time_ns);
+void hat_write_sample (HatBytes *out, const HatSample *sample);
+void hat_write_summary (HatBytes *out, const HatSummary *summary);
+
+G_END_DECLS

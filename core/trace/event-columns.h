@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the encoder and the decoder of a chunk of events agree on: its columns and its predictors. FORMAT.md has the whole
+ * description.
+ *
+ * Blocks made in the chunk are survivors (alive at its end) or transients. Survivors, and the older blocks that died, have
+ * columns of their own: these two are the span of the chunk, and can be read without the rest. Transients may use everything
+ * known of the survivors: their addresses are predicted backwards in time, because seen backwards an allocation puts its
+ * address on the allocator's stack of free chunks, and a free takes it from there. */
+
+#include "core/trace/bytes.h"
+#include "core/trace/trace.h"
+
+/* The order on disk. */
+typedef enum
+{
+  HAT_COLUMN_KINDS,             /* one byte per event, HAT_KIND_* */
+  HAT_COLUMN_TICKS,             /* runs of events in one tick: gap to the last tick, number of events */
+  HAT_COLUMN_THREADS,           /* runs: thread, number of events */
+  HAT_COLUMN_SURVIVOR_STACKS,   /* HAT_STACK_CODE_* */
+  HAT_COLUMN_SURVIVOR_NEW,      /* stacks not seen before in this column, signed difference to the last such one */
+  HAT_COLUMN_SURVIVOR_SIZES,    /* 0 = as last time with this stack, else size + 1 (2^64 - 1 wraps to nothing: refused) */
+  HAT_COLUMN_SURVIVOR_ADDRESSES,/* HAT_ADDRESS_* */
+  HAT_COLUMN_OLD_DEATHS,        /* signed difference of block ids to the last old death */
+  HAT_COLUMN_TRANSIENT_STACKS,
+  HAT_COLUMN_TRANSIENT_NEW,
+  HAT_COLUMN_TRANSIENT_SIZES,
+  HAT_COLUMN_TRANSIENT_DEATHS,  /* which transient dies */
+  HAT_COLUMN_TRANSIENT_ADDRESSES, /* in order of death, last one first */
+  HAT_COLUMN_FREE_STACKS,       /* one number per FREE, or empty when no free has a stack */
+  HAT_COLUMN_UNKNOWN_ADDRESSES, /* signed difference to the last one */
+  HAT_N_COLUMNS,
+} HatColumn;
+
+/* The byte of an event: its HatEventKind in the low 3 bits, and: */
+enum
+{
+  HAT_KIND_MASK = 7,
+  HAT_KIND_SURVIVES = 8,       /* the block made outlives the chunk */
+  HAT_KIND_OLD = 16,           /* the block ended is older than the chunk */
+  HAT_KIND_NOT_TEMPORARY = 32, /* FREE: `temporary` is not what the chunk suggests (the last block this thread made) */
+};
+
+#define HAT_TICK_NS 100000
+
+static inline gboolean
+hat_kind_makes (guint8 kind)
+{
+  return (kind & HAT_KIND_MASK) == HAT_EVENT_ALLOC || (kind & HAT_KIND_MASK) == HAT_EVENT_REALLOC;
+}
+
+static inline gboolean
+hat_kind_ends (guint8 kind)
+{
+  const guint8 base = kind & HAT_KIND_MASK;
+  return base == HAT_EVENT_FREE || base == HAT_EVENT_REALLOC || base == HAT_EVENT_MISSED_FREE;
+}
+
+/* Size classes as allocators have them: steps of 16 bytes, then a quarter of a power of two. */
+#define HAT_N_CLASSES 284u
+
+static inline guint
+hat_size_class (guint64 size)
+{
+  if (size <= 1032)
+    return (guint) ((size + 23) >> 4);
+  const guint log2 = 63 - __builtin_clzll (size);
+  return 66 + 4 * (log2 - 10) + ((size >> (log2 - 2)) & 3);
+}
+
+/* What a block takes up in a heap with 8 bytes before each block, 16 aligned: where the next one would begin. */
+static inline guint64
+hat_footprint (guint64 size)
+{
+  const guint64 bytes = (size + 23) & ~15ull;
+  return MAX (bytes, 32);
+}
+
+/* Recently freed addresses of one class, last one first out. */
+#define HAT_PILE_DEPTH 16u
+typedef struct
+{
+  guint64 at[HAT_PILE_DEPTH];
+  guint32 top; /* number ever pushed minus popped; the ring holds the last `n` */
+  guint32 n;
+} HatPile;
+
+static inline void
+hat_pile_push (HatPile *pile, guint64 address)
+{
+  pile->at[pile->top++ % HAT_PILE_DEPTH] = address;
+  if (pile->n < HAT_PILE_DEPTH)
+    pile->n++;
+}
+
+/* Takes out the `depth`th from the top (depth < pile->n). */
+static inline guint64
+hat_pile_take (HatPile *pile, guint depth)
+{
+  const guint32 at = pile->top - 1 - depth;
+  const guint64 address = pile->at[at % HAT_PILE_DEPTH];
+  for (guint32 i = at; i + 1 != pile->top; i++)
+    pile->at[i % HAT_PILE_DEPTH] = pile->at[(i + 1) % HAT_PILE_DEPTH];
+  pile->top--;
+  pile->n--;
+  return address;
+}
+
+/* Codes of a survivor's address: */
+enum
+{
+  HAT_SURVIVOR_NEXT = 0,      /* behind the survivor before */
+  HAT_SURVIVOR_CLASS_NEXT = 1,/* behind the last survivor of its class */
+  HAT_SURVIVOR_CLASS_BEFORE = 2, /* in front of it */
+  HAT_SURVIVOR_UNALIGNED = 3, /* then the signed difference to the survivor before */
+  HAT_SURVIVOR_FAR = 4,       /* + zigzag of the difference in units of 16 */
+};
+
+/* Codes of a transient's address, at its death: */
+enum
+{
+  HAT_TRANSIENT_PILE = 0, /* 0-7: depth in the pile of its class */
+  HAT_TRANSIENT_PILE_MAX = 7,
+  HAT_TRANSIENT_BEFORE = 8, /* in front of the one coded last */
+  HAT_TRANSIENT_UNALIGNED = 9,
+  HAT_TRANSIENT_FAR = 10,
+};
+
+/* Codes of a stack: */
+enum
+{
+  HAT_STACK_CODE_NEXT = 0, /* what followed the last stack when it was seen last */
+  HAT_STACK_CODE_NEW = 1,  /* the next one of the column of new stacks */
+  HAT_STACK_CODE_AGO = 2,  /* + how many new stacks ago it was new */
+};
+
+/* Codes of a transient's death: */
+#define HAT_DEATH_NEAR 16u /* below: its number counted back from the youngest transient; else + zigzag to the last dead one's successor */

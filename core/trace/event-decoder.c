@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Columns to events: the mirror of event-encoder.c, over bytes that nobody vouches for. Every count is bounded by the number of
+ * events, every index is checked where it is used, every column must be used up exactly. */
+
+#include "core/trace/event-decoder.h"
+#include "core/trace/container.h"
+#include "core/trace/event-columns.h"
+
+#include <zstd.h>
+
+/* The longest an event can be in any column: two numbers of 10 bytes. */
+#define COLUMN_MAX (HAT_CHUNK_EVENTS * 20u)
+#define MAX_TICK (G_MAXINT64 / 4 / HAT_TICK_NS)
+
+struct _HatEventDecoder
+{
+  ZSTD_DCtx *zstd;
+  HatBytes unpacked[HAT_N_COLUMNS];
+  HatReader columns[HAT_N_COLUMNS];
+  HatChunk chunk;
+  HatEventLimits limits;
+  gint64 bound;
+
+  /* By transient, then by block of the chunk. */
+  guint32 block_of[HAT_CHUNK_EVENTS];
+  guint8 dead[HAT_CHUNK_EVENTS];
+  guint64 size[HAT_CHUNK_EVENTS], address[HAT_CHUNK_EVENTS];
+
+  /* Per survivor, in order. */
+  guint32 survivor_stack[HAT_CHUNK_EVENTS]; /* its number */
+  guint64 survivor_size[HAT_CHUNK_EVENTS];
+  guint64 survivor_address[HAT_CHUNK_EVENTS];
+  guint32 n_survivors;
+
+  /* By number of a stack of the chunk. */
+  HatStackId stacks[HAT_CHUNK_EVENTS + 1];
+  guint32 follower[HAT_CHUNK_EVENTS + 1];
+  guint64 last_size[HAT_CHUNK_EVENTS + 1];
+  guint32 n_stacks;
+  HatStackId last_new;
+
+  HatPile piles[HAT_N_CLASSES];
+  guint64 class_address[HAT_N_CLASSES];
+  GArray *last_made; /* per thread: its last block of the chunk + 1 */
+};
+
+HatEventDecoder *
+hat_event_decoder_new (void)
+{
+  HatEventDecoder *decoder = g_new0 (HatEventDecoder, 1);
+  decoder->zstd = ZSTD_createDCtx ();
+  decoder->last_made = g_array_new (FALSE, TRUE, sizeof (guint32));
+  return decoder;
+}
+
+void
+hat_event_decoder_free (HatEventDecoder *decoder)
+{
+  if (decoder == NULL)
+    return;
+  for (guint i = 0; i < HAT_N_COLUMNS; i++)
+    hat_bytes_clear (&decoder->unpacked[i]);
+  ZSTD_freeDCtx (decoder->zstd);
+  g_array_unref (decoder->last_made);
+  g_free (decoder);
+}
+
+static const char *
+unpack_column (HatEventDecoder *self, guint i, const guint8 *data, gsize raw, gsize stored)
+{
+  HatBytes *bytes = &self->unpacked[i];
+  self->columns[i] = (HatReader){ .at = data, .end = data + stored };
+  if (raw == stored)
+    return NULL;
+  bytes->len = 0;
+  hat_bytes_reserve (bytes, raw);
+  const gsize got = ZSTD_decompressDCtx (self->zstd, bytes->data, raw, data, stored);
+  if (ZSTD_isError (got) || got != raw)
+    return "a column of events does not decompress";
+  self->columns[i] = (HatReader){ .at = bytes->data, .end = bytes->data + raw };
+  return NULL;
+}
+
+/* Reads the head and unpacks the columns up to `last`. */
+static const char *
+unpack (HatEventDecoder *self, const guint8 *payload, gsize n_bytes, const HatChunk *chunk, HatEventLimits limits,
+        HatColumn last)
+{
+  HatReader reader = { .at = payload, .end = payload + n_bytes };
+  memset (&self->chunk, 0, sizeof (self->chunk));
+  hat_chunk_read_head (&reader, &self->chunk);
+  self->bound = self->chunk.end_ns + hat_reader_upto (&reader, HAT_TICK_NS);
+  if (reader.bad || memcmp (&self->chunk, chunk, sizeof (*chunk)) != 0)
+    return "events that are not those of the index";
+  self->limits = limits;
+  self->n_stacks = 0;
+  self->last_new = 0;
+
+  gsize raw[HAT_N_COLUMNS], stored[HAT_N_COLUMNS];
+  for (guint i = 0; i < HAT_N_COLUMNS; i++)
+    {
+      raw[i] = hat_reader_upto (&reader, COLUMN_MAX);
+      stored[i] = hat_reader_upto (&reader, raw[i]);
+    }
+  for (guint i = 0; i < HAT_N_COLUMNS; i++)
+    {
+      const guint8 *data = hat_reader_data (&reader, stored[i]);
+      if (reader.bad)
+        return "columns of events are cut off";
+      if (i > last)
+        continue;
+      const char *wrong = unpack_column (self, i, data, raw[i], stored[i]);
+      if (wrong)
+        return wrong;
+    }
+  if (hat_reader_left (&reader) != 0)
+    return "events are followed by something else";
+  return NULL;
+}
+
+/* ---- time and thread: runs ---- */
+
+typedef struct
+{
+  HatReader *ticks, *threads;
+  guint32 left; /* events after the current runs began */
+  gint64 tick, from;
+  guint64 step, at; /* 48.16 fixed point */
+  guint32 tick_left, tick_run;
+  guint32 thread, thread_left;
+} Runs;
+
+static void
+runs_init (Runs *runs, HatEventDecoder *self)
+{
+  *runs = (Runs){ .ticks = &self->columns[HAT_COLUMN_TICKS],
+                  .threads = &self->columns[HAT_COLUMN_THREADS],
+                  .left = self->chunk.n_events,
+                  .tick = self->chunk.start_ns / HAT_TICK_NS - 1,
+                  .from = self->chunk.start_ns };
+}
+
+/* The next run of events in one tick. FALSE if it makes no sense. */
+static gboolean
+runs_next_tick (Runs *runs, HatEventDecoder *self)
+{
+  const gboolean first = runs->left == self->chunk.n_events;
+  runs->tick += 1 + (gint64) hat_reader_upto (runs->ticks, MAX_TICK);
+  runs->tick_left = hat_reader_upto (runs->ticks, runs->left);
+  if (runs->tick_left == 0 || runs->tick > MAX_TICK)
+    return FALSE;
+  runs->from = first ? self->chunk.start_ns : runs->tick * HAT_TICK_NS;
+  const gint64 end = (runs->tick + 1) * HAT_TICK_NS;
+  runs->left -= runs->tick_left;
+  const gint64 bound = runs->left == 0 ? self->bound : end;
+  if (bound > end || bound - runs->from < runs->tick_left)
+    return FALSE;
+  runs->step = ((guint64) (bound - runs->from) << 16) / runs->tick_left;
+  runs->at = 0;
+  return TRUE;
+}
+
+/* FALSE if the columns make no sense. */
+static inline gboolean
+runs_next (Runs *runs, HatEventDecoder *self, gint64 *out_time, guint32 *out_thread)
+{
+  if (runs->tick_left == 0 && !runs_next_tick (runs, self))
+    return FALSE;
+  if (runs->thread_left == 0)
+    {
+      runs->thread = hat_reader_upto (runs->threads, G_MAXUINT32);
+      runs->thread_left = hat_reader_upto (runs->threads, self->chunk.n_events);
+      if (runs->thread_left == 0 || runs->thread >= self->limits.n_threads)
+        return FALSE;
+    }
+  *out_time = runs->from + (gint64) (runs->at >> 16);
+  *out_thread = runs->thread;
+  runs->at += runs->step;
+  runs->tick_left--;
+  runs->thread_left--;
+  return TRUE;
+}
+
+/* ---- stacks and sizes ---- */
+
+/* The number of the next stack; G_MAXUINT32 if damaged. `column` as in encode_stack_and_size(). */
+static inline guint32
+decode_stack (HatEventDecoder *self, guint column, guint32 before)
+{
+  guint32 number;
+  const guint64 code = hat_reader_varint (&self->columns[column]);
+  if (code == HAT_STACK_CODE_NEXT)
+    {
+      if (before == G_MAXUINT32 || self->follower[before] == G_MAXUINT32)
+        return G_MAXUINT32;
+      return self->follower[before];
+    }
+  if (code == HAT_STACK_CODE_NEW)
+    {
+      const guint64 stack = (guint64) (self->last_new + hat_reader_signed (&self->columns[column + 1]));
+      if (stack >= self->limits.n_stacks || self->n_stacks >= HAT_CHUNK_EVENTS)
+        return G_MAXUINT32;
+      number = self->n_stacks++;
+      self->stacks[number] = self->last_new = (HatStackId) stack;
+      self->follower[number] = G_MAXUINT32;
+      self->last_size[number] = 0;
+    }
+  else
+    {
+      if (code - HAT_STACK_CODE_AGO >= self->n_stacks)
+        return G_MAXUINT32;
+      number = self->n_stacks - 1 - (guint32) (code - HAT_STACK_CODE_AGO);
+    }
+  if (before != G_MAXUINT32)
+    self->follower[before] = number;
+  return number;
+}
+
+/* Size of a block with that stack, + 1; 0 if damaged. */
+static inline guint64
+decode_size (HatEventDecoder *self, guint column, guint32 stack)
+{
+  const guint64 code = hat_reader_varint (&self->columns[column + 2]);
+  if (code != 0)
+    self->last_size[stack] = code;
+  return self->last_size[stack];
+}
+
+/* ---- the span ---- */
+
+/* Counts the survivors and checks every byte of the kinds. */
+static const char *
+check_kinds (HatEventDecoder *self)
+{
+  const HatReader *kinds = &self->columns[HAT_COLUMN_KINDS];
+  if (hat_reader_left (kinds) != self->chunk.n_events)
+    return "the number of events is wrong";
+  guint32 made = 0, survivors = 0, young_deaths = 0;
+  for (const guint8 *at = kinds->at; at < kinds->end; at++)
+    {
+      const gboolean makes = hat_kind_makes (*at), ends = hat_kind_ends (*at);
+      if ((*at & HAT_KIND_MASK) > HAT_EVENT_MISSED_FREE || *at > 63 || (!makes && (*at & HAT_KIND_SURVIVES))
+          || (!ends && (*at & HAT_KIND_OLD)) || ((*at & HAT_KIND_NOT_TEMPORARY) && (*at & HAT_KIND_MASK) != HAT_EVENT_FREE))
+        return "an event of an unknown kind";
+      made += makes;
+      survivors += (*at & HAT_KIND_SURVIVES) != 0;
+      young_deaths += ends && !(*at & HAT_KIND_OLD);
+    }
+  if (made != self->chunk.n_blocks || young_deaths != made - survivors)
+    return "the number of blocks is wrong";
+  self->n_survivors = survivors;
+  return NULL;
+}
+
+static gboolean
+decode_survivors (HatEventDecoder *self)
+{
+  HatReader *addresses = &self->columns[HAT_COLUMN_SURVIVOR_ADDRESSES];
+  memset (self->class_address, 0, sizeof (self->class_address));
+  guint64 last = 0, last_end = 0;
+  guint32 stack = G_MAXUINT32;
+  for (guint32 i = 0; i < self->n_survivors; i++)
+    {
+      stack = decode_stack (self, HAT_COLUMN_SURVIVOR_STACKS, stack);
+      if (stack == G_MAXUINT32)
+        return FALSE;
+      const guint64 size = decode_size (self, HAT_COLUMN_SURVIVOR_STACKS, stack) - 1;
+      if (size == G_MAXUINT64)
+        return FALSE;
+      const guint64 footprint = hat_footprint (size);
+      guint64 *class_address = &self->class_address[hat_size_class (size)];
+      const guint64 code = hat_reader_varint (addresses);
+      guint64 address;
+      if (code == HAT_SURVIVOR_NEXT)
+        address = last_end;
+      else if (code == HAT_SURVIVOR_CLASS_NEXT)
+        address = *class_address + footprint;
+      else if (code == HAT_SURVIVOR_CLASS_BEFORE)
+        address = *class_address - footprint;
+      else if (code == HAT_SURVIVOR_UNALIGNED)
+        address = last + (guint64) hat_reader_signed (addresses);
+      else
+        address = last + ((guint64) hat_unzigzag (code - HAT_SURVIVOR_FAR) << 4);
+      last = *class_address = address;
+      last_end = address + footprint;
+      self->survivor_stack[i] = stack;
+      self->survivor_size[i] = size;
+      self->survivor_address[i] = address;
+    }
+  return TRUE;
+}
+
+static inline HatBlockId
+decode_old_death (HatEventDecoder *self, HatBlockId last)
+{
+  const HatBlockId old = last + (guint64) hat_reader_signed (&self->columns[HAT_COLUMN_OLD_DEATHS]);
+  return old < self->chunk.first_block ? old : 0; /* 0 = damaged */
+}
+
+static gboolean
+used_up (const HatEventDecoder *self, HatColumn last)
+{
+  for (guint i = 0; i <= last; i++)
+    if (i != HAT_COLUMN_KINDS && (self->columns[i].bad || hat_reader_left (&self->columns[i]) != 0))
+      return FALSE;
+  return TRUE;
+}
+
+static int
+compare_ids (gconstpointer a, gconstpointer b)
+{
+  const HatBlockId x = *(const HatBlockId *) a, y = *(const HatBlockId *) b;
+  return (x > y) - (x < y);
+}
+
+const char *
+hat_event_decoder_span (HatEventDecoder *self, const guint8 *payload, gsize n_bytes, const HatChunk *chunk,
+                        HatEventLimits limits, HatSpan *out_span)
+{
+  *out_span = (HatSpan){ 0 };
+  const char *wrong = unpack (self, payload, n_bytes, chunk, limits, HAT_COLUMN_OLD_DEATHS);
+  wrong = wrong ? wrong : check_kinds (self);
+  if (wrong)
+    return wrong;
+  if (!decode_survivors (self))
+    return "the blocks that survive make no sense";
+
+  guint32 n_old = 0;
+  const guint8 *kinds = self->columns[HAT_COLUMN_KINDS].at;
+  for (guint32 i = 0; i < chunk->n_events; i++)
+    n_old += (kinds[i] & HAT_KIND_OLD) != 0;
+  g_autofree HatBlock *born = g_new (HatBlock, self->n_survivors);
+  g_autofree HatBlockId *died = g_new (HatBlockId, n_old);
+
+  Runs runs;
+  runs_init (&runs, self);
+  guint32 n_made = 0, n_born = 0, n_died = 0;
+  HatBlockId last_death = chunk->first_block;
+  gint64 time = 0;
+  for (guint32 i = 0; i < chunk->n_events; i++)
+    {
+      guint32 thread;
+      if (!runs_next (&runs, self, &time, &thread))
+        return "times or threads of events make no sense";
+      if (kinds[i] & HAT_KIND_OLD)
+        {
+          last_death = decode_old_death (self, last_death);
+          if (last_death == 0)
+            return "a block dies that was never born";
+          died[n_died++] = last_death;
+        }
+      if (kinds[i] & HAT_KIND_SURVIVES)
+        {
+          born[n_born] = (HatBlock){ .address = self->survivor_address[n_born],
+                                     .size = self->survivor_size[n_born],
+                                     .id = chunk->first_block + n_made,
+                                     .birth_ns = time,
+                                     .stack = self->stacks[self->survivor_stack[n_born]],
+                                     .thread = thread };
+          n_born++;
+        }
+      n_made += hat_kind_makes (kinds[i]);
+    }
+  if (time != chunk->end_ns || !used_up (self, HAT_COLUMN_OLD_DEATHS))
+    return "columns of events do not end together";
+
+  if (n_died > 1)
+    qsort (died, n_died, sizeof (*died), compare_ids);
+  *out_span = (HatSpan){ .n_born = n_born, .n_died = n_died, .born = g_steal_pointer (&born), .died = g_steal_pointer (&died) };
+  return NULL;
+}
+
+/* ---- all events ---- */
+
+/* The forward pass: everything but the addresses of transients. */
+static const char *
+decode_forward (HatEventDecoder *self, HatEvent *events)
+{
+  HatReader *deaths = &self->columns[HAT_COLUMN_TRANSIENT_DEATHS];
+  HatReader *free_stacks = &self->columns[HAT_COLUMN_FREE_STACKS];
+  HatReader *unknown = &self->columns[HAT_COLUMN_UNKNOWN_ADDRESSES];
+  const gboolean has_free_stacks = hat_reader_left (free_stacks) > 0;
+  const guint8 *kinds = self->columns[HAT_COLUMN_KINDS].at;
+  const HatBlockId first_block = self->chunk.first_block;
+  HatBlockId last_death = first_block;
+  guint32 n_made = 0, n_survivors = 0, n_transients = 0, before = G_MAXUINT32, expected = 0;
+  guint64 last_unknown = 0;
+  Runs runs;
+
+  runs_init (&runs, self);
+  g_array_set_size (self->last_made, 0);
+  g_array_set_size (self->last_made, self->limits.n_threads);
+  guint32 *last_made = (guint32 *) (gpointer) self->last_made->data;
+  for (guint32 i = 0; i < self->chunk.n_events; i++)
+    {
+      const guint8 kind = kinds[i];
+      HatEvent *event = &events[i];
+      *event = (HatEvent){ .kind = kind & HAT_KIND_MASK };
+      if (!runs_next (&runs, self, &event->time_ns, &event->thread))
+        return "times or threads of events make no sense";
+      if (kind & HAT_KIND_OLD)
+        {
+          event->old = last_death = decode_old_death (self, last_death);
+          if (last_death == 0)
+            return "a block dies that was never born";
+        }
+      else if (hat_kind_ends (kind))
+        {
+          const guint64 code = hat_reader_varint (deaths);
+          const guint64 number = code < HAT_DEATH_NEAR ? n_transients - 1 - code
+                                                       : expected + (guint64) hat_unzigzag (code - HAT_DEATH_NEAR);
+          if (number >= n_transients || self->dead[number])
+            return "a block dies that is not alive";
+          self->dead[number] = TRUE;
+          expected = (guint32) number + 1;
+          event->old = first_block + self->block_of[number];
+        }
+      if (hat_kind_makes (kind))
+        {
+          event->block = first_block + n_made;
+          if (kind & HAT_KIND_SURVIVES)
+            {
+              before = self->survivor_stack[n_survivors];
+              event->size = self->survivor_size[n_survivors];
+              event->address = self->survivor_address[n_survivors++];
+            }
+          else
+            {
+              before = decode_stack (self, HAT_COLUMN_TRANSIENT_STACKS, before);
+              if (before == G_MAXUINT32)
+                return "a stack that is not there";
+              event->size = decode_size (self, HAT_COLUMN_TRANSIENT_STACKS, before) - 1;
+              if (event->size == G_MAXUINT64)
+                return "a size that makes no sense";
+              self->size[n_made] = event->size;
+              self->dead[n_transients] = FALSE;
+              self->block_of[n_transients++] = n_made;
+            }
+          event->stack = self->stacks[before];
+          last_made[event->thread] = ++n_made;
+        }
+      else if (event->kind == HAT_EVENT_FREE)
+        {
+          const guint32 last = last_made[event->thread];
+          event->temporary = (last != 0 && event->old == first_block + last - 1) != ((kind & HAT_KIND_NOT_TEMPORARY) != 0);
+          if (has_free_stacks)
+            event->stack = hat_reader_upto (free_stacks, self->limits.n_stacks - 1);
+        }
+      else if (event->kind == HAT_EVENT_UNKNOWN_FREE)
+        event->address = last_unknown += (guint64) hat_reader_signed (unknown);
+    }
+  return events[self->chunk.n_events - 1].time_ns == self->chunk.end_ns ? NULL : "the last event's time is wrong";
+}
+
+static gboolean
+decode_transient_address (HatEventDecoder *self, guint64 size, guint64 *last)
+{
+  HatReader *addresses = &self->columns[HAT_COLUMN_TRANSIENT_ADDRESSES];
+  const guint64 code = hat_reader_varint (addresses);
+  if (code <= HAT_TRANSIENT_PILE_MAX)
+    {
+      HatPile *pile = &self->piles[hat_size_class (size)];
+      if (code >= pile->n)
+        return FALSE;
+      *last = hat_pile_take (pile, (guint) code);
+    }
+  else if (code == HAT_TRANSIENT_BEFORE)
+    *last -= hat_footprint (size);
+  else if (code == HAT_TRANSIENT_UNALIGNED)
+    *last += (guint64) hat_reader_signed (addresses);
+  else
+    *last += (guint64) hat_unzigzag (code - HAT_TRANSIENT_FAR) << 4;
+  return TRUE;
+}
+
+/* The backward pass: a transient's address is met at its death, and handed to its birth. */
+static gboolean
+decode_backward (HatEventDecoder *self, HatEvent *events)
+{
+  memset (self->piles, 0, sizeof (self->piles));
+  guint64 last = 0;
+  const guint8 *kinds = self->columns[HAT_COLUMN_KINDS].at;
+  for (guint32 i = self->chunk.n_events; i-- > 0;)
+    {
+      HatEvent *event = &events[i];
+      if (event->block != 0)
+        {
+          if (!(kinds[i] & HAT_KIND_SURVIVES))
+            event->address = self->address[event->block - self->chunk.first_block];
+          hat_pile_push (&self->piles[hat_size_class (event->size)], event->address);
+        }
+      if (event->old >= self->chunk.first_block)
+        {
+          const guint64 old = event->old - self->chunk.first_block;
+          if (!decode_transient_address (self, self->size[old], &last))
+            return FALSE;
+          self->address[old] = last;
+        }
+    }
+  return TRUE;
+}
+
+const char *
+hat_event_decoder_decode (HatEventDecoder *self, const guint8 *payload, gsize n_bytes, const HatChunk *chunk,
+                          HatEventLimits limits, HatEvent *events)
+{
+  const char *wrong = unpack (self, payload, n_bytes, chunk, limits, HAT_N_COLUMNS - 1);
+  wrong = wrong ? wrong : check_kinds (self);
+  if (wrong)
+    return wrong;
+  if (!decode_survivors (self))
+    return "the blocks that survive make no sense";
+  wrong = decode_forward (self, events);
+  if (wrong)
+    return wrong;
+  if (!decode_backward (self, events))
+    return "an address that makes no sense";
+  return used_up (self, HAT_N_COLUMNS - 1) ? NULL : "columns of events do not end together";
+}
+
+const char *
+hat_event_decoder_time (HatEventDecoder *self, const guint8 *payload, gsize n_bytes, const HatChunk *chunk, guint32 index,
+                        gint64 *out_time_ns)
+{
+  const char *wrong = unpack (self, payload, n_bytes, chunk, (HatEventLimits){ 0 }, HAT_COLUMN_TICKS);
+  if (wrong)
+    return wrong;
+  Runs runs;
+  runs_init (&runs, self);
+  do
+    {
+      index -= runs.tick_left;
+      if (!runs_next_tick (&runs, self))
+        return "times of events make no sense";
+    }
+  while (index >= runs.tick_left);
+  *out_time_ns = runs.from + (gint64) (index * runs.step >> 16);
+  return NULL;
+}

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Events to columns. The encoder sees the whole chunk, so it knows each block's fate before it writes a byte. */
+
+#include "core/trace/event-encoder.h"
+#include "core/trace/container.h"
+#include "core/trace/event-columns.h"
+
+#include <zstd.h>
+
+#define MAP_BITS 17 /* twice as many slots as a chunk can have stacks */
+
+typedef struct
+{
+  HatStackId stack;
+  guint32 number; /* + 1; 0 = empty */
+} Slot;
+
+/* Events of one tick. */
+typedef struct
+{
+  guint32 first, count;
+  gint64 from;
+  guint64 step; /* 48.16 fixed point */
+} Run;
+
+struct _HatEventEncoder
+{
+  HatBytes columns[HAT_N_COLUMNS];
+  HatBytes packed;
+  ZSTD_CCtx *zstd;
+
+  /* By block of the chunk. */
+  guint8 dies[HAT_CHUNK_EVENTS];
+  guint32 number[HAT_CHUNK_EVENTS]; /* of a transient among the transients */
+  guint32 stack[HAT_CHUNK_EVENTS];  /* number of its stack */
+  guint64 address[HAT_CHUNK_EVENTS], size[HAT_CHUNK_EVENTS];
+
+  /* By number of a stack of the chunk, in the order of the columns that introduce them. */
+  guint32 follower[HAT_CHUNK_EVENTS + 1];
+  guint64 last_size[HAT_CHUNK_EVENTS + 1];
+  guint32 n_stacks;
+  HatStackId last_new;
+  Slot map[1u << MAP_BITS];
+
+  HatPile piles[HAT_N_CLASSES];
+  guint64 class_address[HAT_N_CLASSES];
+  GArray *last_made; /* per thread: its last block of the chunk + 1 */
+  GArray *runs;      /* Run */
+};
+
+HatEventEncoder *
+hat_event_encoder_new (void)
+{
+  HatEventEncoder *encoder = g_new0 (HatEventEncoder, 1);
+  encoder->zstd = ZSTD_createCCtx ();
+  encoder->last_made = g_array_new (FALSE, TRUE, sizeof (guint32));
+  encoder->runs = g_array_new (FALSE, FALSE, sizeof (Run));
+  return encoder;
+}
+
+void
+hat_event_encoder_free (HatEventEncoder *encoder)
+{
+  if (encoder == NULL)
+    return;
+  for (guint i = 0; i < HAT_N_COLUMNS; i++)
+    hat_bytes_clear (&encoder->columns[i]);
+  hat_bytes_clear (&encoder->packed);
+  ZSTD_freeCCtx (encoder->zstd);
+  g_array_unref (encoder->last_made);
+  g_array_unref (encoder->runs);
+  g_free (encoder);
+}
+
+static inline gboolean
+makes_block (const HatEvent *event)
+{
+  return event->kind == HAT_EVENT_ALLOC || event->kind == HAT_EVENT_REALLOC;
+}
+
+/* Finds out which blocks die in the chunk. */
+static void
+find_fates (HatEventEncoder *self, const HatEvent *events, HatChunk *chunk)
+{
+  guint32 n_blocks = 0, n_transients = 0;
+  for (guint32 i = 0; i < chunk->n_events; i++)
+    {
+      const HatEvent *event = &events[i];
+      if (event->old >= chunk->first_block)
+        {
+          const guint64 block = event->old - chunk->first_block;
+          g_assert (block < n_blocks && !self->dies[block]); /* a block ends once, after its birth */
+          self->dies[block] = TRUE;
+        }
+      if (makes_block (event))
+        {
+          self->address[n_blocks] = event->address;
+          self->size[n_blocks] = MIN (event->size, G_MAXUINT64 - 1);
+          self->dies[n_blocks++] = FALSE;
+        }
+    }
+  for (guint32 block = 0; block < n_blocks; block++)
+    if (self->dies[block])
+      self->number[block] = n_transients++;
+  chunk->n_blocks = n_blocks;
+}
+
+/* ---- kind, time, thread ---- */
+
+static void
+encode_kinds (HatEventEncoder *self, const HatEvent *events, const HatChunk *chunk)
+{
+  HatBytes *kinds = &self->columns[HAT_COLUMN_KINDS];
+  hat_bytes_reserve (kinds, chunk->n_events);
+  g_array_set_size (self->last_made, 0);
+  guint32 block = 0;
+  for (guint32 i = 0; i < chunk->n_events; i++)
+    {
+      const HatEvent *event = &events[i];
+      if (event->thread >= self->last_made->len)
+        g_array_set_size (self->last_made, event->thread + 1);
+      guint32 *last_made = &g_array_index (self->last_made, guint32, event->thread);
+      guint8 kind = event->kind;
+      if (hat_kind_ends (kind) && event->old < chunk->first_block)
+        kind |= HAT_KIND_OLD;
+      if (event->kind == HAT_EVENT_FREE)
+        {
+          const gboolean guess = *last_made != 0 && event->old == chunk->first_block + *last_made - 1;
+          if (guess != (event->temporary != 0))
+            kind |= HAT_KIND_NOT_TEMPORARY;
+        }
+      if (makes_block (event))
+        {
+          if (!self->dies[block])
+            kind |= HAT_KIND_SURVIVES;
+          *last_made = ++block;
+        }
+      kinds->data[kinds->len++] = kind;
+    }
+}
+
+static void
+end_run (HatEventEncoder *self, gint64 gap, guint32 first, guint32 count, gint64 from, gint64 bound)
+{
+  HatBytes *ticks = &self->columns[HAT_COLUMN_TICKS];
+  hat_bytes_put_varint (ticks, gap);
+  hat_bytes_put_varint (ticks, count);
+  const Run run = { first, count, from, ((guint64) (bound - from) << 16) / count };
+  g_array_append_val (self->runs, run);
+}
+
+/* Sets the chunk's times; returns the bound of its last run of events, which spreads them short of it. */
+static gint64
+encode_ticks (HatEventEncoder *self, const HatEvent *events, HatChunk *chunk, gint64 after_ns)
+{
+  gint64 from = MAX (MAX (events[0].time_ns, after_ns + 1), 0), last_time = from;
+  gint64 tick = from / HAT_TICK_NS, gap = 0;
+  guint32 first = 0;
+  g_array_set_size (self->runs, 0);
+  for (guint32 i = 0; i < chunk->n_events; i++)
+    {
+      last_time = MAX (last_time, events[i].time_ns);
+      gint64 own = MAX (tick, last_time / HAT_TICK_NS);
+      if (own == tick && from + (i - first) >= (tick + 1) * HAT_TICK_NS)
+        own++; /* no room for more times in this one */
+      if (own != tick)
+        {
+          end_run (self, gap, first, i - first, from, (tick + 1) * HAT_TICK_NS);
+          gap = own - tick - 1;
+          tick = own;
+          from = tick * HAT_TICK_NS;
+          first = i;
+        }
+    }
+  const guint32 count = chunk->n_events - first;
+  const gint64 bound = MAX (MIN (last_time + 1, (tick + 1) * HAT_TICK_NS), from + count);
+  end_run (self, gap, first, count, from, bound);
+  chunk->start_ns = hat_event_encoder_time (self, 0);
+  chunk->end_ns = hat_event_encoder_time (self, chunk->n_events - 1);
+  return bound;
+}
+
+gint64
+hat_event_encoder_time (HatEventEncoder *self, guint32 index)
+{
+  guint low = 0, high = self->runs->len;
+  while (high - low > 1)
+    {
+      const guint middle = (low + high) / 2;
+      if (g_array_index (self->runs, Run, middle).first <= index)
+        low = middle;
+      else
+        high = middle;
+    }
+  const Run *run = &g_array_index (self->runs, Run, low);
+  return run->from + (gint64) ((index - run->first) * run->step >> 16);
+}
+
+static void
+encode_threads (HatEventEncoder *self, const HatEvent *events, guint32 n)
+{
+  HatBytes *threads = &self->columns[HAT_COLUMN_THREADS];
+  for (guint32 i = 0, end; i < n; i = end)
+    {
+      for (end = i + 1; end < n && events[end].thread == events[i].thread;)
+        end++;
+      hat_bytes_put_varint (threads, events[i].thread);
+      hat_bytes_put_varint (threads, end - i);
+    }
+}
+
+/* ---- stacks and sizes ---- */
+
+/* Number of a stack in the chunk, G_MAXUINT32 if it is new (it then gets the next one). */
+static inline guint32
+number_of_stack (HatEventEncoder *self, HatStackId stack)
+{
+  guint32 at = (stack * 0x9E3779B1u) >> (32 - MAP_BITS);
+  while (self->map[at].number != 0 && self->map[at].stack != stack)
+    at = (at + 1) & ((1u << MAP_BITS) - 1);
+  if (self->map[at].number != 0)
+    return self->map[at].number - 1;
+  self->map[at] = (Slot){ stack, ++self->n_stacks };
+  self->follower[self->n_stacks - 1] = G_MAXUINT32;
+  self->last_size[self->n_stacks - 1] = 0;
+  return G_MAXUINT32;
+}
+
+/* Codes stack and size of a block, given the stack of the one before. `column` is the first of three: codes, new, sizes. */
+static guint32
+encode_stack_and_size (HatEventEncoder *self, guint column, guint32 before, HatStackId stack, guint64 size)
+{
+  HatBytes *codes = &self->columns[column], *new_stacks = &self->columns[column + 1], *sizes = &self->columns[column + 2];
+  guint32 number = number_of_stack (self, stack);
+  if (number == G_MAXUINT32)
+    {
+      number = self->n_stacks - 1;
+      hat_bytes_put_byte (codes, HAT_STACK_CODE_NEW);
+      hat_bytes_put_signed (new_stacks, (gint64) stack - self->last_new);
+      self->last_new = stack;
+    }
+  else if (before != G_MAXUINT32 && self->follower[before] == number)
+    hat_bytes_put_byte (codes, HAT_STACK_CODE_NEXT);
+  else
+    hat_bytes_put_varint (codes, HAT_STACK_CODE_AGO + self->n_stacks - 1 - number);
+  if (before != G_MAXUINT32)
+    self->follower[before] = number;
+
+  hat_bytes_put_varint (sizes, self->last_size[number] == size + 1 ? 0 : size + 1);
+  self->last_size[number] = size + 1;
+  return number;
+}
+
+/* ---- survivors and old deaths: the span ---- */
+
+static void
+encode_survivor_address (HatEventEncoder *self, guint64 address, guint64 size, guint64 *last, guint64 *last_end)
+{
+  HatBytes *addresses = &self->columns[HAT_COLUMN_SURVIVOR_ADDRESSES];
+  const guint64 footprint = hat_footprint (size);
+  guint64 *class_address = &self->class_address[hat_size_class (size)];
+  const gint64 difference = (gint64) (address - *last);
+  if (address == *last_end)
+    hat_bytes_put_byte (addresses, HAT_SURVIVOR_NEXT);
+  else if (address == *class_address + footprint)
+    hat_bytes_put_byte (addresses, HAT_SURVIVOR_CLASS_NEXT);
+  else if (address == *class_address - footprint)
+    hat_bytes_put_byte (addresses, HAT_SURVIVOR_CLASS_BEFORE);
+  else if ((difference & 15) != 0)
+    {
+      hat_bytes_put_byte (addresses, HAT_SURVIVOR_UNALIGNED);
+      hat_bytes_put_signed (addresses, difference);
+    }
+  else
+    hat_bytes_put_varint (addresses, HAT_SURVIVOR_FAR + hat_zigzag (difference >> 4));
+  *last = *class_address = address;
+  *last_end = address + footprint;
+}
+
+static void
+encode_span (HatEventEncoder *self, const HatEvent *events, const HatChunk *chunk)
+{
+  HatBytes *deaths = &self->columns[HAT_COLUMN_OLD_DEATHS];
+  memset (self->class_address, 0, sizeof (self->class_address));
+  guint64 last = 0, last_end = 0, last_death = chunk->first_block;
+  guint32 block = 0, before = G_MAXUINT32;
+  for (guint32 i = 0; i < chunk->n_events; i++)
+    {
+      const HatEvent *event = &events[i];
+      if (event->old != 0 && event->old < chunk->first_block)
+        {
+          hat_bytes_put_signed (deaths, (gint64) (event->old - last_death));
+          last_death = event->old;
+        }
+      if (!makes_block (event))
+        continue;
+      if (!self->dies[block])
+        {
+          before = encode_stack_and_size (self, HAT_COLUMN_SURVIVOR_STACKS, before, event->stack, self->size[block]);
+          self->stack[block] = before;
+          encode_survivor_address (self, event->address, self->size[block], &last, &last_end);
+        }
+      block++;
+    }
+}
+
+/* ---- transients ---- */
+
+static void
+encode_transients (HatEventEncoder *self, const HatEvent *events, const HatChunk *chunk)
+{
+  HatBytes *deaths = &self->columns[HAT_COLUMN_TRANSIENT_DEATHS];
+  guint32 block = 0, n = 0, before = G_MAXUINT32, expected = 0;
+  for (guint32 i = 0; i < chunk->n_events; i++)
+    {
+      const HatEvent *event = &events[i];
+      if (event->old >= chunk->first_block)
+        {
+          const guint32 number = self->number[event->old - chunk->first_block];
+          const guint32 age = n - 1 - number;
+          if (age < HAT_DEATH_NEAR)
+            hat_bytes_put_byte (deaths, age);
+          else
+            hat_bytes_put_varint (deaths, HAT_DEATH_NEAR + hat_zigzag ((gint64) number - expected));
+          expected = number + 1;
+        }
+      if (!makes_block (event))
+        continue;
+      if (self->dies[block])
+        {
+          before = encode_stack_and_size (self, HAT_COLUMN_TRANSIENT_STACKS, before, event->stack, self->size[block]);
+          n++;
+        }
+      else
+        before = self->stack[block];
+      block++;
+    }
+}
+
+static void
+encode_transient_address (HatEventEncoder *self, guint64 address, guint64 size, guint64 *last)
+{
+  HatBytes *addresses = &self->columns[HAT_COLUMN_TRANSIENT_ADDRESSES];
+  HatPile *pile = &self->piles[hat_size_class (size)];
+  const guint depths = MIN (pile->n, HAT_TRANSIENT_PILE_MAX + 1);
+  guint depth = 0;
+  while (depth < depths && pile->at[(pile->top - 1 - depth) % HAT_PILE_DEPTH] != address)
+    depth++;
+  const gint64 difference = (gint64) (address - *last);
+  if (depth < depths)
+    hat_bytes_put_byte (addresses, HAT_TRANSIENT_PILE + (hat_pile_take (pile, depth), depth));
+  else if (address + hat_footprint (size) == *last)
+    hat_bytes_put_byte (addresses, HAT_TRANSIENT_BEFORE);
+  else if ((difference & 15) != 0)
+    {
+      hat_bytes_put_byte (addresses, HAT_TRANSIENT_UNALIGNED);
+      hat_bytes_put_signed (addresses, difference);
+    }
+  else
+    hat_bytes_put_varint (addresses, HAT_TRANSIENT_FAR + hat_zigzag (difference >> 4));
+  *last = address;
+}
+
+static void
+encode_transient_addresses (HatEventEncoder *self, const HatEvent *events, const HatChunk *chunk)
+{
+  memset (self->piles, 0, sizeof (self->piles));
+  guint64 last = 0;
+  guint32 block = chunk->n_blocks;
+  for (guint32 i = chunk->n_events; i-- > 0;)
+    {
+      const HatEvent *event = &events[i];
+      if (makes_block (event))
+        {
+          block--;
+          hat_pile_push (&self->piles[hat_size_class (self->size[block])], event->address);
+        }
+      if (event->old >= chunk->first_block)
+        {
+          const guint64 old = event->old - chunk->first_block;
+          encode_transient_address (self, self->address[old], self->size[old], &last);
+        }
+    }
+}
+
+/* ---- the rest ---- */
+
+static void
+encode_rare (HatEventEncoder *self, const HatEvent *events, guint32 n)
+{
+  HatBytes *stacks = &self->columns[HAT_COLUMN_FREE_STACKS], *unknown = &self->columns[HAT_COLUMN_UNKNOWN_ADDRESSES];
+  gboolean has_stacks = FALSE;
+  guint64 last = 0;
+  for (guint32 i = 0; i < n; i++)
+    {
+      if (events[i].kind == HAT_EVENT_FREE)
+        {
+          hat_bytes_put_varint (stacks, events[i].stack);
+          has_stacks |= events[i].stack != HAT_STACK_NONE;
+        }
+      if (events[i].kind == HAT_EVENT_UNKNOWN_FREE)
+        {
+          hat_bytes_put_signed (unknown, (gint64) (events[i].address - last));
+          last = events[i].address;
+        }
+    }
+  if (!has_stacks)
+    stacks->len = 0;
+}
+
+static void
+pack_columns (HatEventEncoder *self, HatBytes *out)
+{
+  self->packed.len = 0;
+  for (guint i = 0; i < HAT_N_COLUMNS; i++)
+    {
+      const HatBytes *column = &self->columns[i];
+      gsize stored = column->len;
+      hat_bytes_reserve (&self->packed, ZSTD_compressBound (column->len));
+      if (column->len > 0)
+        {
+          stored = ZSTD_compressCCtx (self->zstd, self->packed.data + self->packed.len, ZSTD_compressBound (column->len),
+                                      column->data, column->len, 3);
+          if (ZSTD_isError (stored) || stored >= column->len)
+            {
+              stored = column->len;
+              memcpy (self->packed.data + self->packed.len, column->data, stored);
+            }
+        }
+      self->packed.len += stored;
+      hat_bytes_put_varint (out, column->len);
+      hat_bytes_put_varint (out, stored);
+    }
+  hat_bytes_put (out, self->packed.data, self->packed.len);
+}
+
+void
+hat_event_encoder_encode (HatEventEncoder *self, const HatEvent *events, HatChunk *chunk, gint64 after_ns, HatBytes *out)
+{
+  g_return_if_fail (chunk->n_events >= 1 && chunk->n_events <= HAT_CHUNK_EVENTS);
+
+  for (guint i = 0; i < HAT_N_COLUMNS; i++)
+    self->columns[i].len = 0;
+  memset (self->map, 0, sizeof (self->map));
+  self->n_stacks = 0;
+  self->last_new = 0;
+
+  find_fates (self, events, chunk);
+  encode_kinds (self, events, chunk);
+  const gint64 bound = encode_ticks (self, events, chunk, after_ns);
+  encode_threads (self, events, chunk->n_events);
+  encode_span (self, events, chunk);
+  encode_transients (self, events, chunk);
+  encode_transient_addresses (self, events, chunk);
+  encode_rare (self, events, chunk->n_events);
+
+  hat_chunk_write_head (out, chunk);
+  hat_bytes_put_varint (out, bound - chunk->end_ns);
+  pack_columns (self, out);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Encodes one chunk of events. An encoder is only memory kept between chunks; it carries nothing over from one to the next.
+ * Thread rule: one thread at a time. */
+
+#include "core/trace/bytes.h"
+#include "core/trace/trace.h"
+
+G_BEGIN_DECLS
+
+typedef struct _HatEventEncoder HatEventEncoder;
+
+HatEventEncoder *hat_event_encoder_new (void);
+void hat_event_encoder_free (HatEventEncoder *encoder);
+
+/* Appends the payload of an EVENTS chunk to `out`. Reads from `chunk`: first_event, n_events (1 to HAT_CHUNK_EVENTS),
+ * first_block; fills in the rest. No event will be decoded at or before `after_ns`. */
+void hat_event_encoder_encode (HatEventEncoder *encoder, const HatEvent *events, HatChunk *chunk, gint64 after_ns,
+                               HatBytes *out);
+
+/* The time at which event `index` of the chunk encoded last will be decoded. */
+gint64 hat_event_encoder_time (HatEventEncoder *encoder, guint32 index);
+
+G_END_DECLS

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Joining spans, and their columns. */
+
+#include "core/trace/span.h"
+#include "core/trace/event-columns.h"
+
+void
+hat_span_clear (HatSpan *span)
+{
+  g_free (span->born);
+  g_free (span->died);
+  *span = (HatSpan){ 0 };
+}
+
+static int
+compare_ids (gconstpointer a, gconstpointer b)
+{
+  const HatBlockId x = *(const HatBlockId *) a, y = *(const HatBlockId *) b;
+  return (x > y) - (x < y);
+}
+
+void
+hat_span_join (const HatSpan *spans, guint n, HatBlockId first_block, HatBlockId end_block, HatSpan *out_span)
+{
+  guint n_born = 0, n_died = 0;
+  for (guint i = 0; i < n; i++)
+    {
+      n_born += spans[i].n_born;
+      n_died += spans[i].n_died;
+    }
+  *out_span = (HatSpan){ .born = g_new (HatBlock, n_born), .died = g_new (HatBlockId, n_died) };
+  g_autofree guint8 *ended = g_malloc0 ((end_block - first_block) / 8 + 1);
+  for (guint i = 0; i < n; i++)
+    for (guint j = 0; j < spans[i].n_died; j++)
+      {
+        const HatBlockId id = spans[i].died[j];
+        if (id >= first_block)
+          ended[(id - first_block) / 8] |= (guint8) (1u << (id - first_block) % 8);
+        else
+          out_span->died[out_span->n_died++] = id;
+      }
+  for (guint i = 0; i < n; i++)
+    for (guint j = 0; j < spans[i].n_born; j++)
+      {
+        const guint64 own = spans[i].born[j].id - first_block;
+        if (!(ended[own / 8] & (1u << own % 8)))
+          out_span->born[out_span->n_born++] = spans[i].born[j];
+      }
+  if (out_span->n_died > 1)
+    qsort (out_span->died, out_span->n_died, sizeof (HatBlockId), compare_ids);
+}
+
+/* ---- file ---- */
+
+enum
+{
+  COLUMN_IDS,   /* difference to the one before, - 1: blocks go from the youngest to the oldest */
+  COLUMN_TIMES, /* difference, likewise */
+  COLUMN_THREADS,
+  COLUMN_STACKS, /* signed difference */
+  COLUMN_SIZES,
+  COLUMN_ADDRESSES, /* signed difference to where the last one ended */
+  N_COLUMNS,
+};
+
+struct _HatSpanWriter
+{
+  HatBytes columns[N_COLUMNS];
+  guint n;
+  HatBlock last;
+  guint64 last_end;
+};
+
+HatSpanWriter *
+hat_span_writer_new (void)
+{
+  return g_new0 (HatSpanWriter, 1);
+}
+
+void
+hat_span_writer_add (HatSpanWriter *writer, const HatBlock *block)
+{
+  HatBytes *columns = writer->columns;
+  hat_bytes_put_varint (&columns[COLUMN_IDS], writer->n ? writer->last.id - block->id - 1 : block->id);
+  hat_bytes_put_varint (&columns[COLUMN_TIMES], writer->n ? writer->last.birth_ns - block->birth_ns : block->birth_ns);
+  hat_bytes_put_varint (&columns[COLUMN_THREADS], block->thread);
+  hat_bytes_put_signed (&columns[COLUMN_STACKS], (gint64) block->stack - writer->last.stack);
+  hat_bytes_put_varint (&columns[COLUMN_SIZES], block->size);
+  hat_bytes_put_signed (&columns[COLUMN_ADDRESSES], (gint64) (block->address - writer->last_end));
+  writer->n++;
+  writer->last = *block;
+  writer->last_end = block->address + hat_footprint (block->size);
+}
+
+void
+hat_span_writer_finish (HatSpanWriter *writer, guint level, guint number, const HatBlockId *died, guint n_died, HatBytes *out)
+{
+  hat_bytes_put_varint (out, level);
+  hat_bytes_put_varint (out, number);
+  hat_bytes_put_varint (out, writer->n);
+  hat_bytes_put_varint (out, n_died);
+  for (guint i = 0; i < N_COLUMNS; i++)
+    hat_bytes_put_varint (out, writer->columns[i].len);
+  for (guint i = 0; i < N_COLUMNS; i++)
+    {
+      hat_bytes_put (out, writer->columns[i].data, writer->columns[i].len);
+      hat_bytes_clear (&writer->columns[i]);
+    }
+  HatBlockId last = 0;
+  for (guint i = 0; i < n_died; i++)
+    {
+      hat_bytes_put_varint (out, died[i] - last - 1);
+      last = died[i];
+    }
+  g_free (writer);
+}
+
+static gboolean
+read_born (HatReader *columns, const HatSpanLimits *limits, HatSpan *span)
+{
+  HatBlock last = { 0 };
+  guint64 last_end = 0;
+  for (guint i = span->n_born; i-- > 0;)
+    {
+      HatBlock *block = &span->born[i];
+      const gboolean first = i == span->n_born - 1;
+      const guint64 id = hat_reader_upto (&columns[COLUMN_IDS], limits->end_block);
+      const guint64 time = hat_reader_upto (&columns[COLUMN_TIMES], (guint64) limits->end_ns);
+      block->id = first ? id : last.id - 1 - id; /* wraps to something out of bounds if damaged */
+      block->birth_ns = first ? (gint64) time : last.birth_ns - (gint64) time;
+      const guint64 thread = hat_reader_varint (&columns[COLUMN_THREADS]);
+      const guint64 stack = last.stack + (guint64) hat_reader_signed (&columns[COLUMN_STACKS]);
+      block->size = hat_reader_varint (&columns[COLUMN_SIZES]);
+      block->address = last_end + (guint64) hat_reader_signed (&columns[COLUMN_ADDRESSES]);
+      if (block->id < limits->first_block || block->id >= limits->end_block || block->birth_ns < limits->start_ns
+          || block->birth_ns > limits->end_ns || thread >= limits->n_threads || stack >= limits->n_stacks)
+        return FALSE;
+      block->thread = (guint32) thread;
+      block->stack = (HatStackId) stack;
+      last = *block;
+      last_end = block->address + hat_footprint (block->size);
+    }
+  for (guint i = 0; i < N_COLUMNS; i++)
+    if (columns[i].bad || hat_reader_left (&columns[i]) != 0)
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+read_died (HatReader *reader, const HatSpanLimits *limits, HatSpan *span)
+{
+  HatBlockId last = 0;
+  for (guint i = 0; i < span->n_died; i++)
+    {
+      last += 1 + hat_reader_upto (reader, limits->first_block);
+      if (last >= limits->first_block)
+        return FALSE;
+      span->died[i] = last;
+    }
+  return !reader->bad && hat_reader_left (reader) == 0;
+}
+
+const char *
+hat_span_read (HatReader *reader, guint level, guint number, const HatSpanLimits *limits, HatSpan *out_span)
+{
+  static const char *const wrong = "a checkpoint that makes no sense";
+  HatReader columns[N_COLUMNS];
+  if (hat_reader_varint (reader) != level || hat_reader_varint (reader) != number)
+    return wrong;
+  HatSpan span = { .n_born = hat_reader_count (reader, N_COLUMNS) };
+  span.n_died = hat_reader_count (reader, 1);
+  gsize bytes[N_COLUMNS];
+  for (guint i = 0; i < N_COLUMNS; i++)
+    bytes[i] = hat_reader_upto (reader, hat_reader_left (reader));
+  for (guint i = 0; i < N_COLUMNS; i++)
+    {
+      const guint8 *data = hat_reader_data (reader, bytes[i]);
+      columns[i] = (HatReader){ .at = data, .end = data ? data + bytes[i] : NULL };
+    }
+  if (reader->bad)
+    return wrong;
+  span.born = g_new (HatBlock, span.n_born);
+  span.died = g_new (HatBlockId, span.n_died);
+  if (!read_born (columns, limits, &span) || !read_died (reader, limits, &span))
+    {
+      hat_span_clear (&span);
+      return wrong;
+    }
+  *out_span = span;
+  return NULL;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Inside of a HatTrace, shared by opening (trace.c), definitions (definitions-read.c), events (trace-events.c) and symbols. */
+
+#include "core/trace/container.h"
+#include "core/trace/list.h"
+#include "core/trace/store.h"
+#include "core/trace/trace.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  guint64 offset;
+  guint32 bytes;
+} HatPlace;
+
+typedef struct
+{
+  guint32 level, number;
+  HatPlace place;
+} HatSpanPlace;
+
+typedef struct
+{
+  HatProcess info;
+  HatList threads; /* HatThread */
+  HatList marks;   /* HatMark */
+  HatList samples; /* HatSample */
+  HatList chunks;  /* HatChunk */
+  HatList places;  /* HatPlace, of the chunks */
+  HatList spans;   /* HatSpanPlace */
+  const HatSummary *summary;
+} HatProcessData;
+
+struct _HatTrace
+{
+  gatomicrefcount refs;
+  HatStore *store;
+  guint64 bytes;  /* size of the file */
+  guint64 end;    /* of the chunks that were taken in */
+  gboolean ended; /* the recording ended properly */
+  char *damage;
+  gint64 duration_ns;
+
+  HatList modules, frames, stacks, notes;
+  GArray *processes; /* HatProcessData */
+  HatSymbols *symbols;
+};
+
+/* Takes a chunk that is neither events, span, index nor trailer into the trace. NULL, or what is wrong. */
+const char *hat_trace_define (HatTrace *trace, HatChunkType type, guint32 process, HatReader *reader);
+
+HatSymbols *hat_symbols_ref (HatSymbols *symbols);
+const char *hat_symbols_read (HatReader *reader, guint32 n_frames, HatSymbols **out_symbols);
+void hat_symbols_write (const HatSymbols *symbols, HatBytes *out);
+const HatSourceFrame *hat_symbols_find (const HatSymbols *symbols, HatFrameId frame, guint *out_n);
+
+G_END_DECLS

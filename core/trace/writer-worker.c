@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The writer's own thread: takes jobs in order, encodes, compresses, writes.
+ *
+ * It reads back what it has written in two places (checkpoints, the time of the peak) rather than keep it in memory. Where
+ * the descriptor cannot be read, the trace only lacks these. */
+
+#include "core/trace/writer-private.h"
+
+#include "core/trace/definitions-write.h"
+#include "core/trace/event-decoder.h"
+#include "core/trace/event-encoder.h"
+#include "core/trace/span.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#define MAX_WAITING_EVENTS 6u /* full buffers are 3.7 MB each */
+#define FIRST_CAPACITY 256u
+
+typedef enum
+{
+  JOB_PAYLOAD,
+  JOB_EVENTS,
+  JOB_MARK,
+  JOB_SUMMARY,
+  JOB_END,
+} JobKind;
+
+typedef struct
+{
+  JobKind kind;
+  HatChunkType type;
+  guint32 process;
+  HatBytes payload;
+  HatEventBuffer *buffer;
+  HatPendingMark mark;
+  HatSummary *summary;
+  gint64 duration_ns;
+} Job;
+
+/* What the worker knows of a process. */
+typedef struct
+{
+  GArray *entries;  /* HatIndexEntry of its events */
+  GArray *leaf_ends; /* gint64: decoded time of every HAT_LEAF_EVENTS-th event */
+  gint64 after_ns;  /* the next event comes after this */
+} Process;
+
+struct _HatWriterWorker
+{
+  HatChunkSink sink; /* the thread's own, but for the atomic parts */
+  GThread *thread;
+  gint64 start_unix_us;
+
+  GMutex lock; /* of all that follows up to `idle` */
+  GCond more, fewer;
+  GQueue jobs; /* Job */
+  guint waiting_events;
+  gboolean busy, stopping;
+  GPtrArray *idle; /* HatEventBuffer */
+
+  /* The thread's own. */
+  GArray *processes; /* Process */
+  HatEventEncoder *encoder;
+  HatEventDecoder *decoder; /* when first needed */
+  HatBytes payload, read_back;
+};
+
+static void
+buffer_free (gpointer data)
+{
+  HatEventBuffer *buffer = data;
+  g_free (buffer->events);
+  g_free (buffer);
+}
+
+static void
+process_clear (gpointer data)
+{
+  Process *process = data;
+  g_array_unref (process->entries);
+  g_array_unref (process->leaf_ends);
+}
+
+static Process *
+worker_process (HatWriterWorker *worker, guint32 index)
+{
+  while (worker->processes->len <= index)
+    {
+      const Process process = { .entries = g_array_new (FALSE, FALSE, sizeof (HatIndexEntry)),
+                                .leaf_ends = g_array_new (FALSE, FALSE, sizeof (gint64)),
+                                .after_ns = -1 };
+      g_array_append_val (worker->processes, process);
+    }
+  return &g_array_index (worker->processes, Process, index);
+}
+
+/* ---- reading back ---- */
+
+/* The payload of a chunk of events that was written, in worker->read_back. */
+static gboolean
+read_back (HatWriterWorker *worker, const HatIndexEntry *entry)
+{
+  worker->read_back.len = 0;
+  hat_bytes_reserve (&worker->read_back, entry->bytes);
+  while (worker->read_back.len < entry->bytes)
+    {
+      const ssize_t got = pread (worker->sink.fd, worker->read_back.data + worker->read_back.len,
+                                 entry->bytes - worker->read_back.len, (off_t) (entry->offset + worker->read_back.len));
+      if (got <= 0)
+        return FALSE;
+      worker->read_back.len += (gsize) got;
+    }
+  if (worker->decoder == NULL)
+    worker->decoder = hat_event_decoder_new ();
+  return TRUE;
+}
+
+static gboolean
+read_back_span (HatWriterWorker *worker, const HatIndexEntry *entry, HatSpan *out_span)
+{
+  const HatEventLimits no_limits = { G_MAXUINT32, G_MAXUINT32 };
+  return read_back (worker, entry)
+         && hat_event_decoder_span (worker->decoder, worker->read_back.data + sizeof (HatChunkHeader),
+                                    entry->bytes - sizeof (HatChunkHeader), &entry->events, no_limits, out_span)
+                == NULL;
+}
+
+/* ---- checkpoints ---- */
+
+static int
+compare_ids (gconstpointer a, gconstpointer b)
+{
+  const HatBlockId x = *(const HatBlockId *) a, y = *(const HatBlockId *) b;
+  return (x > y) - (x < y);
+}
+
+/* Adds what one chunk contributes: chunks come last one first, so that all later deaths are known already. */
+static void
+add_to_span (const HatSpan *chunk, HatBlockId first_block, guint8 *ended, HatSpanWriter *writer, GArray *died)
+{
+  for (guint i = chunk->n_born; i-- > 0;)
+    {
+      const guint64 own = chunk->born[i].id - first_block;
+      if (!(ended[own / 8] & (1u << own % 8)))
+        hat_span_writer_add (writer, &chunk->born[i]);
+    }
+  for (guint i = 0; i < chunk->n_died; i++)
+    {
+      const guint64 own = chunk->died[i] - first_block;
+      if (chunk->died[i] < first_block)
+        g_array_append_val (died, chunk->died[i]);
+      else
+        ended[own / 8] |= (guint8) (1u << own % 8);
+    }
+}
+
+/* Writes the level 2 span that the process' last chunk has completed. */
+static void
+put_span (HatWriterWorker *worker, guint32 process)
+{
+  const guint n = HAT_SPAN_CHUNKS * HAT_SPAN_CHUNKS;
+  const GArray *all = worker_process (worker, process)->entries;
+  const HatIndexEntry *entries = &g_array_index (all, HatIndexEntry, all->len - n);
+  const HatBlockId first_block = entries[0].events.first_block;
+  const HatChunk *last = &entries[n - 1].events;
+  g_autofree guint8 *ended = g_malloc0 ((last->first_block + last->n_blocks - first_block) / 8 + 1);
+  g_autoptr (GArray) died = g_array_new (FALSE, FALSE, sizeof (HatBlockId));
+  HatSpanWriter *writer = hat_span_writer_new ();
+  gboolean readable = TRUE;
+  for (guint i = n; readable && i-- > 0;)
+    {
+      HatSpan chunk;
+      readable = read_back_span (worker, &entries[i], &chunk);
+      if (readable)
+        {
+          add_to_span (&chunk, first_block, ended, writer, died);
+          hat_span_clear (&chunk);
+        }
+    }
+  g_array_sort (died, compare_ids);
+  const HatIndexEntry about = { .level = 2, .number = all->len / n - 1 };
+  HatBytes payload = { 0 };
+  hat_span_writer_finish (writer, about.level, about.number, (HatBlockId *) (gpointer) died->data, died->len, &payload);
+  if (readable && payload.len <= HAT_CHUNK_MAX_BYTES)
+    hat_chunk_sink_put (&worker->sink, HAT_TYPE_SPAN, process, payload.data, payload.len, 3, &about);
+  hat_bytes_clear (&payload);
+}
+
+/* ---- jobs ---- */
+
+static void
+put_events (HatWriterWorker *worker, guint32 index, HatEventBuffer *buffer)
+{
+  Process *process = worker_process (worker, index);
+  HatIndexEntry entry = { .events = buffer->chunk };
+  entry.events.n_events = buffer->n;
+  worker->payload.len = 0;
+  hat_event_encoder_encode (worker->encoder, buffer->events, &entry.events, process->after_ns, &worker->payload);
+  process->after_ns = entry.events.end_ns;
+
+  const guint64 end = entry.events.first_event + entry.events.n_events;
+  for (guint64 leaf = (guint64) process->leaf_ends->len + 1; leaf * HAT_LEAF_EVENTS <= end; leaf++)
+    {
+      const gint64 time
+          = hat_event_encoder_time (worker->encoder, (guint32) (leaf * HAT_LEAF_EVENTS - 1 - entry.events.first_event));
+      g_array_append_val (process->leaf_ends, time);
+    }
+
+  entry.offset = worker->sink.offset;
+  hat_chunk_sink_put (&worker->sink, HAT_TYPE_EVENTS, index, worker->payload.data, worker->payload.len, 0, &entry);
+  entry.bytes = (guint32) (worker->sink.offset - entry.offset);
+  g_array_append_val (process->entries, entry);
+  if (process->entries->len % (HAT_SPAN_CHUNKS * HAT_SPAN_CHUNKS) == 0 && !hat_chunk_sink_has_failed (&worker->sink))
+    put_span (worker, index);
+}
+
+/* The mark is given a time that lies between those of the events it lay between. */
+static void
+put_mark (HatWriterWorker *worker, const HatPendingMark *mark)
+{
+  Process *process = worker_process (worker, mark->process);
+  const HatChunk *last = process->entries->len
+                             ? &g_array_index (process->entries, HatIndexEntry, process->entries->len - 1).events
+                             : NULL;
+  gint64 time = mark->time_ns;
+  if (last == NULL || mark->event >= last->first_event + last->n_events)
+    {
+      time = MAX (time, process->after_ns);
+      process->after_ns = time;
+    }
+  else
+    {
+      const guint32 at = (guint32) (mark->event - last->first_event);
+      time = MIN (time, hat_event_encoder_time (worker->encoder, at) - 1);
+      if (at > 0)
+        time = MAX (time, hat_event_encoder_time (worker->encoder, at - 1));
+    }
+  HatBytes payload = { 0 };
+  hat_write_mark (&payload, mark->name, time);
+  hat_chunk_sink_put (&worker->sink, HAT_TYPE_MARKS, mark->process, payload.data, payload.len, 3, NULL);
+  hat_bytes_clear (&payload);
+}
+
+/* Times in a summary become those that the events are decoded with. */
+static void
+correct_times (HatWriterWorker *worker, Process *process, HatSummary *summary)
+{
+  HatLeaf *leaves = (HatLeaf *) summary->leaves;
+  for (guint i = 0; i < summary->n_leaves; i++)
+    leaves[i].end_ns = i < process->leaf_ends->len ? g_array_index (process->leaf_ends, gint64, i)
+                                                   : MAX (process->after_ns, 0);
+  const guint64 peak = summary->totals.peak_event;
+  for (guint i = 0; peak > 0 && i < process->entries->len; i++)
+    {
+      const HatIndexEntry *entry = &g_array_index (process->entries, HatIndexEntry, i);
+      if (peak - 1 >= entry->events.first_event + entry->events.n_events)
+        continue;
+      if (read_back (worker, entry))
+        hat_event_decoder_time (worker->decoder, worker->read_back.data + sizeof (HatChunkHeader),
+                                entry->bytes - sizeof (HatChunkHeader), &entry->events,
+                                (guint32) (peak - 1 - entry->events.first_event), &summary->totals.peak_time_ns);
+      break;
+    }
+}
+
+static void
+put_summary (HatWriterWorker *worker, guint32 index, HatSummary *summary)
+{
+  correct_times (worker, worker_process (worker, index), summary);
+  HatBytes payload = { 0 };
+  hat_write_summary (&payload, summary);
+  hat_chunk_sink_put (&worker->sink, HAT_TYPE_SUMMARY, index, payload.data, payload.len, 6, NULL);
+  hat_bytes_clear (&payload);
+}
+
+static void
+do_job (HatWriterWorker *worker, Job *job)
+{
+  if (hat_chunk_sink_has_failed (&worker->sink))
+    return;
+  switch (job->kind)
+    {
+    case JOB_PAYLOAD:
+      hat_chunk_sink_put (&worker->sink, job->type, job->process, job->payload.data, job->payload.len,
+                          job->type == HAT_TYPE_SYMBOLS ? 6 : 3, NULL);
+      break;
+    case JOB_EVENTS:
+      put_events (worker, job->process, job->buffer);
+      break;
+    case JOB_MARK:
+      put_mark (worker, &job->mark);
+      break;
+    case JOB_SUMMARY:
+      put_summary (worker, job->process, job->summary);
+      break;
+    case JOB_END:
+      hat_chunk_sink_put_end (&worker->sink, job->duration_ns);
+      if (!hat_chunk_sink_has_failed (&worker->sink) && fsync (worker->sink.fd) != 0 && errno != EINVAL)
+        hat_chunk_sink_fail (&worker->sink, errno);
+      break;
+    }
+}
+
+static void
+job_free (HatWriterWorker *worker, Job *job)
+{
+  hat_bytes_clear (&job->payload);
+  if (job->buffer)
+    hat_writer_worker_return_buffer (worker, job->buffer);
+  if (job->summary)
+    {
+      g_free ((gpointer) job->summary->sites);
+      g_free ((gpointer) job->summary->leaves);
+      g_free (job->summary);
+    }
+  g_free (job->mark.name);
+  g_free (job);
+}
+
+static gpointer
+work (gpointer data)
+{
+  HatWriterWorker *worker = data;
+  hat_chunk_sink_put_header (&worker->sink, worker->start_unix_us);
+  g_mutex_lock (&worker->lock);
+  for (;;)
+    {
+      while (worker->jobs.length == 0 && !worker->stopping)
+        g_cond_wait (&worker->more, &worker->lock);
+      Job *job = g_queue_pop_head (&worker->jobs);
+      if (job == NULL)
+        break;
+      worker->busy = TRUE;
+      g_mutex_unlock (&worker->lock);
+      const gboolean was_events = job->kind == JOB_EVENTS;
+      do_job (worker, job);
+      job_free (worker, job);
+      g_mutex_lock (&worker->lock);
+      worker->busy = FALSE;
+      worker->waiting_events -= was_events;
+      g_cond_broadcast (&worker->fewer);
+    }
+  g_mutex_unlock (&worker->lock);
+  return NULL;
+}
+
+/* ---- the caller's side ---- */
+
+HatWriterWorker *
+hat_writer_worker_new (int fd, const char *name, gint64 start_unix_us, HatWriteFunc write_func, gpointer user_data)
+{
+  HatWriterWorker *worker = g_new0 (HatWriterWorker, 1);
+  hat_chunk_sink_init (&worker->sink, fd, name, 0, write_func, user_data);
+  worker->start_unix_us = start_unix_us;
+  worker->processes = g_array_new (FALSE, TRUE, sizeof (Process));
+  g_array_set_clear_func (worker->processes, process_clear);
+  worker->idle = g_ptr_array_new_with_free_func (buffer_free);
+  worker->encoder = hat_event_encoder_new ();
+  g_mutex_init (&worker->lock);
+  g_cond_init (&worker->more);
+  g_cond_init (&worker->fewer);
+  g_queue_init (&worker->jobs);
+
+  /* Signals are for the thread that waits for the target. */
+  sigset_t all, before;
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, &before);
+  worker->thread = g_thread_new ("trace writer", work, worker);
+  pthread_sigmask (SIG_SETMASK, &before, NULL);
+  return worker;
+}
+
+void
+hat_writer_worker_free (HatWriterWorker *worker)
+{
+  if (worker == NULL)
+    return;
+  g_mutex_lock (&worker->lock);
+  worker->stopping = TRUE;
+  g_cond_signal (&worker->more);
+  g_mutex_unlock (&worker->lock);
+  g_thread_join (worker->thread);
+
+  hat_chunk_sink_clear (&worker->sink);
+  g_array_unref (worker->processes);
+  g_ptr_array_unref (worker->idle);
+  hat_event_encoder_free (worker->encoder);
+  hat_event_decoder_free (worker->decoder);
+  hat_bytes_clear (&worker->payload);
+  hat_bytes_clear (&worker->read_back);
+  g_mutex_clear (&worker->lock);
+  g_cond_clear (&worker->more);
+  g_cond_clear (&worker->fewer);
+  g_free (worker);
+}
+
+static void
+put_job (HatWriterWorker *worker, Job job)
+{
+  g_mutex_lock (&worker->lock);
+  if (job.kind == JOB_EVENTS)
+    {
+      while (worker->waiting_events >= MAX_WAITING_EVENTS)
+        g_cond_wait (&worker->fewer, &worker->lock);
+      worker->waiting_events++;
+    }
+  g_queue_push_tail (&worker->jobs, g_memdup2 (&job, sizeof (job)));
+  g_cond_signal (&worker->more);
+  g_mutex_unlock (&worker->lock);
+}
+
+void
+hat_writer_worker_put (HatWriterWorker *worker, HatChunkType type, guint32 process, HatBytes payload)
+{
+  put_job (worker, (Job){ .kind = JOB_PAYLOAD, .type = type, .process = process, .payload = payload });
+}
+
+void
+hat_writer_worker_put_events (HatWriterWorker *worker, guint32 process, HatEventBuffer *buffer)
+{
+  put_job (worker, (Job){ .kind = JOB_EVENTS, .process = process, .buffer = buffer });
+}
+
+void
+hat_writer_worker_put_mark (HatWriterWorker *worker, HatPendingMark mark)
+{
+  put_job (worker, (Job){ .kind = JOB_MARK, .mark = mark });
+}
+
+void
+hat_writer_worker_put_summary (HatWriterWorker *worker, guint32 process, const HatSummary *summary)
+{
+  HatSummary *copy = g_memdup2 (summary, sizeof (*summary));
+  copy->sites = g_memdup2 (summary->sites, summary->n_sites * sizeof (HatSite));
+  copy->leaves = g_memdup2 (summary->leaves, summary->n_leaves * sizeof (HatLeaf));
+  put_job (worker, (Job){ .kind = JOB_SUMMARY, .process = process, .summary = copy });
+}
+
+void
+hat_writer_worker_put_end (HatWriterWorker *worker, gint64 duration_ns)
+{
+  put_job (worker, (Job){ .kind = JOB_END, .duration_ns = duration_ns });
+}
+
+void
+hat_writer_worker_wait (HatWriterWorker *worker)
+{
+  g_mutex_lock (&worker->lock);
+  while (worker->jobs.length > 0 || worker->busy)
+    g_cond_wait (&worker->fewer, &worker->lock);
+  g_mutex_unlock (&worker->lock);
+}
+
+HatEventBuffer *
+hat_writer_worker_get_buffer (HatWriterWorker *worker, HatEventBuffer *buffer)
+{
+  if (buffer == NULL)
+    {
+      g_mutex_lock (&worker->lock);
+      if (worker->idle->len > 0)
+        buffer = g_ptr_array_steal_index_fast (worker->idle, worker->idle->len - 1);
+      g_mutex_unlock (&worker->lock);
+      if (buffer)
+        {
+          buffer->n = 0;
+          return buffer;
+        }
+      buffer = g_new0 (HatEventBuffer, 1);
+    }
+  buffer->capacity = CLAMP (buffer->capacity * 2, FIRST_CAPACITY, HAT_CHUNK_EVENTS);
+  buffer->events = g_renew (HatEvent, buffer->events, buffer->capacity);
+  return buffer;
+}
+
+/* Memory of buffers is expensive to touch for the first time: they are kept, but no more than can be waiting. */
+void
+hat_writer_worker_return_buffer (HatWriterWorker *worker, HatEventBuffer *buffer)
+{
+  g_mutex_lock (&worker->lock);
+  const gboolean keep = worker->idle->len < MAX_WAITING_EVENTS;
+  if (keep)
+    g_ptr_array_add (worker->idle, buffer);
+  g_mutex_unlock (&worker->lock);
+  if (!keep)
+    buffer_free (buffer);
+}
+
+gboolean
+hat_writer_worker_has_failed (HatWriterWorker *worker)
+{
+  return hat_chunk_sink_has_failed (&worker->sink);
+}
+
+const GError *
+hat_writer_worker_error (HatWriterWorker *worker)
+{
+  return worker->sink.error;
+}
+
+guint64
+hat_writer_worker_bytes (HatWriterWorker *worker)
+{
+  return hat_chunk_sink_bytes (&worker->sink);
+}
