@@ -42,10 +42,11 @@ enum
 {
   HOOK_MAX_FRAMES = 4096,     /* deeper stacks keep both ends */
   HOOK_END_FRAMES = 128,      /* frames kept at each end of a deeper stack */
-  HOOK_CACHED_FRAMES = 16384, /* depth up to which the last stack is remembered */
+  HOOK_CACHED_FRAMES = 65536, /* depth up to which the last stack is remembered */
+  HOOK_WALKED_FRAMES = 16384, /* frames that one walk may add to it */
   HOOK_CACHED_WORDS = HOOK_CACHED_FRAMES * 2 + 64,
   HOOK_NODE_SETS = 4096,      /* two nodes each */
-  HOOK_PENDING = 64,
+  HOOK_PENDING = 512,
 };
 
 #define HOOK_NO_INDEX UINT32_MAX
@@ -182,7 +183,7 @@ typedef struct
   uint8_t frame_flags[HOOK_CACHED_FRAMES];
   uint32_t frame_node[HOOK_MAX_FRAMES];
   HookWord words[HOOK_CACHED_WORDS];
-  HookFrame walk[HOOK_CACHED_FRAMES];
+  HookFrame walk[HOOK_WALKED_FRAMES];
   HookNode nodes[HOOK_NODE_SETS][2];
 } HookThread;
 
@@ -190,8 +191,7 @@ typedef struct
 typedef struct
 {
   HookThread *thread;
-  uint64_t fork_id;   /* a fork of this thread is under way */
-  uint32_t shut;      /* inside code that must not be entered twice: count the event as lost */
+  uint64_t fork_id; /* a fork of this thread is under way */
 } HookLocals;
 
 extern __thread HookLocals hook_locals HOOK_TLS;
@@ -214,7 +214,8 @@ typedef struct
   size_t (*malloc_usable_size) (void *);
   int (*fork) (void);
   int (*dlclose) (void *);
-  uint64_t start, end; /* of the object that provides malloc */
+  uint64_t start, end;           /* of the object that provides malloc */
+  uint64_t hook_start, hook_end; /* of ourselves */
   bool foreign;        /* it is not the C library: its functions may call each other by their public names */
   const char *path;
 } HookProvider;

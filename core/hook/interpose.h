@@ -3,7 +3,7 @@
 
 /* Forwarding to the provider. An allocator other than the C library's may be built of its own public functions (operator new that calls
  * malloc, realloc that calls malloc and free); such a call comes back to us and is not an event of the program. It is known by the
- * provider being at work for this thread and the caller lying in the provider. No cleanup is needed when an exception passes: a later
+ * provider being at work for this thread and the caller lying in the provider, or in ourselves if it jumped to us as its last act. No cleanup is needed when an exception passes: a later
  * call from further up the stack shows that the provider's frame is gone. */
 
 #include "core/hook/hook.h"
@@ -14,8 +14,9 @@ hook_is_nested (const HookCaller *caller)
   if (likely (!hook_provider.foreign))
     return false;
   const HookThread *thread = hook_locals.thread;
-  return thread && thread->provider_cfa && caller->cfa < thread->provider_cfa && caller->ip >= hook_provider.start
-         && caller->ip < hook_provider.end;
+  return thread && thread->provider_cfa && caller->cfa < thread->provider_cfa
+         && ((caller->ip >= hook_provider.start && caller->ip < hook_provider.end)
+             || (caller->ip >= hook_provider.hook_start && caller->ip < hook_provider.hook_end));
 }
 
 static inline uint64_t

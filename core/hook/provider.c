@@ -427,6 +427,11 @@ hook_provider_find (void)
     }
 
   struct dl_find_object found;
+  if (_dl_find_object ((void *) after_us, &found) == 0)
+    {
+      hook_provider.hook_start = (uint64_t) found.dlfo_map_start;
+      hook_provider.hook_end = (uint64_t) found.dlfo_map_end;
+    }
   if (_dl_find_object (malloc_function, &found) == 0)
     {
       hook_provider.start = (uint64_t) found.dlfo_map_start;

@@ -25,7 +25,8 @@ typedef struct
 {
   uint32_t start;
   uint32_t process; /* index into the table */
-  uint32_t lock;    /* of the thread below */
+  uint32_t lock;    /* of the next two */
+  uint64_t signals; /* mask of the holder */
   HookThread *shared;
   HookThread *threads[HAT_WIRE_MAX_RINGS]; /* by ring; those of dead threads are used again */
 } Process;
@@ -356,9 +357,9 @@ claim_ring (HookThread *memory, uint32_t tid)
   return NULL;
 }
 
-/* The process' own ring, for threads without one; locked. */
+/* The process' own ring, for threads without one; locked, with signals blocked. */
 static HookThread *
-lock_shared (void)
+lock_shared (const HookCaller *caller, uint64_t signals)
 {
   uint32_t expected = 0;
   for (uint32_t spins = 0;
@@ -370,24 +371,27 @@ lock_shared (void)
   if (process->shared == NULL)
     process->shared = claim_ring (NULL, 0);
   HookThread *thread = process->shared;
-  if (thread == NULL)
+  if (thread == NULL || thread->state == HOOK_OFF)
     {
-      __atomic_fetch_add (&hook_session.header->lost_events, 1, __ATOMIC_RELAXED);
+      __atomic_fetch_add (&hook_session.header->lost_events, thread == NULL, __ATOMIC_RELAXED);
       __atomic_store_n (&process->lock, 0, __ATOMIC_RELEASE);
       return NULL;
     }
+  process->signals = signals;
   thread->stack_lo = thread->stack_hi = 0; /* it serves many stacks */
+  thread->busy_sp = caller->cfa;
+  thread->state = HOOK_BUSY;
   return thread;
 }
 
 void
 hook_session_unlock (HookThread *thread)
 {
-  if (unlikely (thread == process->shared))
-    {
-      hook_locals.shut = 0;
-      __atomic_store_n (&process->lock, 0, __ATOMIC_RELEASE);
-    }
+  if (process->shared != thread)
+    return;
+  const uint64_t signals = process->signals;
+  __atomic_store_n (&process->lock, 0, __ATOMIC_RELEASE);
+  hook_restore_signals (signals);
 }
 
 /* A handler left our code by longjmp: what was half written is taken back, with the nodes that it may have defined. */
@@ -431,19 +435,14 @@ hook_session_enter (const HookCaller *caller)
 
   if (__atomic_load_n (&disabled, __ATOMIC_RELAXED))
     return NULL;
-  if (hook_locals.shut)
-    {
-      /* A signal handler while the same thread starts up or holds the shared ring. */
-      if (hook_session.header)
-        __atomic_fetch_add (&hook_session.header->lost_events, 1, __ATOMIC_RELAXED);
-      return NULL;
-    }
   if (thread && thread->state == HOOK_BUSY)
     {
       const bool own_stack = caller->cfa >= thread->stack_lo && caller->cfa < thread->stack_hi && thread->busy_sp >= thread->stack_lo
                              && thread->busy_sp < thread->stack_hi;
-      if (!own_stack || caller->cfa <= thread->busy_sp)
-        return NULL; /* nested: the caller leaves it to the outer event */
+      /* A handler's frames lie below what the kernel pushed, which is more than this. */
+      const uint64_t signal_frame = 512;
+      if (!own_stack || caller->cfa + signal_frame <= thread->busy_sp)
+        return NULL; /* nested: the outer event writes it */
       recover (thread);
       thread->busy_sp = caller->cfa;
       return thread;
@@ -456,16 +455,14 @@ hook_session_enter (const HookCaller *caller)
     }
   if (thread && thread->state == HOOK_OFF)
     return NULL;
-  hook_locals.shut = 1;
+  const uint64_t signals = hook_block_signals ();
   thread = enter (caller);
-  if (thread)
+  if (thread == NULL && !disabled)
     {
-      hook_locals.shut = 0;
-      return thread;
+      thread = lock_shared (caller, signals);
+      if (thread)
+        return thread; /* signals come back with the unlocking */
     }
-  if (!disabled)
-    thread = lock_shared ();
-  if (thread == NULL)
-    hook_locals.shut = 0; /* else until the ring is unlocked */
+  hook_restore_signals (signals);
   return thread;
 }

@@ -84,3 +84,19 @@ hook_page_readable (uint64_t address)
 {
   return hook_syscall (SYS_rt_sigprocmask, ~0ul, address & ~4095ul, 0, 8, 0, 0) == -22;
 }
+
+/* Blocks or restores all signals, for the moments in which a handler must not run, let alone leave by longjmp. */
+static inline uint64_t
+hook_block_signals (void)
+{
+  const uint64_t all = ~0ul;
+  uint64_t before = 0;
+  hook_syscall (SYS_rt_sigprocmask, 2, (uint64_t) &all, (uint64_t) &before, 8, 0, 0);
+  return before;
+}
+
+static inline void
+hook_restore_signals (uint64_t before)
+{
+  hook_syscall (SYS_rt_sigprocmask, 2, (uint64_t) &before, 0, 8, 0, 0);
+}

@@ -677,7 +677,7 @@ hook_unwind (HookThread *thread, const HookCaller *caller)
       HookState next;
       frame->state = state;
       const HookStep result = step (thread, frame, &next, true);
-      if (likely (result == HOOK_STEP_CALLER && n_walked < HOOK_CACHED_FRAMES))
+      if (likely (result == HOOK_STEP_CALLER && n_walked < HOOK_WALKED_FRAMES))
         {
           state = next;
           continue;
