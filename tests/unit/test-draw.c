@@ -406,9 +406,9 @@ test_map_is_bounded (void)
         {
           for (guint i = 0; i < layout->n_cells; i++)
             n_blocks += layout->cells[i].n_blocks;
-          /* Blocks across a row's end are in two cells. */
+          /* Blocks across the edge of a pixel are in two cells. */
           g_assert_cmpuint (n_blocks, >=, live->n);
-          g_assert_cmpuint (n_blocks, <=, live->n + layout->n_rows);
+          g_assert_cmpuint (n_blocks, <=, live->n + layout->n_cells);
           g_assert_cmpfloat (layout->content_height, <=, layout->plot.height);
         }
       view = hat_map_layout_zoom (layout, 300, 250, 1);

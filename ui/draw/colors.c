@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Functions and modules ranked by what they hold at the peak of the whole process: the first twelve get a colour
- * of their
- * own, all others are "other". Threads go by their number, sizes and ages by the sequence. */
+/* Functions and modules ranked by what they hold at the peak of the whole process: the first twelve get a colour of
+ * their own, all others are "other". Threads go by their number, sizes and ages by the sequence. */
 
 #include "ui/draw/colors.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Which group has which colour: decided once per process from the whole recording (the biggest at the peak
- * come first), so
- * that a function, a module or a thread looks the same in every picture at every instant. Immutable; any thread. */
+/* Which group has which colour: decided once per process from the whole recording (the biggest at the peak come
+ * first), so that a function, a module or a thread looks the same in every picture at every instant. Immutable; any
+ * thread. */
 
 #include "ui/draw/geometry.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Whole pictures, as files or on any cairo surface: what `heapatlas export` and the window's export and copy
- * use (law 8). */
+/* Whole pictures, as files or on any cairo surface: what `heapatlas export` and the window's export and copy use
+ * (law 8). */
 
 #include <cairo.h>
 
@@ -25,8 +25,8 @@ typedef struct
 /* Paints the picture with its title into (0, 0, width, height). */
 gboolean hat_export_paint (HatHeap *heap, const HatExportOptions *options, cairo_t *cr,
                            const HatProgress *progress, GError **error);
-/* The format follows the extension: .png, .svg, .pdf. Nothing is left behind on failure. Errors: USAGE
- * (extension, size), IO. */
+/* The format follows the extension: .png, .svg, .pdf. Nothing is left behind on failure. Errors: USAGE (extension,
+ * size), IO. */
 gboolean hat_export_write (HatHeap *heap, const HatExportOptions *options, const char *path,
                            const HatProgress *progress, GError **error);
 

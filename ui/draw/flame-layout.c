@@ -58,8 +58,7 @@ append_box (Builder *builder, guint node, guint n_merged, double x, double width
 }
 
 /* The children of a box: each as wide as its cost; what is too narrow to see is one box at the end (children come
- * biggest
- * first, so all of those stand together). */
+ * biggest first, so all of those stand together). */
 static void
 append_children (Builder *builder, const HatFlameBox *parent)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The flame graph's arithmetic (icicle: root on top): one box per node of the tree that is at least half a
- * pixel wide; runs of narrower
- * ones are merged into one box. */
+/* The flame graph's arithmetic (icicle: root on top): one box per node of the tree that is at least half a pixel
+ * wide; runs of narrower ones are merged into one box. */
 
 #include "ui/draw/colors.h"
 

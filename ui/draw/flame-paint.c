@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The flame graph, painted. Functions that allocate much have the colour they have everywhere; those that only
- * call them
- * are neutral, in shades by name so that neighbours differ. */
+/* The flame graph, painted. Functions that allocate much have the colour they have everywhere; those that only call
+ * them are neutral, in shades by name so that neighbours differ. */
 
 #include "ui/draw/flame-paint.h"
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What every picture's layout shares: rectangles, axis ticks, legends, the list of views. Pixels are logical
- * (the painter's
- * cairo scale makes them finer); layouts know neither cairo nor GTK. */
+/* What every picture's layout shares: rectangles, axis ticks, legends, the list of views. Pixels are logical (the
+ * painter's cairo scale makes them finer); layouts know neither cairo nor GTK. */
 
 #include "core/heap/heap.h"
 
@@ -32,9 +31,8 @@ typedef struct
 
 gboolean hat_rect_has (const HatRect *rect, double x, double y);
 
-/* A colour by meaning; hat_palette_swatch() turns it into a colour. 0 to 11: category; HAT_SWATCH_OTHER: all
- * else, grey;
- * HAT_SWATCH_SEQUENCE + 0 to 31: from least to most. */
+/* A colour by meaning; hat_palette_swatch() turns it into a colour. 0 to 11: category; HAT_SWATCH_OTHER: all else,
+ * grey; HAT_SWATCH_SEQUENCE + 0 to 31: from least to most. */
 typedef guint8 HatSwatch;
 #define HAT_N_CATEGORIES 12
 #define HAT_SWATCH_OTHER 12
@@ -58,9 +56,8 @@ typedef enum
   HAT_AXIS_COUNT, /* 1, 2, 5 */
 } HatAxisKind;
 
-/* Ticks of [from, to] over `length` pixels, at least `gap` apart, at round values; labels all in one unit.
- * Never more than
- * length / gap + 1. Free with hat_ticks_free(). */
+/* Ticks of [from, to] over `length` pixels, at least `gap` apart, at round values; labels all in one unit. Never
+ * more than length / gap + 1. Free with hat_ticks_free(). */
 HatTick *hat_ticks_new (HatAxisKind kind, double from, double to, double length, double gap, guint *out_n);
 void hat_ticks_free (HatTick *ticks, guint n);
 /* The smallest round value >= max, so that a tick is at the top of the axis. */
@@ -85,9 +82,7 @@ typedef struct
 /* Width of a text in the small font of pictures, estimated: painters elide what turns out longer. */
 double hat_text_width (const char *text);
 /* Places items left to right in rows inside `area`, one below the other if it is narrow; items without room are
- * freed. Takes the items (a GArray of
- * HatLegendItem). Sets
- * legend->rect to what was used. */
+ * freed. Takes the items (a GArray of HatLegendItem). Sets legend->rect to what was used. */
 void hat_legend_place (HatLegend *legend, GArray *items, HatRect area);
 gint hat_legend_hit (const HatLegend *legend, double x, double y); /* item, or -1 */
 void hat_legend_clear (HatLegend *legend);

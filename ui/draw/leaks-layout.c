@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* The rows of the leaks picture: groups by bytes; growing sites keep their place below, at least a third of the
- * rows if there
- * are that many. */
+ * rows if there are that many. */
 
 #include "ui/draw/leaks-layout.h"
 

@@ -2,12 +2,10 @@
 
 /* The live-object map's arithmetic.
  *
- * Addresses that hold blocks or allocator heaps are cut into pieces; pieces are lined up in groups (main heap,
- * each arena,
- * all separately mapped blocks), where an address becomes an offset. A group is drawn as rows of bytes_per_row offsets.
- * Blocks are sorted by address, so one pass over the visible ones fills the cells of a row from left to right: a
- * block of
- * two pixels or more is a cell, smaller ones share the cell of their pixel column. */
+ * Addresses that hold blocks or allocator heaps are cut into pieces; pieces are lined up in groups (main heap, each
+ * arena, all separately mapped blocks), where an address becomes an offset. A group is drawn as rows of
+ * bytes_per_row offsets. Blocks are sorted by address, so one pass over the visible ones fills the cells of a row
+ * from left to right: a block of two pixels or more is a cell, smaller ones share the cell of their pixel column. */
 
 #include "ui/draw/map-layout.h"
 
@@ -114,8 +112,8 @@ page_up (guint64 address)
   return address > G_MAXUINT64 - PAGE ? page_down (address) : page_down (address + PAGE - 1);
 }
 
-/* Pieces of blocks [first, end) that lie in no heap of the allocator: clusters with their pages, between `floor` and
- * `limit`. */
+/* Pieces of blocks [first, end) that lie in no heap of the allocator: clusters with their pages, between `floor`
+ * and `limit`. */
 static void
 add_clusters (Group *group, const HatLive *live, guint64 first, guint64 end, guint64 floor, guint64 limit)
 {
@@ -433,7 +431,17 @@ add_part (Filler *filler, guint64 index, const HatBlock *block, guint64 from, gu
       g_array_append_val (filler->cells, cell);
     }
   else
-    add_to_column (filler, (gint64) x, index, swatch, to - from, selected);
+    {
+      /* Each pixel column gets the bytes that lie in it. */
+      gint64 column = (gint64) x, last = (gint64) ((double) (to - 1) * inverse);
+      for (; column < last; column++)
+        {
+          guint64 edge = MAX ((guint64) ((double) (column + 1) * layout->bytes_per_px), from);
+          add_to_column (filler, column, index, swatch, edge - from, selected);
+          from = edge;
+        }
+      add_to_column (filler, column, index, swatch, to - from, selected);
+    }
 }
 
 /* The part of one piece that lies in the row of offsets [row_start, row_end). */

@@ -2,14 +2,11 @@
 #pragma once
 
 /* The live-object map's arithmetic: heap regions one under the other, rows of addresses of a fixed span inside
- * them, blocks to
- * scale, gaps left open; address space between regions is not shown.
+ * them, blocks to scale, gaps left open; address space between regions is not shown.
  *
- * HatMapModel is made once per instant (regions, fill); HatMapLayout once per zoom, scroll, size or colouring,
- * and touches
- * only the blocks that are visible. A layout has at most one cell per pixel column of each visible row,
- * whatever the number
- * of blocks, and is what a widget keeps to repaint from. */
+ * HatMapModel is made once per instant (regions, fill); HatMapLayout once per zoom, scroll, size or colouring, and
+ * touches only the blocks that are visible. A layout has at most one cell per pixel column of each visible row,
+ * whatever the number of blocks, and is what a widget keeps to repaint from. */
 
 #include "ui/draw/colors.h"
 
@@ -97,8 +94,8 @@ HatMapLayout *hat_map_layout_new (HatMapModel *model, const HatMapStyle *style, 
 void hat_map_layout_free (HatMapLayout *layout);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatMapLayout, hat_map_layout_free)
 
-/* The view after zooming by `steps` powers of two (positive: closer), with the address under (x, y) staying in
- * that row. */
+/* The view after zooming by `steps` powers of two (positive: closer), with the address under (x, y) staying in that
+ * row. */
 HatMapView hat_map_layout_zoom (const HatMapLayout *layout, double x, double y, gint steps);
 /* The view at the present zoom (or closer, if single blocks are smaller than a pixel) with that block in the
  * middle. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The live-object map, painted. Cells are sorted into buckets of one colour first: a million rectangles are then a few
- * hundred fills. */
+/* The live-object map, painted. Cells are sorted into buckets of one colour first: a million rectangles are then a
+ * few hundred fills. */
 
 #include "ui/draw/map-paint.h"
 
@@ -61,8 +61,8 @@ typedef struct
   guint bucket;
 } Tile;
 
-/* Cells that many blocks share are split in two by height when a second group has a good part of them: an even mixture
- * then looks like one. */
+/* Cells that many blocks share are split in two by height when a second group has a good part of them: an even
+ * mixture then looks like one. */
 static Tile *
 tiles_of (const HatMapLayout *layout, guint *out_n)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The answers before the questions: facts of a whole process, one card each, and where the cards go. The
- * window builds
- * clickable widgets from the same cards and paints their small pictures with overview-paint.h. */
+/* The answers before the questions: facts of a whole process, one card each, and where the cards go. The window
+ * builds clickable widgets from the same cards and paints their small pictures with overview-paint.h. */
 
 #include "ui/draw/geometry.h"
 

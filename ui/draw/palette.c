@@ -7,8 +7,7 @@
 #include <math.h>
 
 /* Okabe and Ito's seven, then darker and lighter relatives, in an order that keeps neighbours apart for every kind
- * of eye
- * (tests/unit/test-draw.c measures it). */
+ * of eye (tests/unit/test-draw.c measures it). */
 static const guint32 categories_light[HAT_N_CATEGORIES + 1] = {
   0x0072b2, 0xe69f00, 0x009e73, 0x56b4e9, 0xe6d630, 0xe8b9d2, 0xd55e00,
   0xcc79a7, 0x7a4b00, 0x7d3c69, 0x8fd3b6, 0x2b3f8c, 0x9a9996,

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The colours of every picture: light or dark, normal or high contrast. Categories are the Okabe-Ito set extended by
- * lightness, the sequence is viridis-like; text keeps a contrast of at least 4.5:1. A plain value: make one,
- * change what the
- * desktop says (accent), pass it to the painters. */
+/* The colours of every picture: light or dark, normal or high contrast. Categories are the Okabe-Ito set extended
+ * by lightness, the sequence is viridis-like; text keeps a contrast of at least 4.5:1. A plain value: make one,
+ * change what the desktop says (accent), pass it to the painters. */
 
 #include "ui/draw/geometry.h"
 

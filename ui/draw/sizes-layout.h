@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Histograms of sizes (allocated, live), of requested against usable bytes, of lifetimes; and the table of
- * common sizes. */
+/* Histograms of sizes (allocated, live), of requested against usable bytes, of lifetimes; and the table of common
+ * sizes. */
 
 #include "ui/draw/geometry.h"
 

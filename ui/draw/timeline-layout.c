@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The timeline's arithmetic. Bins become pixel columns: lowest and highest of all bins of a column, the last value, the
- * bands at the column's end. From outside in: title, legend (right when there is room, else below), axes, flags,
- * rate, plot. */
+/* The timeline's arithmetic. Bins become pixel columns: lowest and highest of all bins of a column, the last value,
+ * the bands at the column's end. From outside in: title, legend (right when there is room, else below), axes,
+ * flags, rate, plot. */
 
 #include "ui/draw/timeline-layout.h"
 

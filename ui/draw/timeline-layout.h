@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The timeline's arithmetic: live bytes over time, stacked by group, with RSS, marks and the rate of
- * allocations. At most one
- * column per pixel; a column keeps the lowest and the highest value of its time, so that a spike of one event
- * stays visible. */
+/* The timeline's arithmetic: live bytes over time, stacked by group, with RSS, marks and the rate of allocations.
+ * At most one column per pixel; a column keeps the lowest and the highest value of its time, so that a spike of one
+ * event stays visible. */
 
 #include "ui/draw/colors.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The timeline, painted from its layout. The overlay (cursor, range, hover) is apart, so that a widget can
- * cache the rest. */
+/* The timeline, painted from its layout. The overlay (cursor, range, hover) is apart, so that a widget can cache
+ * the rest. */
 
 #include "ui/draw/text.h"
 #include "ui/draw/timeline-layout.h"
