@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The calls view. */
+
+#include "ui/views/calls-page.h"
+
+#include "core/heap/format.h"
+#include "ui/views/call-costs.h"
+#include "ui/views/columns.h"
+#include "ui/views/flame-picture.h"
+#include "ui/views/toolbar.h"
+
+typedef enum
+{
+  TABLE_TOP_DOWN,
+  TABLE_BOTTOM_UP,
+  TABLE_FUNCTIONS,
+  TABLE_CALLERS,
+  TABLE_CALLEES,
+} TableKind;
+#define N_TABLES 5
+
+static const char *const table_labels[N_TABLES] = { "Calls from the top down", "Calls from the bottom up", "Functions", "Callers", "Callees" };
+
+struct _HatCallsPage
+{
+  HatPage parent_instance;
+  HatCallCosts *costs;
+  HatFlamePicture *flame;
+  GtkWidget *crumbs;
+  GtkStack *stack;
+  GtkSingleSelection *tables[N_TABLES];
+  GtkLabel *headline;
+  GtkDropDown *cost_choice;
+  gboolean is_filling;
+};
+
+G_DEFINE_FINAL_TYPE (HatCallsPage, hat_calls_page, HAT_TYPE_PAGE)
+
+/* ---- tables ---- */
+
+static GListModel *
+create_children (gpointer item, gpointer data)
+{
+  guint node;
+  const HatTree *tree = hat_call_row_tree (item, &node);
+  if (tree->nodes[node].n_children == 0)
+    return NULL;
+  return hat_call_rows_children (hat_call_row_costs (item), tree, node);
+}
+
+static void
+fill_table (HatCallsPage *self, TableKind kind, GListModel *rows)
+{
+  g_autoptr (GListModel) owned = rows;
+  self->is_filling = TRUE;
+  if (rows && kind <= TABLE_BOTTOM_UP)
+    {
+      g_autoptr (GtkTreeListModel) tree = gtk_tree_list_model_new (g_steal_pointer (&owned), FALSE, FALSE, create_children, NULL, NULL);
+      gtk_single_selection_set_model (self->tables[kind], G_LIST_MODEL (tree));
+    }
+  else
+    gtk_single_selection_set_model (self->tables[kind], rows);
+  gtk_single_selection_set_selected (self->tables[kind], GTK_INVALID_LIST_POSITION);
+  self->is_filling = FALSE;
+}
+
+static void
+fill_functions (HatCallsPage *self)
+{
+  if (self->costs)
+    fill_table (self, TABLE_FUNCTIONS, hat_call_rows_functions (self->costs, NULL, hat_view_state_get (hat_page_state (HAT_PAGE (self)))->filter));
+}
+
+static void
+fill_neighbours (HatCallsPage *self, const HatCallRowFacts *facts)
+{
+  HatTrace *trace = hat_heap_trace (self->costs->heap);
+  HatFunctions *callers = hat_functions_callers (trace, self->costs->sites, self->costs->cost, facts->function, facts->module);
+  HatFunctions *callees = hat_functions_callees (trace, self->costs->sites, self->costs->cost, facts->function, facts->module);
+  fill_table (self, TABLE_CALLERS, callers ? hat_call_rows_functions (self->costs, callers, "") : NULL);
+  fill_table (self, TABLE_CALLEES, callees ? hat_call_rows_functions (self->costs, callees, "") : NULL);
+}
+
+static void
+on_row_selected (GtkSingleSelection *selection, GParamSpec *pspec, HatCallsPage *self)
+{
+  gpointer item = gtk_single_selection_get_selected_item (selection);
+  if (item == NULL || self->is_filling)
+    return;
+  g_autoptr (HatCallRow) row = GTK_IS_TREE_LIST_ROW (item) ? gtk_tree_list_row_get_item (item) : g_object_ref (item);
+  HatCallRowFacts facts = hat_call_row_facts (row);
+  guint node;
+  const HatTree *tree = hat_call_row_tree (row, &node);
+  GHashTable *stacks = tree ? hat_call_costs_stacks (self->costs, tree, node)
+                            : hat_call_costs_stacks_with (self->costs, facts.function, facts.module);
+  hat_view_state_select_function (hat_page_state (HAT_PAGE (self)), facts.function, facts.example, stacks);
+  if (selection == self->tables[TABLE_FUNCTIONS])
+    fill_neighbours (self, &facts);
+}
+
+static guint64
+whole_cost (HatCallRow *row)
+{
+  return MAX (1, hat_call_row_costs (row)->top_down->nodes[0].cost);
+}
+
+static void
+cell_function (gpointer item, gpointer data, char **out_text, double *out_share)
+{
+  *out_text = hat_format_function (hat_call_row_facts (item).function, 120);
+}
+
+static void
+cell_total (gpointer item, gpointer data, char **out_text, double *out_share)
+{
+  guint64 total = hat_call_row_facts (item).total;
+  *out_text = hat_cost_is_bytes (hat_call_row_costs (item)->cost) ? hat_format_bytes (total) : hat_format_count (total);
+  *out_share = (double) total / whole_cost (item);
+}
+
+static void
+cell_share (gpointer item, gpointer data, char **out_text, double *out_share)
+{
+  *out_text = g_strdup_printf ("%.1f %%", 100.0 * hat_call_row_facts (item).total / whole_cost (item));
+}
+
+static void
+cell_self (gpointer item, gpointer data, char **out_text, double *out_share)
+{
+  guint64 self = hat_call_row_facts (item).self;
+  *out_text = hat_cost_is_bytes (hat_call_row_costs (item)->cost) ? hat_format_bytes (self) : hat_format_count (self);
+  *out_share = (double) self / whole_cost (item);
+}
+
+static void
+cell_allocations (gpointer item, gpointer data, char **out_text, double *out_share)
+{
+  *out_text = hat_format_count (hat_call_row_facts (item).costs[HAT_COST_ALLOCATIONS]);
+}
+
+static void
+cell_place (gpointer item, gpointer data, char **out_text, double *out_share)
+{
+  HatCallRowFacts facts = hat_call_row_facts (item);
+  g_autofree char *file = g_path_get_basename (facts.file ? facts.file : facts.module ? facts.module : "");
+  *out_text = facts.file && facts.line ? g_strdup_printf ("%s:%u", file, facts.line) : g_steal_pointer (&file);
+}
+
+static GtkWidget *
+build_table (HatCallsPage *self, TableKind kind)
+{
+  GtkWidget *scroller = gtk_scrolled_window_new ();
+  gboolean is_small = kind >= TABLE_CALLERS;
+  self->tables[kind] = gtk_single_selection_new (NULL);
+  gtk_single_selection_set_autoselect (self->tables[kind], FALSE);
+  gtk_single_selection_set_can_unselect (self->tables[kind], TRUE);
+  GtkColumnView *view = GTK_COLUMN_VIEW (gtk_column_view_new (GTK_SELECTION_MODEL (self->tables[kind])));
+  gtk_widget_add_css_class (GTK_WIDGET (view), "data-table");
+  gtk_accessible_update_property (GTK_ACCESSIBLE (view), GTK_ACCESSIBLE_PROPERTY_LABEL, table_labels[kind], -1);
+  if (kind <= TABLE_BOTTOM_UP)
+    hat_columns_add_tree (view, "Function", cell_function, NULL);
+  else
+    hat_columns_add (view, table_labels[kind], 0, FALSE, cell_function, NULL);
+  hat_columns_add (view, is_small ? "Through here" : "With callees", 120, TRUE, cell_total, NULL);
+  hat_columns_add (view, "Share", 76, TRUE, cell_share, NULL);
+  if (!is_small)
+    {
+      hat_columns_add (view, "Itself", 110, TRUE, cell_self, NULL);
+      hat_columns_add (view, "Allocations", 100, TRUE, cell_allocations, NULL);
+      hat_columns_add (view, "Where", 150, FALSE, cell_place, NULL);
+    }
+  g_signal_connect (self->tables[kind], "notify::selected-item", G_CALLBACK (on_row_selected), self);
+  gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), GTK_WIDGET (view));
+  gtk_widget_set_vexpand (scroller, TRUE);
+  gtk_widget_set_hexpand (scroller, TRUE);
+  return scroller;
+}
+
+/* ---- flame graph ---- */
+
+static void
+on_crumb (GtkButton *button, HatCallsPage *self)
+{
+  hat_flame_picture_set_root (self->flame, GPOINTER_TO_UINT (g_object_get_data (G_OBJECT (button), "node")));
+}
+
+static void
+add_crumb (HatCallsPage *self, const HatTree *tree, guint node)
+{
+  g_autofree char *name = hat_format_function (node ? tree->nodes[node].function : "All", 40);
+  GtkWidget *button = gtk_button_new_with_label (name);
+  gtk_widget_add_css_class (button, "flat");
+  g_object_set_data (G_OBJECT (button), "node", GUINT_TO_POINTER (node));
+  g_signal_connect (button, "clicked", G_CALLBACK (on_crumb), self);
+  gtk_box_append (GTK_BOX (self->crumbs), button);
+}
+
+static void
+on_zoomed (HatFlamePicture *flame, HatCallsPage *self)
+{
+  const HatFlameLayout *layout = hat_flame_picture_get_layout (flame);
+  GtkWidget *child;
+  while ((child = gtk_widget_get_first_child (self->crumbs)))
+    gtk_box_remove (GTK_BOX (self->crumbs), child);
+  if (self->costs == NULL || layout == NULL)
+    return;
+  for (guint i = 0; i < layout->n_crumbs; i++)
+    add_crumb (self, self->costs->top_down, layout->crumbs[i]);
+  const char *filter = hat_view_state_get (hat_page_state (HAT_PAGE (self)))->filter;
+  if (*filter == '\0')
+    return;
+  g_autofree char *cost = hat_flame_cost_text (self->costs->cost, layout->match_cost);
+  g_autofree char *text = g_strdup_printf ("“%s”: %s, %.1f %% of what is shown", filter, cost,
+                                           100.0 * layout->match_cost / MAX (1, layout->total));
+  GtkWidget *matches = gtk_label_new (text);
+  gtk_widget_add_css_class (matches, "dim-label");
+  gtk_widget_set_margin_start (matches, 12);
+  gtk_box_append (GTK_BOX (self->crumbs), matches);
+}
+
+static void
+on_picked (HatFlamePicture *flame, guint node, HatCallsPage *self)
+{
+  const HatTree *tree = self->costs->top_down;
+  if (node == 0)
+    {
+      hat_view_state_select_nothing (hat_page_state (HAT_PAGE (self)));
+      return;
+    }
+  hat_view_state_select_function (hat_page_state (HAT_PAGE (self)), tree->nodes[node].function, tree->nodes[node].example,
+                                  hat_call_costs_stacks (self->costs, tree, node));
+}
+
+/* ---- answers ---- */
+
+static gpointer
+query_calls (const HatQuestion *question, gpointer extra, const HatProgress *progress, GError **error)
+{
+  return hat_call_costs_new (question, progress, error);
+}
+
+static void
+drop_costs (HatCallsPage *self)
+{
+  hat_flame_picture_set_tree (self->flame, NULL);
+  for (guint i = 0; i < N_TABLES; i++)
+    fill_table (self, i, NULL);
+  g_clear_pointer (&self->costs, hat_call_costs_unref);
+}
+
+static const char *const cost_titles[HAT_N_COSTS] = { "live", "live at the peak", "allocated", "allocations", "temporary allocations" };
+
+static void
+on_calls (gpointer owner, gpointer answer, const GError *error)
+{
+  HatCallsPage *self = owner;
+  if (answer == NULL)
+    {
+      hat_page_show_error (HAT_PAGE (self), error);
+      return;
+    }
+  drop_costs (self);
+  self->costs = answer;
+  guint64 total = self->costs->top_down->n ? self->costs->top_down->nodes[0].cost : 0;
+  if (total == 0)
+    {
+      g_autofree char *text = g_strdup_printf ("Nothing %s %s. Choose another cost, or move the cursor or the range in the timeline.",
+                                               cost_titles[self->costs->cost], self->costs->when);
+      hat_page_show_empty (HAT_PAGE (self), "hat-calls-symbolic", "No cost here", text);
+      return;
+    }
+  g_autofree char *amount = hat_cost_is_bytes (self->costs->cost) ? hat_format_bytes (total) : hat_format_count (total);
+  g_autofree char *headline = g_strdup_printf ("%s %s %s", amount, cost_titles[self->costs->cost], self->costs->when);
+  gtk_label_set_label (self->headline, headline);
+  hat_page_show_content (HAT_PAGE (self));
+  hat_flame_picture_set_tree (self->flame, self->costs->top_down);
+  fill_table (self, TABLE_TOP_DOWN, hat_call_rows_children (self->costs, self->costs->top_down, 0));
+  fill_table (self, TABLE_BOTTOM_UP, hat_call_rows_children (self->costs, self->costs->bottom_up, 0));
+  fill_functions (self);
+}
+
+static const HatQueryKind calls_kind = { query_calls, on_calls, (GDestroyNotify) hat_call_costs_unref, NULL };
+
+static void
+hat_calls_page_update (HatPage *page, HatChanges changes)
+{
+  HatCallsPage *self = HAT_CALLS_PAGE (page);
+  const HatQuestion *now = hat_view_state_get (hat_page_state (page));
+  gboolean is_instant = now->cost == HAT_COST_LIVE && !hat_question_has_range (now);
+  if (changes & HAT_CHANGED_HEAP)
+    drop_costs (self);
+  if (changes & HAT_CHANGED_COST)
+    gtk_drop_down_set_selected (self->cost_choice, now->cost);
+  if (changes & (HAT_CHANGED_HEAP | HAT_CHANGED_RANGE | HAT_CHANGED_COST) || (changes & HAT_CHANGED_CURSOR && is_instant))
+    hat_page_ask (page, &calls_kind, NULL);
+  else if (changes & HAT_CHANGED_FILTER)
+    {
+      hat_flame_picture_refresh (self->flame);
+      fill_functions (self);
+    }
+}
+
+static void
+on_cost_chosen (GtkDropDown *choice, GParamSpec *pspec, HatCallsPage *self)
+{
+  hat_view_state_set_cost (hat_page_state (HAT_PAGE (self)), gtk_drop_down_get_selected (choice));
+}
+
+static void
+hat_calls_page_dispose (GObject *object)
+{
+  HatCallsPage *self = HAT_CALLS_PAGE (object);
+  if (self->costs)
+    hat_flame_picture_set_tree (self->flame, NULL);
+  G_OBJECT_CLASS (hat_calls_page_parent_class)->dispose (object);
+  g_clear_pointer (&self->costs, hat_call_costs_unref);
+}
+
+static void
+hat_calls_page_class_init (HatCallsPageClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = hat_calls_page_dispose;
+  HAT_PAGE_CLASS (klass)->update = hat_calls_page_update;
+}
+
+static void
+hat_calls_page_init (HatCallsPage *self)
+{
+}
+
+static GtkWidget *
+build_flame (HatCallsPage *self, HatViewState *state)
+{
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *scroller = gtk_scrolled_window_new ();
+  self->crumbs = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 0);
+  gtk_widget_add_css_class (self->crumbs, "crumbs");
+  gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scroller), GTK_POLICY_AUTOMATIC, GTK_POLICY_NEVER);
+  gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), self->crumbs);
+  self->flame = HAT_FLAME_PICTURE (hat_flame_picture_new (state));
+  g_signal_connect (self->flame, "zoomed", G_CALLBACK (on_zoomed), self);
+  g_signal_connect (self->flame, "picked", G_CALLBACK (on_picked), self);
+  gtk_box_append (GTK_BOX (box), scroller);
+  gtk_box_append (GTK_BOX (box), GTK_WIDGET (self->flame));
+  return box;
+}
+
+static GtkWidget *
+build_functions (HatCallsPage *self)
+{
+  GtkWidget *down = gtk_paned_new (GTK_ORIENTATION_VERTICAL), *side = gtk_paned_new (GTK_ORIENTATION_HORIZONTAL);
+  gtk_paned_set_start_child (GTK_PANED (down), build_table (self, TABLE_FUNCTIONS));
+  gtk_paned_set_start_child (GTK_PANED (side), build_table (self, TABLE_CALLERS));
+  gtk_paned_set_end_child (GTK_PANED (side), build_table (self, TABLE_CALLEES));
+  gtk_paned_set_end_child (GTK_PANED (down), side);
+  gtk_widget_set_size_request (side, -1, 120);
+  return down;
+}
+
+GtkWidget *
+hat_calls_page_new (HatViewState *state)
+{
+  static const char *const costs[] = { "Live bytes", "Bytes at the peak", "Allocated bytes", "Allocations", "Temporary allocations", NULL };
+  HatCallsPage *self = g_object_new (HAT_TYPE_CALLS_PAGE, NULL);
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *toolbar = hat_toolbar_new (&self->headline);
+  GtkWidget *switcher = gtk_stack_switcher_new ();
+  self->stack = GTK_STACK (gtk_stack_new ());
+  self->cost_choice = hat_toolbar_add_choice (toolbar, "Cost", costs);
+  g_signal_connect (self->cost_choice, "notify::selected", G_CALLBACK (on_cost_chosen), self);
+  gtk_box_append (GTK_BOX (toolbar), switcher);
+  gtk_stack_add_titled (self->stack, build_flame (self, state), "flame", "Flame graph");
+  gtk_stack_add_titled (self->stack, build_table (self, TABLE_TOP_DOWN), "top-down", "Top-down");
+  gtk_stack_add_titled (self->stack, build_table (self, TABLE_BOTTOM_UP), "bottom-up", "Bottom-up");
+  gtk_stack_add_titled (self->stack, build_functions (self), "functions", "Functions");
+  gtk_stack_switcher_set_stack (GTK_STACK_SWITCHER (switcher), self->stack);
+  gtk_box_append (GTK_BOX (box), toolbar);
+  gtk_box_append (GTK_BOX (box), GTK_WIDGET (self->stack));
+  hat_page_set_up (HAT_PAGE (self), state, box);
+  return GTK_WIDGET (self);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The overview: a flow of cards. */
+
+#include "ui/views/overview-page.h"
+
+#include "ui/draw/overview-paint.h"
+#include "ui/views/picture.h"
+
+struct _HatOverviewPage
+{
+  HatPage parent_instance;
+  GtkFlowBox *flow;
+  HatOverview *overview;
+};
+
+G_DEFINE_FINAL_TYPE (HatOverviewPage, hat_overview_page, HAT_TYPE_PAGE)
+
+static gpointer
+query_overview (const HatQuestion *question, gpointer extra, const HatProgress *progress, GError **error)
+{
+  return hat_overview_new (question->heap, progress, error);
+}
+
+static void
+paint_card (gpointer data, const HatPalette *palette, HatRect rect, cairo_t *cr)
+{
+  hat_overview_paint_card (data, palette, rect, cr);
+}
+
+static void
+on_card_clicked (GtkButton *button, HatOverviewPage *self)
+{
+  const HatCard *card = g_object_get_data (G_OBJECT (button), "card");
+  HatViewState *state = hat_page_state (HAT_PAGE (self));
+  hat_view_state_set_range (state, (HatRange) { 0, 0 });
+  if (card->target_ns >= 0)
+    hat_view_state_set_cursor (state, card->target_ns);
+  if (card->kind == HAT_CARD_PEAK)
+    hat_view_state_set_cost (state, HAT_COST_PEAK);
+  else if (card->kind == HAT_CARD_TEMPORARY)
+    hat_view_state_set_cost (state, HAT_COST_TEMPORARY);
+  else if (card->kind == HAT_CARD_LIVE)
+    hat_view_state_set_cost (state, HAT_COST_LIVE);
+  gtk_widget_activate_action (GTK_WIDGET (self), "win.show-view", "s", hat_view_name (card->target));
+}
+
+static GtkWidget *
+add_label (GtkWidget *box, const char *text, const char *css_class, gboolean wraps)
+{
+  GtkWidget *label = gtk_label_new (text);
+  gtk_label_set_xalign (GTK_LABEL (label), 0);
+  gtk_label_set_wrap (GTK_LABEL (label), wraps);
+  gtk_label_set_wrap_mode (GTK_LABEL (label), PANGO_WRAP_WORD_CHAR);
+  gtk_label_set_max_width_chars (GTK_LABEL (label), 42);
+  gtk_label_set_width_chars (GTK_LABEL (label), 30);
+  if (css_class)
+    gtk_widget_add_css_class (label, css_class);
+  gtk_box_append (GTK_BOX (box), label);
+  return label;
+}
+
+static GtkWidget *
+build_card (HatOverviewPage *self, const HatCard *card)
+{
+  GtkWidget *button = gtk_button_new (), *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
+  GtkWidget *title = add_label (box, card->title, "heading", FALSE);
+  GtkWidget *number = add_label (box, card->number, "title-2", FALSE);
+  gtk_widget_add_css_class (number, "numeric");
+  if (card->is_warning)
+    gtk_widget_add_css_class (title, "card-warning");
+  add_label (box, card->sentence, NULL, TRUE);
+  if (card->n_points > 0 || card->n_parts > 0 || card->share >= 0)
+    {
+      GtkWidget *picture = hat_small_picture_new (paint_card, (gpointer) card, NULL, 260, 84);
+      gtk_widget_set_vexpand (picture, TRUE);
+      gtk_widget_set_valign (picture, GTK_ALIGN_END);
+      gtk_box_append (GTK_BOX (box), picture);
+    }
+  g_autofree char *label = g_strdup_printf ("%s: %s. %s", card->title, card->number, card->sentence);
+  gtk_widget_add_css_class (button, "card");
+  gtk_widget_add_css_class (button, "overview-card");
+  gtk_button_set_child (GTK_BUTTON (button), box);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (button), GTK_ACCESSIBLE_PROPERTY_LABEL, label, -1);
+  g_object_set_data (G_OBJECT (button), "card", (gpointer) card);
+  g_signal_connect (button, "clicked", G_CALLBACK (on_card_clicked), self);
+  return button;
+}
+
+static void
+clear_cards (HatOverviewPage *self)
+{
+  GtkWidget *child;
+  while ((child = gtk_widget_get_first_child (GTK_WIDGET (self->flow))))
+    gtk_flow_box_remove (self->flow, child);
+  g_clear_pointer (&self->overview, hat_overview_free);
+}
+
+static void
+on_overview (gpointer owner, gpointer answer, const GError *error)
+{
+  HatOverviewPage *self = owner;
+  if (answer == NULL)
+    {
+      hat_page_show_error (HAT_PAGE (self), error);
+      return;
+    }
+  clear_cards (self);
+  self->overview = answer;
+  for (guint i = 0; i < self->overview->n_cards; i++)
+    {
+      gtk_flow_box_append (self->flow, build_card (self, &self->overview->cards[i]));
+      gtk_widget_set_focusable (GTK_WIDGET (gtk_flow_box_get_child_at_index (self->flow, i)), FALSE);
+    }
+  g_autofree char *summary = hat_overview_summary (self->overview);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->flow), GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, summary, -1);
+  hat_page_show_content (HAT_PAGE (self));
+}
+
+static const HatQueryKind overview_kind = { query_overview, on_overview, (GDestroyNotify) hat_overview_free, NULL };
+
+static void
+hat_overview_page_update (HatPage *page, HatChanges changes)
+{
+  if (changes & HAT_CHANGED_HEAP)
+    hat_page_ask (page, &overview_kind, NULL);
+}
+
+static void
+hat_overview_page_dispose (GObject *object)
+{
+  HatOverviewPage *self = HAT_OVERVIEW_PAGE (object);
+  if (self->overview)
+    clear_cards (self);
+  G_OBJECT_CLASS (hat_overview_page_parent_class)->dispose (object);
+}
+
+static void
+hat_overview_page_class_init (HatOverviewPageClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = hat_overview_page_dispose;
+  HAT_PAGE_CLASS (klass)->update = hat_overview_page_update;
+}
+
+static void
+hat_overview_page_init (HatOverviewPage *self)
+{
+}
+
+GtkWidget *
+hat_overview_page_new (HatViewState *state)
+{
+  HatOverviewPage *self = g_object_new (HAT_TYPE_OVERVIEW_PAGE, NULL);
+  GtkWidget *scroller = gtk_scrolled_window_new ();
+  self->flow = GTK_FLOW_BOX (gtk_flow_box_new ());
+  gtk_flow_box_set_selection_mode (self->flow, GTK_SELECTION_NONE);
+  gtk_flow_box_set_max_children_per_line (self->flow, 4);
+  gtk_flow_box_set_column_spacing (self->flow, 12);
+  gtk_flow_box_set_row_spacing (self->flow, 12);
+  gtk_widget_set_valign (GTK_WIDGET (self->flow), GTK_ALIGN_START);
+  gtk_widget_add_css_class (GTK_WIDGET (self->flow), "overview");
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->flow), GTK_ACCESSIBLE_PROPERTY_LABEL, "Overview", -1);
+  gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scroller), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
+  gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), GTK_WIDGET (self->flow));
+  gtk_widget_set_vexpand (scroller, TRUE);
+  hat_page_set_up (HAT_PAGE (self), state, scroller);
+  return GTK_WIDGET (self);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The base of the views under the timeline. */
+
+#include "ui/views/page.h"
+
+typedef struct
+{
+  HatViewState *state;
+  HatQuery *query;
+  HatChanges pending;
+  GtkStack *stack;
+  AdwStatusPage *status;
+} HatPagePrivate;
+
+G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (HatPage, hat_page, ADW_TYPE_BIN)
+
+static void
+catch_up (HatPage *self)
+{
+  HatPagePrivate *priv = hat_page_get_instance_private (self);
+  if (priv->pending == 0 || !gtk_widget_get_mapped (GTK_WIDGET (self)) || hat_view_state_get (priv->state)->heap == NULL)
+    return;
+  HatChanges changes = priv->pending;
+  priv->pending = 0;
+  HAT_PAGE_GET_CLASS (self)->update (self, changes);
+}
+
+static void
+on_state_changed (HatViewState *state, guint changes, HatPage *self)
+{
+  HatPagePrivate *priv = hat_page_get_instance_private (self);
+  priv->pending |= changes;
+  if (changes & HAT_CHANGED_HEAP)
+    {
+      hat_query_cancel (priv->query);
+      gtk_stack_set_visible_child_name (priv->stack, "loading");
+    }
+  catch_up (self);
+}
+
+static void
+hat_page_map (GtkWidget *widget)
+{
+  GTK_WIDGET_CLASS (hat_page_parent_class)->map (widget);
+  catch_up (HAT_PAGE (widget));
+}
+
+static void
+hat_page_dispose (GObject *object)
+{
+  HatPagePrivate *priv = hat_page_get_instance_private (HAT_PAGE (object));
+  g_clear_pointer (&priv->query, hat_query_free);
+  g_clear_object (&priv->state);
+  G_OBJECT_CLASS (hat_page_parent_class)->dispose (object);
+}
+
+static void
+hat_page_class_init (HatPageClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = hat_page_dispose;
+  GTK_WIDGET_CLASS (klass)->map = hat_page_map;
+}
+
+static void
+hat_page_init (HatPage *self)
+{
+  HatPagePrivate *priv = hat_page_get_instance_private (self);
+  priv->query = hat_query_new (self);
+  priv->pending = HAT_CHANGED_ALL;
+  priv->stack = GTK_STACK (gtk_stack_new ());
+  priv->status = ADW_STATUS_PAGE (adw_status_page_new ());
+  GtkWidget *spinner = gtk_spinner_new ();
+  gtk_spinner_start (GTK_SPINNER (spinner));
+  gtk_widget_set_halign (spinner, GTK_ALIGN_CENTER);
+  gtk_widget_set_valign (spinner, GTK_ALIGN_CENTER);
+  gtk_widget_set_size_request (spinner, 32, 32);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (spinner), GTK_ACCESSIBLE_PROPERTY_LABEL, "Working", -1);
+  gtk_stack_add_named (priv->stack, spinner, "loading");
+  gtk_stack_add_named (priv->stack, GTK_WIDGET (priv->status), "status");
+  adw_bin_set_child (ADW_BIN (self), GTK_WIDGET (priv->stack));
+}
+
+void
+hat_page_set_up (HatPage *self, HatViewState *state, GtkWidget *content)
+{
+  g_return_if_fail (HAT_IS_PAGE (self));
+  HatPagePrivate *priv = hat_page_get_instance_private (self);
+  priv->state = g_object_ref (state);
+  gtk_stack_add_named (priv->stack, content, "content");
+  g_signal_connect_object (state, "changed", G_CALLBACK (on_state_changed), self, 0);
+}
+
+HatViewState *
+hat_page_state (HatPage *self)
+{
+  HatPagePrivate *priv = hat_page_get_instance_private (self);
+  return priv->state;
+}
+
+void
+hat_page_ask (HatPage *self, const HatQueryKind *kind, gpointer extra)
+{
+  g_return_if_fail (HAT_IS_PAGE (self));
+  HatPagePrivate *priv = hat_page_get_instance_private (self);
+  if (g_strcmp0 (gtk_stack_get_visible_child_name (priv->stack), "status") == 0)
+    gtk_stack_set_visible_child_name (priv->stack, "loading");
+  hat_query_run (priv->query, kind, hat_view_state_ask (priv->state), extra);
+}
+
+void
+hat_page_show_content (HatPage *self)
+{
+  HatPagePrivate *priv = hat_page_get_instance_private (self);
+  gtk_stack_set_visible_child_name (priv->stack, "content");
+}
+
+void
+hat_page_show_empty (HatPage *self, const char *icon, const char *title, const char *text)
+{
+  HatPagePrivate *priv = hat_page_get_instance_private (self);
+  adw_status_page_set_icon_name (priv->status, icon);
+  adw_status_page_set_title (priv->status, title);
+  adw_status_page_set_description (priv->status, text);
+  gtk_stack_set_visible_child_name (priv->stack, "status");
+}
+
+void
+hat_page_show_error (HatPage *self, const GError *error)
+{
+  gboolean is_cancelled = g_error_matches (error, HAT_ERROR, HAT_ERROR_CANCELLED);
+  g_autofree char *text = g_markup_escape_text (error->message, -1);
+  hat_page_show_empty (self, is_cancelled ? "process-stop-symbolic" : "dialog-error-symbolic",
+                       is_cancelled ? "Stopped" : "This could not be worked out",
+                       is_cancelled ? "Change the cursor or the range to ask again." : text);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The base of the views under the timeline: follows the shared state while it is visible, and shows its content, or in its place that
+ * there is nothing, that an answer is being worked out, or what went wrong. Never a blank. */
+
+#include <adwaita.h>
+
+#include "ui/views/query.h"
+
+G_BEGIN_DECLS
+
+#define HAT_TYPE_PAGE (hat_page_get_type ())
+G_DECLARE_DERIVABLE_TYPE (HatPage, hat_page, HAT, PAGE, AdwBin)
+
+struct _HatPageClass
+{
+  AdwBinClass parent_class;
+
+  /* Something of the state changed since the last call (HatChanges). Only while the page is visible and a heap is open. */
+  void (*update) (HatPage *self, HatChanges changes);
+};
+
+/* To be called once, by the constructor of the subclass: `content` is what the page shows. */
+void hat_page_set_up (HatPage *self, HatViewState *state, GtkWidget *content);
+HatViewState *hat_page_state (HatPage *self);
+
+/* Asks with the state's present values; the answer is for `kind->done (page, ...)`. Until it comes, the old content stays, or a spinner
+ * if there is none. */
+void hat_page_ask (HatPage *self, const HatQueryKind *kind, gpointer extra);
+
+void hat_page_show_content (HatPage *self);
+void hat_page_show_empty (HatPage *self, const char *icon, const char *title, const char *text);
+void hat_page_show_error (HatPage *self, const GError *error);
+
+G_END_DECLS
