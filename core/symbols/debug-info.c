@@ -8,15 +8,15 @@
 
 enum
 {
-  MAX_DEPTH = 256,               /* of nested DIEs */
-  MAX_KEPT_BYTES = 48 << 20,     /* of units read, as stored, before the Dwarf is opened anew */
-  LINE_BYTES = 96,               /* what libdw keeps for a row of a line table, about */
+  MAX_DEPTH = 256,           /* of nested DIEs */
+  MAX_KEPT_BYTES = 48 << 20, /* of units read, as stored, before the Dwarf is opened anew */
+  LINE_BYTES = 96,           /* what libdw keeps for a row of a line table, about */
 };
 
 /* A unit to be read. */
 typedef struct
 {
-  Dwarf_Off die;      /* offset of its DIE */
+  Dwarf_Off die; /* offset of its DIE */
   guint64 bytes;
   gboolean has_ranges; /* else it may cover anything */
 } Unit;
@@ -26,12 +26,12 @@ typedef struct
   HatCodeLocations *out;
   HatCodeLocation *locations;
   guint n;
-  GArray *touched;       /* indices of locations that the current unit covers; twice is possible */
+  GArray *touched; /* indices of locations that the current unit covers; twice is possible */
   HatFunctionNames *names;
-  GHashTable *files;     /* libdw's file name -> ours; per unit */
+  GHashTable *files; /* libdw's file name -> ours; per unit */
   guint64 code_start;
-  guint32 unit;          /* ordinal of the current one, from 1 */
-  Dwarf_Files *sources;  /* of the current unit; NULL before the first use */
+  guint32 unit;         /* ordinal of the current one, from 1 */
+  Dwarf_Files *sources; /* of the current unit; NULL before the first use */
   size_t n_sources;
   Dwarf_Die root;        /* of the current unit */
   const char *directory; /* where it was compiled; NULL = unknown */
@@ -103,7 +103,8 @@ number_of (Dwarf_Die *die, unsigned attribute)
 {
   Dwarf_Attribute holder;
   Dwarf_Word value;
-  return dwarf_attr (die, attribute, &holder) && dwarf_formudata (&holder, &value) == 0 && value <= G_MAXUINT32 ? value : 0;
+  gboolean is_number = dwarf_attr (die, attribute, &holder) && dwarf_formudata (&holder, &value) == 0;
+  return is_number && value <= G_MAXUINT32 ? value : 0;
 }
 
 static guint32
@@ -155,8 +156,8 @@ claim (Pass *pass, Dwarf_Die *die, guint32 caller)
 
 static void walk (Pass *pass, Dwarf_Die *parent, guint32 caller, guint depth);
 
-/* The quick walk goes where compilers put nearly all functions: into namespaces, and into functions that cover a location. The
- * thorough one also finds functions inside types and inside other functions. */
+/* The quick walk goes where compilers put nearly all functions: into namespaces, and into functions that cover a
+ * location. The thorough one also finds functions inside types and inside other functions. */
 static void
 visit (Pass *pass, Dwarf_Die *die, guint32 caller, guint depth)
 {
@@ -211,7 +212,8 @@ touch_ranges (Pass *pass, Dwarf_Die *unit)
 {
   Dwarf_Addr base, low, high;
   for (ptrdiff_t at = 0; (at = dwarf_ranges (unit, at, &base, &low, &high)) > 0 && may_go_on (pass);)
-    for (guint i = lower_bound (pass, MAX (low, pass->code_start)); i < pass->n && pass->locations[i].address < high; i++)
+    for (guint i = lower_bound (pass, MAX (low, pass->code_start)); i < pass->n && pass->locations[i].address < high;
+         i++)
       {
         pass->steps_left--;
         g_array_append_val (pass->touched, i);
@@ -311,11 +313,13 @@ choose_units (Pass *pass, Dwarf *dwarf)
   while (may_go_on (pass) && dwarf_get_units (dwarf, cu, &cu, NULL, &type, &die, NULL) == 0)
     {
       Unit unit = { .die = dwarf_dieoffset (&die) };
-      if (type == DW_UT_type || type == DW_UT_split_type || type == DW_UT_partial || !covers_any (pass, &die, &unit.has_ranges))
+      if (type == DW_UT_type || type == DW_UT_split_type || type == DW_UT_partial
+          || !covers_any (pass, &die, &unit.has_ranges))
         continue;
       Dwarf_Off next;
       size_t header;
-      if (dwarf_nextcu (dwarf, unit.die - dwarf_cuoffset (&die), &next, &header, NULL, NULL, NULL) == 0 && next > unit.die)
+      if (dwarf_nextcu (dwarf, unit.die - dwarf_cuoffset (&die), &next, &header, NULL, NULL, NULL) == 0
+          && next > unit.die)
         unit.bytes = next - unit.die;
       g_array_append_val (units, unit);
     }
@@ -362,7 +366,8 @@ run (Pass *pass, HatElfFile *file, HatElfFile *shared_file)
 }
 
 gboolean
-hat_debug_info_find (HatElfFile *file, HatElfFile *shared, HatCodeLocations *out, const HatProgress *progress, GError **error)
+hat_debug_info_find (HatElfFile *file, HatElfFile *shared, HatCodeLocations *out, const HatProgress *progress,
+                     GError **error)
 {
   gint64 bytes = file->size + (shared ? shared->size : 0);
   Pass pass = {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Functions, lines and inlined frames of many addresses of one file, from its DWARF, in one pass: only units that cover an
- * address are read, and in them only the functions that do. libdw keeps all it ever read, so the file's Dwarf is closed and
- * opened again before that gets large. */
+/* Functions, lines and inlined frames of many addresses of one file, from its DWARF, in one pass: only units that cover
+ * an address are read, and in them only the functions that do. libdw keeps all it ever read, so the file's Dwarf is
+ * closed and opened again before that gets large. */
 
 #include "core/symbols/elf-file.h"
 #include "core/trace/error.h"

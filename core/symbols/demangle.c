@@ -3,8 +3,8 @@
  * than the rest of a stack already does. Rust's hashes are left out too.
  *
  * A few hundred hostile bytes may stand for a name of terabytes (substitutions of substitutions), and libiberty offers
- * no way to stop. So its output is counted in the callback, which leaves by longjmp when it is enough: the printers keep
- * their state on the stack, at most a small buffer of an identifier in punycode is lost. */
+ * no way to stop. So its output is counted in the callback, which leaves by longjmp when it is enough: the printers
+ * keep their state on the stack, at most a small buffer of an identifier in punycode is lost. */
 
 #include "core/symbols/symbols.h"
 
@@ -12,7 +12,10 @@
 #include <setjmp.h>
 #include <string.h>
 
-enum { MAX_NAME = 64 * 1024 };
+enum
+{
+  MAX_NAME = 64 * 1024
+};
 
 typedef struct
 {

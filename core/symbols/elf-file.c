@@ -102,7 +102,10 @@ hat_elf_file_crc (const HatElfFile *file, guint32 *out_crc)
       for (int bit = 0; bit < 8; bit++)
         table[i] = (table[i] >> 1) ^ (table[i] & 1 ? 0xedb88320u : 0);
     }
-  enum { BUFFER = 256 * 1024 };
+  enum
+  {
+    BUFFER = 256 * 1024
+  };
   g_autofree guint8 *buffer = g_malloc (BUFFER);
   guint32 crc = ~0u;
   for (off_t at = 0;;)

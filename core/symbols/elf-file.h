@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* One ELF file, opened: its build-id, sections, and the two links to files that hold the rest of its symbols. Only plain
- * files are opened. Nothing here trusts the file. */
+/* One ELF file, opened: its build-id, sections, and the two links to files that hold the rest of its symbols. Only
+ * plain files are opened. Nothing here trusts the file. */
 
 #include <elfutils/libdw.h>
 #include <glib.h>
@@ -16,7 +16,7 @@ typedef struct
   char *path;
   int fd;
   Elf *elf;
-  gsize size; /* of the file */
+  gsize size;            /* of the file */
   gsize build_id_length; /* 0 = none */
   guint8 build_id[HAT_BUILD_ID_MAX];
 } HatElfFile;

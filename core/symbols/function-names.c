@@ -14,8 +14,8 @@ enum
   MAX_SHOWN = 16 * 1024,
 };
 
-/* The scopes of a unit (namespaces, types, functions) in file order. libdw does not know a DIE's parent; but the DIEs inside
- * a scope are exactly those at the offsets from `begin` to `end`. */
+/* The scopes of a unit (namespaces, types, functions) in file order. libdw does not know a DIE's parent; but the DIEs
+ * inside a scope are exactly those at the offsets from `begin` to `end`. */
 typedef struct
 {
   Dwarf_Off begin, end;
@@ -26,8 +26,8 @@ typedef struct
 struct _HatFunctionNames
 {
   GStringChunk *strings;
-  GHashTable *by_die;       /* address of a DIE -> name or NULL */
-  GHashTable *unit_scopes;  /* address of a unit's DIE -> GArray of Scope */
+  GHashTable *by_die;      /* address of a DIE -> name or NULL */
+  GHashTable *unit_scopes; /* address of a unit's DIE -> GArray of Scope */
 };
 
 HatFunctionNames *
@@ -85,7 +85,8 @@ static gboolean
 is_named_scope (int tag)
 {
   return tag == DW_TAG_namespace || tag == DW_TAG_class_type || tag == DW_TAG_structure_type || tag == DW_TAG_union_type
-         || tag == DW_TAG_enumeration_type || tag == DW_TAG_interface_type || tag == DW_TAG_module || tag == DW_TAG_subprogram;
+         || tag == DW_TAG_enumeration_type || tag == DW_TAG_interface_type || tag == DW_TAG_module
+         || tag == DW_TAG_subprogram;
 }
 
 static void
@@ -123,8 +124,8 @@ scopes_of_unit (HatFunctionNames *names, Dwarf_Die *unit)
   Dwarf_Word length = 0;
   Dwarf_Off next_unit = 0;
   size_t header;
-  if (dwarf_nextcu (dwarf_cu_getdwarf (unit->cu), dwarf_dieoffset (unit) - dwarf_cuoffset (unit), &next_unit, &header, NULL, NULL,
-                    NULL)
+  if (dwarf_nextcu (dwarf_cu_getdwarf (unit->cu), dwarf_dieoffset (unit) - dwarf_cuoffset (unit), &next_unit, &header,
+                    NULL, NULL, NULL)
       == 0)
     length = next_unit - dwarf_dieoffset (unit);
   ScopeWalk walk = { .scopes = scopes, .steps_left = length ? (gint64) length : 1 << 20 };
@@ -208,7 +209,8 @@ listen (Dwarf_Die *die)
   return said;
 }
 
-/* Rust's old mangling has no arguments of generic functions, but DW_AT_name does: `push<u8>` next to `Vec<T,A>::push`. */
+/* Rust's old mangling has no arguments of generic functions, but DW_AT_name has: `push<u8>` next to
+ * `Vec<T,A>::push`. */
 static char *
 with_arguments (char *path, const char *name)
 {
@@ -260,7 +262,8 @@ by_scopes (HatFunctionNames *names, Said *said, int tag, guint depth)
     own = unnamed (tag);
 
   Dwarf_Die scope;
-  const char *outer = depth < MAX_SCOPES && find_scope (names, &said->declaration, &scope) ? named (names, &scope, depth + 1) : NULL;
+  const char *outer =
+      depth < MAX_SCOPES && find_scope (names, &said->declaration, &scope) ? named (names, &scope, depth + 1) : NULL;
   if (!outer)
     return g_strdup (own);
   /* A type without a name that can be called is a lambda. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Names of functions in DWARF, as a person would write them: `ns::Class<int>::method`, `alloc::vec::Vec<T,A>::push<u8>`.
- * The linkage name, demangled, is preferred: it is complete and agrees with the names of symbol tables. A function without
- * one (static, in an anonymous namespace) is named by the scopes around its declaration. */
+/* Names of functions in DWARF, as a person would write them: `ns::Class<int>::method`,
+ * `alloc::vec::Vec<T,A>::push<u8>`. The linkage name, demangled, is preferred: it is complete and agrees with the names
+ * of symbol tables. A function without one (static, in an anonymous namespace) is named by the scopes around its
+ * declaration. */
 
 #include <elfutils/libdw.h>
 #include <glib.h>

@@ -66,7 +66,8 @@ open_in_debug_dirs (const Search *search, const char *name)
   for (guint i = 0; search->debug_dirs[i]; i++)
     for (int outside = search->sysroot[0] ? 0 : 1; outside < 2; outside++)
       {
-        g_autofree char *path = g_strdup_printf ("%s%s/%s", outside ? "" : search->sysroot, search->debug_dirs[i], name);
+        g_autofree char *path =
+            g_strdup_printf ("%s%s/%s", outside ? "" : search->sysroot, search->debug_dirs[i], name);
         HatElfFile *file = hat_elf_file_open (path);
         if (file)
           return file;
@@ -113,8 +114,8 @@ open_by_link (const Search *search, const HatElfFile *image, const HatModule *mo
   for (guint i = 0; !file && search->debug_dirs[i]; i++)
     for (int outside = search->sysroot[0] ? 0 : 1; !file && outside < 2; outside++)
       {
-        g_autofree char *path = g_strdup_printf ("%s%s%s/%s", outside ? "" : search->sysroot, search->debug_dirs[i],
-                                                 module_folder, name);
+        g_autofree char *path =
+            g_strdup_printf ("%s%s%s/%s", outside ? "" : search->sysroot, search->debug_dirs[i], module_folder, name);
         file = open_with_crc (path, crc);
       }
   return file;
@@ -168,8 +169,8 @@ open_shared (const Search *search)
       if (!file && name[0])
         {
           g_autofree char *folder = g_path_get_dirname (with_dwarf->path);
-          g_autofree char *path = name[0] == '/' ? g_strconcat (search->sysroot, name, NULL)
-                                                 : g_build_filename (folder, name, NULL);
+          g_autofree char *path =
+              name[0] == '/' ? g_strconcat (search->sysroot, name, NULL) : g_build_filename (folder, name, NULL);
           file = hat_elf_file_open (path);
         }
       if (file && file->build_id_length == (gsize) length && memcmp (file->build_id, id, length) == 0)
@@ -182,7 +183,7 @@ open_shared (const Search *search)
 void
 hat_module_files_open (HatModuleFiles *files, const HatModule *module, const HatSymbolOptions *options)
 {
-  *files = (HatModuleFiles) { 0 };
+  *files = (HatModuleFiles){ 0 };
   Search search = {
     .files = files,
     .sysroot = options && options->sysroot ? options->sysroot : "",
@@ -199,7 +200,7 @@ hat_module_files_close (HatModuleFiles *files)
   hat_elf_file_close (files->shared);
   hat_elf_file_close (files->debug);
   hat_elf_file_close (files->image);
-  *files = (HatModuleFiles) { 0 };
+  *files = (HatModuleFiles){ 0 };
 }
 
 HatElfFile *

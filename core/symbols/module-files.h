@@ -11,9 +11,9 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  HatElfFile *image; /* the mapped file, NULL if there is none that fits */
-  HatElfFile *debug; /* NULL if there is none, or `image` has it all */
-  HatElfFile *shared; /* of whichever of the two has the debug info */
+  HatElfFile *image;   /* the mapped file, NULL if there is none that fits */
+  HatElfFile *debug;   /* NULL if there is none, or `image` has it all */
+  HatElfFile *shared;  /* of whichever of the two has the debug info */
   gboolean is_changed; /* a file is at its path, but another one than was mapped */
 } HatModuleFiles;
 

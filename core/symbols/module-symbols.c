@@ -8,7 +8,10 @@
 
 #include <string.h>
 
-enum { MAX_INLINED = 256 };
+enum
+{
+  MAX_INLINED = 256
+};
 
 static int
 compare_wanted (const void *a, const void *b)
@@ -51,7 +54,8 @@ module_offset (const HatModule *module, guint64 address)
               : g_strdup_printf ("0x%" G_GINT64_MODIFIER "x", address);
 }
 
-/* Innermost first. The function's own place is the location's, its caller's is where the function was inlined, and so on. */
+/* Innermost first. The function's own place is the location's, its caller's is where the function was inlined, and so
+ * on. */
 static guint
 chain (const HatCodeLocations *found, const HatCodeLocation *location, HatSourceFrame *frames)
 {
@@ -61,7 +65,8 @@ chain (const HatCodeLocations *found, const HatCodeLocation *location, HatSource
   for (guint32 at = location->innermost; at && n < MAX_INLINED;)
     {
       const HatInlineFrame *frame = &g_array_index (found->frames, HatInlineFrame, at - 1);
-      frames[n++] = (HatSourceFrame){ .function = frame->function, .file = file, .line = line, .is_inline = frame->caller != 0 };
+      frames[n++] =
+          (HatSourceFrame){ .function = frame->function, .file = file, .line = line, .is_inline = frame->caller != 0 };
       file = frame->call_file;
       line = frame->call_line;
       at = frame->caller;

@@ -18,7 +18,7 @@ typedef struct
 typedef void (*HatResolvedFunc) (guint32 id, const HatSourceFrame *frames, guint n, gpointer data);
 
 /* Calls `func` once for each of `wanted`, which it sorts. FALSE only if cancelled. */
-gboolean hat_module_resolve (const HatModule *module, const HatSymbolOptions *options, HatWantedAddress *wanted, guint n,
-                             HatResolvedFunc func, gpointer data, const HatProgress *progress, GError **error);
+gboolean hat_module_resolve (const HatModule *module, const HatSymbolOptions *options, HatWantedAddress *wanted,
+                             guint n, HatResolvedFunc func, gpointer data, const HatProgress *progress, GError **error);
 
 G_END_DECLS

@@ -65,8 +65,11 @@ add_section (GArray *symbols, Elf *elf, Elf_Scn *section)
       if (end == 0)
         continue;
       gboolean is_sized = symbol.st_size > 0 && symbol.st_size <= G_MAXUINT64 - symbol.st_value;
-      Symbol one = { .start = symbol.st_value, .end = is_sized ? symbol.st_value + symbol.st_size : end, .name = name,
-                     .rank = rank_of (&symbol, name), .is_sized = is_sized };
+      Symbol one = { .start = symbol.st_value,
+                     .end = is_sized ? symbol.st_value + symbol.st_size : end,
+                     .name = name,
+                     .rank = rank_of (&symbol, name),
+                     .is_sized = is_sized };
       g_array_append_val (symbols, one);
     }
 }
@@ -82,7 +85,8 @@ compare (const void *a, const void *b)
   return strcmp (one->name, other->name);
 }
 
-/* Keeps the best name of each start, bounds symbols without size by the next one, and links each symbol to the one around it. */
+/* Keeps the best name of each start, bounds symbols without size by the next one, and links each symbol to the one
+ * around it. */
 static void
 finish (GArray *symbols)
 {
@@ -114,7 +118,11 @@ hat_symbol_table_new (const HatElfFile *image, const HatElfFile *with_table)
 {
   HatSymbolTable *table = g_new0 (HatSymbolTable, 1);
   table->symbols = g_array_new (FALSE, FALSE, sizeof (Symbol));
-  const struct { const HatElfFile *file; const char *name; } sources[] = { { with_table, ".symtab" }, { image, ".dynsym" } };
+  const struct
+  {
+    const HatElfFile *file;
+    const char *name;
+  } sources[] = { { with_table, ".symtab" }, { image, ".dynsym" } };
   for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
     {
       Elf_Scn *section = sources[i].file ? hat_elf_file_section (sources[i].file, sources[i].name) : NULL;

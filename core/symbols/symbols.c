@@ -58,7 +58,9 @@ group_by_file (const HatModule *modules, guint n_modules, const HatFrame *frames
       {
         FileFrames *file = g_hash_table_lookup (by_module, &modules[frames[i].module]);
         guint64 offset = frames[i].offset;
-        HatWantedAddress wanted = { .address = frames[i].exact || offset == 0 ? offset : offset - 1, .shown = offset, .id = i };
+        HatWantedAddress wanted = { .address = frames[i].exact || offset == 0 ? offset : offset - 1,
+                                    .shown = offset,
+                                    .id = i };
         g_array_append_val (file->wanted, wanted);
       }
   return files;
@@ -93,7 +95,8 @@ static gboolean
 on_part_progress (double share, const char *what, gpointer data)
 {
   const Part *part = data;
-  return !part->whole || !part->whole->func || part->whole->func (part->from + share * part->size, what, part->whole->data);
+  return !part->whole || !part->whole->func
+         || part->whole->func (part->from + share * part->size, what, part->whole->data);
 }
 
 HatSymbols *
@@ -111,11 +114,13 @@ hat_symbols_resolve (const HatModule *modules, guint n_modules, const HatFrame *
       FileFrames *file = g_ptr_array_index (files, i);
       if (file->wanted->len == 0)
         continue;
-      Part part = { .whole = progress, .from = (double) done / n_frames, .size = (double) file->wanted->len / n_frames };
+      Part part = { .whole = progress,
+                    .from = (double) done / n_frames,
+                    .size = (double) file->wanted->len / n_frames };
       HatProgress part_progress = { on_part_progress, &part };
       if (!hat_progress_tick (&part_progress, 0, "resolving symbols", error)
-          || !hat_module_resolve (file->module, options, (HatWantedAddress *) file->wanted->data, file->wanted->len, on_resolved,
-                                  symbols, &part_progress, error))
+          || !hat_module_resolve (file->module, options, (HatWantedAddress *) file->wanted->data, file->wanted->len,
+                                  on_resolved, symbols, &part_progress, error))
         return NULL;
       done += file->wanted->len;
     }
@@ -147,8 +152,9 @@ advice_for (const HatModule *module, const HatModuleFiles *files, HatSymbolsLeve
 {
   g_autofree char *name = g_path_get_basename (module->path);
   g_autofree char *debug_name = hat_module_files_debug_name (files, module);
-  g_autofree char *place = debug_name ? g_strdup_printf (", or put its debug file into %s/.build-id/%s", debug_dir, debug_name)
-                                      : g_strdup ("");
+  g_autofree char *place = debug_name
+                               ? g_strdup_printf (", or put its debug file into %s/.build-id/%s", debug_dir, debug_name)
+                               : g_strdup ("");
   if (files->is_changed)
     return g_strdup_printf ("%s was replaced since the recording: record again%s", module->path, place);
   if (level == HAT_SYMBOLS_NONE && !files->image)
@@ -156,7 +162,8 @@ advice_for (const HatModule *module, const HatModuleFiles *files, HatSymbolsLeve
   /* What a distribution installed, its packages complete. */
   gboolean is_packaged = g_str_has_prefix (module->path, "/usr/") || g_str_has_prefix (module->path, "/lib");
   if (is_packaged && !g_str_has_prefix (module->path, "/usr/local/"))
-    return g_strdup_printf ("%s has no debug information: install the -dbgsym or -dbg package of %s%s", module->path, name, place);
+    return g_strdup_printf ("%s has no debug information: install the -dbgsym or -dbg package of %s%s", module->path,
+                            name, place);
   return g_strdup_printf ("%s has no debug information: build it with -g and do not strip it%s", module->path, place);
 }
 
@@ -178,7 +185,8 @@ hat_symbols_level (const HatModule *module, const HatSymbolOptions *options, cha
     level = HAT_SYMBOLS_DYNAMIC;
   if (out_advice && level != HAT_SYMBOLS_FULL)
     {
-      const char *debug_dir = options && options->debug_dirs && options->debug_dirs[0] ? options->debug_dirs[0] : "/usr/lib/debug";
+      const char *debug_dir =
+          options && options->debug_dirs && options->debug_dirs[0] ? options->debug_dirs[0] : "/usr/lib/debug";
       *out_advice = advice_for (module, &files, level, debug_dir);
     }
   return level;

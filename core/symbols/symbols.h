@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Code locations to functions, files, lines and inlined frames, from the files that were mapped: DWARF through libdw with one
- * pass per needed compilation unit into an interval index (libdw's own per-address calls cost up to 24 ms each, measured), else .symtab,
- * else .dynsym; separate debug files by build-id and .gnu_debuglink; names demangled (C++, Rust legacy and v0).
+/* Code locations to functions, files, lines and inlined frames, from the files that were mapped: DWARF through libdw
+ * with one walk through each needed compilation unit (libdw's own per-address calls cost up to 24 ms each, measured),
+ * else .symtab, else .dynsym; separate debug files by build-id and .gnu_debuglink; names demangled (C++, Rust legacy
+ * and v0), without parameters.
  *
- * Thread rule: one call at a time per symbolizer. Memory is bounded: a module is opened, all its addresses are resolved in sorted
- * order, and it is closed before the next one. */
+ * Thread rule: no state is kept between calls; they may run in any threads. Memory is bounded: a module is opened, all
+ * its addresses are resolved in sorted order, and it is closed before the next one. */
 
 #include "core/trace/trace.h"
 
@@ -14,12 +15,15 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  const char *sysroot;           /* prefix for module paths, or NULL */
-  const char *const *debug_dirs; /* NULL-terminated, searched for .build-id/ and debuglink files; NULL = /usr/lib/debug */
+  const char *sysroot; /* prefix for module paths, or NULL */
+  /* NULL-terminated, searched for .build-id/ and debuglink files; NULL = /usr/lib/debug. Each is tried in the sysroot
+   * first. */
+  const char *const *debug_dirs;
 } HatSymbolOptions;
 
-/* Resolves all `frames` (cut frames too: they are named "..."). A module whose file is missing, or has another build-id, keeps "module+0xoffset" names; what
- * each module gave is reported in hat_symbols_quality(). NULL only if cancelled. options may be NULL. */
+/* Resolves all `frames` (cut frames too: they are named "..."). A module whose file is missing, or has another
+ * build-id, keeps "module+0xoffset" names; hat_symbols_level() tells why. A module without build-id is
+ * not checked. NULL only if cancelled. options may be NULL. */
 HatSymbols *hat_symbols_resolve (const HatModule *modules, guint n_modules, const HatFrame *frames, guint n_frames,
                                  const HatSymbolOptions *options, const HatProgress *progress, GError **error);
 
@@ -28,13 +32,14 @@ gboolean hat_symbols_ensure (HatTrace *trace, const HatProgress *progress, GErro
 
 typedef enum
 {
-  HAT_SYMBOLS_NONE,     /* file missing or another build-id: offsets only */
-  HAT_SYMBOLS_DYNAMIC,  /* exported functions only */
-  HAT_SYMBOLS_TABLE,    /* .symtab: functions, no lines */
-  HAT_SYMBOLS_FULL,     /* functions, lines, inlined frames */
+  HAT_SYMBOLS_NONE,    /* file missing or another build-id: offsets only */
+  HAT_SYMBOLS_DYNAMIC, /* exported functions only */
+  HAT_SYMBOLS_TABLE,   /* .symtab: functions, no lines */
+  HAT_SYMBOLS_FULL,    /* functions, lines, inlined frames */
 } HatSymbolsLevel;
 
-/* What the module's files offer now, and in words what to install or keep for more (NULL if full). Free *out_advice with g_free. */
+/* What the module's files offer now, and in words what to install or keep for more (NULL if full). Free *out_advice
+ * with g_free. */
 HatSymbolsLevel hat_symbols_level (const HatModule *module, const HatSymbolOptions *options, char **out_advice);
 
 /* Demangled, or a copy. Free with g_free. */
