@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * collect OUT [--no-follow] [--free-stacks] [--stop-after N] [--stall MS] [--leave-full] PROGRAM [ARG...]: a recorder for the hook's
- * tests. It drains the rings while PROGRAM runs, knows nothing of traces, and writes facts to OUT as lines of words:
+ * collect OUT [--no-follow] [--free-stacks] [--stop-after EVENTS] [--stall MS] [--events] [--discard] PROGRAM [ARG...]: a recorder for the
+ * hook's tests. It drains the rings while PROGRAM runs (--stall: pauses before each round; --discard: does not look at the words), knows
+ * nothing of traces, and writes facts to OUT as lines of words:
  *
- *   process SLOT PID KIND PARENT FORK_ID EXE
- *   event ...      one per event with --events: process type address size old depth complete own
- *   totals SLOT allocations frees reallocations bytes freed_bytes realloc_delta live_blocks live_bytes unknown_frees own_allocations
- *          own_bytes own_reallocations complete truncated cut max_depth
- *   mark SLOT NAME / module SLOT PATH / status N / lost N / bad N / rings N / blocked N
+ *   process SLOT PID KIND PARENT FORK_ID EXE provider PATH argv0 NAME
+ *   event SLOT TYPE ADDRESS SIZE OLD DEPTH COMPLETE OWN     with --events
+ *   totals SLOT NAME VALUE...
+ *   mark SLOT NAME / module SLOT START END BUILD_ID PATH / fork SLOT ID / status N / lost N / bad N / rings N / blocked N / ips N
  *
  * own = the call came straight from the main program. Events of one process are ordered by time over all its rings at the end. */
 #include <errno.h>
@@ -76,7 +76,7 @@ static Process *known;
 static Event *events;
 static uint64_t n_events, cap_events, n_bad, total_blocked, n_rings;
 static FILE *out;
-static bool all_events;
+static bool all_events, discard;
 static uint64_t stop_after;
 
 static void
@@ -202,6 +202,8 @@ drain (uint32_t index)
     }
   const uint64_t head = __atomic_load_n (&wire->head, __ATOMIC_ACQUIRE);
   const bool any = ring->at < head;
+  if (discard)
+    ring->at = head;
   while (ring->at < head)
     {
       const uint64_t word = WORD (0);
@@ -457,13 +459,15 @@ main (int argc, char **argv)
   bool no_follow = false, free_stacks = false;
   int at = 2;
 
-  if (argc < 3 || (out = fopen (argv[1], "w")) == NULL)
+  if (argc < 3 || (out = fopen (argv[1], "we")) == NULL)
     return 2;
   for (; at < argc && argv[at][0] == '-'; at++)
     if (strcmp (argv[at], "--no-follow") == 0)
       no_follow = true;
     else if (strcmp (argv[at], "--free-stacks") == 0)
       free_stacks = true;
+    else if (strcmp (argv[at], "--discard") == 0)
+      discard = true;
     else if (strcmp (argv[at], "--events") == 0)
       all_events = true;
     else if (strcmp (argv[at], "--stop-after") == 0)
