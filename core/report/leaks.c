@@ -276,8 +276,8 @@ hat_report_leaks (HatTrace *trace, const HatLeaksOptions *options, GString *out,
       hat_json_begin_array (&json, "processes");
     }
   else
-    g_string_append (out, "What the program never freed. That is not always a leak: telling lost blocks from\n"
-                          "those still in use needs a snapshot, which this recording has none of.\n");
+    g_string_append (out, "What the program never freed. That is not always a leak: telling lost blocks\n"
+                          "from those still in use needs a snapshot, which this recording has none of.\n");
   for (guint i = first; i < end; i++)
     {
       g_autoptr (Findings) findings = findings_new (trace, i, suppressed, progress, error);

@@ -12,7 +12,8 @@
 #include <string.h>
 
 #define DEFAULT_TOP 10
-#define FULL_PROCESSES 3 /* with more, only the biggest are shown in full unless --process asks for one */
+#define FULL_PROCESSES 3 /* only the biggest are shown in full, unless --process asks for one */
+#define FULL_SHARE 100   /* nor those with less than 1/100 of its peak: a wrapping shell says little */
 #define LISTED_PROCESSES 30
 #define CHART_BINS 64
 #define SITE_FRAMES 6
@@ -148,18 +149,12 @@ append_row (Section *section, const Ranking *ranking, const HatGroup *group, gui
     hat_plain_bytes_column (out, second, 11);
   else
     hat_plain_count_column (out, second, 11);
-  g_string_append (out, "  ");
-  if (section->options->by == HAT_BY_SITE)
-    {
-      g_autofree char *function = hat_plain_function (hat_stack_function (section->trace, group->costs.stack),
-                                                      HAT_PLAIN_COLUMNS - 41);
-      g_string_append_printf (out, "%s\n", function);
-    }
-  else
+  if (section->options->by != HAT_BY_SITE)
     {
       g_autofree char *label = hat_plain_function (group->label, HAT_PLAIN_COLUMNS - 41);
-      g_string_append_printf (out, "%s\n", label);
+      g_string_append_printf (out, "  %s", label);
     }
+  g_string_append_c (out, '\n');
   append_where (section, group);
 }
 
@@ -198,7 +193,7 @@ append_ranking (Section *section, const Ranking *ranking)
   hat_plain_column (section->out, "share", 7);
   g_string_append_printf (section->out, "%*s", 10, "");
   hat_plain_column (section->out, ranking->second_head, 11);
-  g_string_append (section->out, section->options->by == HAT_BY_SITE ? "  stack\n" : "  function\n");
+  g_string_append (section->out, section->options->by == HAT_BY_SITE ? "\n" : "  function\n");
 
   guint shown = MIN (n, top_of (section->options));
   for (guint i = 0; i < shown; i++)
@@ -293,7 +288,9 @@ append_figures (Section *section)
   g_autofree char *live = hat_format_bytes (totals->live_bytes);
   g_autofree char *blocks = hat_format_count (totals->live_blocks);
   g_autofree char *to = hat_format_time (section->range.to);
-  hat_plain_field (out, "calls", "%s allocations, %s reallocations, %s frees", allocations, reallocations, frees);
+  hat_plain_field (out, "calls", "%s allocation%s, %s reallocation%s, %s free%s", allocations,
+                   totals->allocations == 1 ? "" : "s", reallocations, totals->reallocations == 1 ? "" : "s", frees,
+                   totals->frees == 1 ? "" : "s");
   hat_plain_field (out, "allocated", "%s altogether", allocated);
   if (totals->inherited_blocks > 0)
     {
@@ -446,12 +443,14 @@ append_process_list (GString *out, HatTrace *trace, GArray *entries)
     append_entry (out, trace, &g_array_index (entries, Entry, i));
   if (entries->len > LISTED_PROCESSES)
     g_string_append_printf (out, "      and %u more; --json lists all\n", entries->len - LISTED_PROCESSES);
-  if (entries->len <= FULL_PROCESSES)
-    return entries->len;
   g_array_sort (entries, compare_entries);
-  g_string_append_printf (out, "\nThe %u with the highest peaks follow; --process N shows another one.\n",
-                          FULL_PROCESSES);
-  return FULL_PROCESSES;
+  guint n = 1;
+  guint64 least = entry_peak (&g_array_index (entries, Entry, 0)) / FULL_SHARE;
+  while (n < MIN (entries->len, FULL_PROCESSES) && entry_peak (&g_array_index (entries, Entry, n)) >= least)
+    n++;
+  if (n < entries->len)
+    g_string_append_printf (out, "\nIn full, the biggest; --process N shows another one:\n");
+  return n;
 }
 
 static GArray *
