@@ -137,7 +137,7 @@ paint_calls (const Picture *picture, cairo_t *cr, GError **error)
   gboolean has_table;
   g_autoptr (HatSites) sites = NULL;
   g_autoptr (HatTree) tree = NULL;
-  g_autoptr (HatFunctions) functions = NULL;
+  g_autoptr (HatGroups) groups = NULL;
   g_autoptr (HatColors) colors = hat_colors_new (picture->heap);
   g_autoptr (HatFlameLayout) layout = NULL;
   g_autofree char *total = NULL, *range = range_words (picture), *what = NULL, *title = NULL;
@@ -158,12 +158,12 @@ paint_calls (const Picture *picture, cairo_t *cr, GError **error)
   hat_flame_paint (layout, &picture->palette, cr);
   if (!has_table)
     return TRUE;
-  functions = hat_functions_new (picture->trace, sites, cost, picture->progress, error);
-  if (!functions)
+  groups = hat_heap_groups (picture->heap, picture->range, HAT_BY_FUNCTION, picture->progress, error);
+  if (!groups)
     return FALSE;
   hat_paint_fill (cr, picture->palette.background,
                   (HatRect){ picture->width - TABLE_WIDTH, 0, TABLE_WIDTH, picture->height });
-  hat_flame_paint_table (functions, cost, layout->total, &picture->palette,
+  hat_flame_paint_table (groups, cost, colors, &picture->palette,
                          (HatRect){ picture->width - TABLE_WIDTH + 8, 40, TABLE_WIDTH - 24, picture->height - 56 },
                          cr);
   return TRUE;

@@ -130,30 +130,51 @@ hat_flame_paint_overlay (const HatFlameLayout *layout, const HatPalette *palette
   cairo_restore (cr);
 }
 
+typedef struct
+{
+  const HatGroup *group;
+  guint64 cost;
+} TableRow;
+
+static gint
+compare_rows (gconstpointer a, gconstpointer b)
+{
+  const TableRow *x = a, *y = b;
+
+  return x->cost > y->cost ? -1 : x->cost < y->cost;
+}
+
 void
-hat_flame_paint_table (const HatFunctions *functions, HatCost cost, guint64 total, const HatPalette *palette,
+hat_flame_paint_table (const HatGroups *groups, HatCost cost, HatColors *colors, const HatPalette *palette,
                        HatRect rect, cairo_t *cr)
 {
   g_autoptr (HatText) text = hat_text_new (cr);
-  double y = rect.y + 26, row = 32;
+  g_autoptr (GArray) rows = g_array_new (FALSE, FALSE, sizeof (TableRow));
+  double y = rect.y + 28, height = 32, total = 0;
 
-  hat_text_line (text, HAT_FONT_BOLD, palette->text, (HatRect){ rect.x, rect.y, rect.width, 22 }, HAT_ALIGN_LEFT,
-                 "Most expensive functions");
-  for (guint i = 0; i < functions->n && y + row <= rect.y + rect.height; i++)
+  for (guint i = 0; i < groups->n; i++)
     {
-      const HatFunctionRow *function = &functions->rows[i];
-      double share = total ? (double) function->total[cost] / (double) total : 0;
-      g_autofree char *name = NULL, *amount = hat_cost_is_bytes (cost) ? hat_format_bytes (function->total[cost])
-                                                                       : hat_format_count (function->total[cost]);
-      if (!function->total[cost])
-        break;
-      name = hat_format_function (function->function, 40);
+      TableRow row = { &groups->groups[i], hat_site_cost (&groups->groups[i].costs, cost) };
+      total += (double) row.cost;
+      if (row.cost)
+        g_array_append_val (rows, row);
+    }
+  g_array_sort (rows, compare_rows);
+  hat_text_line (text, HAT_FONT_BOLD, palette->text, (HatRect){ rect.x, rect.y, rect.width, 22 }, HAT_ALIGN_LEFT,
+                 "Who allocates it");
+  for (guint i = 0; i < rows->len && y + height <= rect.y + rect.height; i++, y += height)
+    {
+      const TableRow *row = &g_array_index (rows, TableRow, i);
+      g_autofree char *name = hat_format_function (row->group->label, 40);
+      g_autofree char *amount = hat_cost_is_bytes (cost) ? hat_format_bytes (row->cost)
+                                                         : hat_format_count (row->cost);
+      HatColor color = hat_palette_swatch (palette, hat_colors_function (colors, row->group->label));
+
       hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ rect.x, y, rect.width - 76, 18 }, HAT_ALIGN_LEFT,
                      name);
       hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ rect.x + rect.width - 72, y, 72, 18 },
                      HAT_ALIGN_RIGHT, amount);
       hat_paint_round (cr, palette->empty, (HatRect){ rect.x, y + 20, rect.width, 5 }, 2.5);
-      hat_paint_round (cr, palette->accent, (HatRect){ rect.x, y + 20, rect.width * MIN (share, 1), 5 }, 2.5);
-      y += row;
+      hat_paint_round (cr, color, (HatRect){ rect.x, y + 20, rect.width * (double) row->cost / total, 5 }, 2.5);
     }
 }

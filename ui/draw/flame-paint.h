@@ -10,9 +10,8 @@ G_BEGIN_DECLS
 
 void hat_flame_paint (const HatFlameLayout *layout, const HatPalette *palette, cairo_t *cr);
 void hat_flame_paint_overlay (const HatFlameLayout *layout, const HatPalette *palette, gint hovered_box, cairo_t *cr);
-/* The table of the most expensive functions, for the exported picture. */
-void hat_flame_paint_table (const HatFunctions *functions, HatCost cost, guint64 total,
-                            const HatPalette *palette, HatRect rect,
-                            cairo_t *cr);
+/* The table of the functions that allocate most (groups by function), for the exported picture. */
+void hat_flame_paint_table (const HatGroups *groups, HatCost cost, HatColors *colors, const HatPalette *palette,
+                            HatRect rect, cairo_t *cr);
 
 G_END_DECLS

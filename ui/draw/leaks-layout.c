@@ -57,8 +57,8 @@ unfreed_row (const HatLeaksInput *input, guint index)
   name_row (&row, input->trace, group->stack);
   row.amount = hat_format_bytes (group->bytes);
   row.count = block_count (group->blocks);
-  row.when = group->blocks > 1 && group->last_ns > group->first_ns ? g_strdup_printf ("%s to %s", first, last)
-                                                                   : g_strdup_printf ("at %s", first);
+  row.when = !g_str_equal (first, last) ? g_strdup_printf ("%s to %s", first, last)
+                                        : g_strdup_printf ("at %s", first);
   row.share = input->unfreed->groups[0].bytes ? (double) group->bytes / (double) input->unfreed->groups[0].bytes : 0;
   row.first = CLAMP ((double) (group->first_ns - input->life.from) / life, 0, 1);
   row.last = CLAMP ((double) (group->last_ns - input->life.from) / life, 0, 1);

@@ -185,7 +185,8 @@ add_live (HatOverview *overview, const Facts *facts)
 {
   HatCard *card = begin_card (overview, HAT_CARD_LIVE, "Live at the end", HAT_VIEW_MAP);
   const HatTotals *totals = &facts->summary->totals;
-  g_autofree char *blocks = hat_format_count (totals->live_blocks);
+  g_autofree char *blocks = hat_format_count (totals->live_blocks), *percent = NULL;
+  double share;
 
   card->number = hat_format_bytes (totals->live_bytes);
   card->target_ns = facts->life.to;
@@ -195,10 +196,10 @@ add_live (HatOverview *overview, const Facts *facts)
       return;
     }
   fill_function_parts (card, facts, live_of, totals->live_bytes);
-  card->sentence = g_strdup_printf (
-      "%s block%s live when the recording ended, %.0f %% of the peak.", blocks,
-      totals->live_blocks == 1 ? " was" : "s were",
-      totals->peak_bytes ? 100 * (double) totals->live_bytes / (double) totals->peak_bytes : 0);
+  share = totals->peak_bytes ? (double) totals->live_bytes / (double) totals->peak_bytes : 0;
+  percent = share > 0 && share < 0.01 ? g_strdup ("less than 1 %") : g_strdup_printf ("%.0f %%", share * 100);
+  card->sentence = g_strdup_printf ("%s block%s live when the recording ended, %s of the peak.", blocks,
+                                    totals->live_blocks == 1 ? " was" : "s were", percent);
 }
 
 static void
@@ -206,17 +207,16 @@ add_unfreed (HatOverview *overview, const Facts *facts, const HatUnfreedGroups *
 {
   HatCard *card = begin_card (overview, HAT_CARD_UNFREED, "Never freed", HAT_VIEW_LEAKS);
   g_autofree char *blocks = hat_format_count (unfreed->blocks);
+  g_autofree HatSite *sites = g_new (HatSite, unfreed->n + 1);
+  const HatSummary summary = { .n_sites = unfreed->n, .sites = sites };
+  const Facts left = { .trace = facts->trace, .summary = &summary };
 
   card->number = hat_format_bytes (unfreed->bytes);
-  card->is_warning = unfreed->n > 0;
-  card->n_parts = MIN (unfreed->n, N_PARTS);
-  card->parts = g_new0 (HatCardPart, N_PARTS);
-  for (guint i = 0; i < card->n_parts; i++)
-    card->parts[i] = (HatCardPart){
-      hat_format_function (hat_stack_function (facts->trace, unfreed->groups[i].stack), 40),
-      hat_format_bytes (unfreed->groups[i].bytes),
-      unfreed->bytes ? (double) unfreed->groups[i].bytes / (double) unfreed->bytes : 0, unfreed->groups[i].stack
-    };
+  /* Nearly every program leaves a little behind. */
+  card->is_warning = unfreed->bytes > 0 && unfreed->bytes >= facts->summary->totals.peak_bytes / 20;
+  for (guint i = 0; i < unfreed->n; i++)
+    sites[i] = (HatSite){ .stack = unfreed->groups[i].stack, .live_bytes = unfreed->groups[i].bytes };
+  fill_function_parts (card, &left, live_of, unfreed->bytes);
   card->sentence = unfreed->n
                        ? g_strdup_printf ("%s block%s from %u place%s: not known to be lost, but nobody freed %s.",
                                           blocks, plural (unfreed->blocks), unfreed->n, plural (unfreed->n),

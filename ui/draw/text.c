@@ -34,6 +34,7 @@ hat_text_new (cairo_t *cr)
 
   text->cr = cr;
   text->layout = pango_cairo_create_layout (cr);
+  pango_context_set_round_glyph_positions (pango_layout_get_context (text->layout), FALSE);
   pango_attr_list_insert (attributes, pango_attr_font_features_new ("tnum=1"));
   pango_layout_set_attributes (text->layout, attributes);
   pango_attr_list_unref (attributes);

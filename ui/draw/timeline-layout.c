@@ -14,7 +14,7 @@
 #define LEFT_AXIS 62.0
 #define RIGHT_EDGE 14.0
 #define BOTTOM_AXIS 22.0
-#define TITLE_HEIGHT 34.0
+#define TITLE_HEIGHT 42.0
 #define FLAG_HEIGHT 16.0
 #define COMPACT_BELOW 84.0
 #define LEGEND_COLUMN 230.0
@@ -158,7 +158,7 @@ place_parts (HatTimelineLayout *layout, gboolean *out_is_beside, HatRect *out_le
     }
   if (layout->input.title)
     {
-      layout->title = (HatRect){ 16, 6, layout->width - 32, TITLE_HEIGHT - 6 };
+      layout->title = (HatRect){ 16, 6, layout->width - 32, 28 };
       rest.y += TITLE_HEIGHT;
       rest.height -= TITLE_HEIGHT;
     }
