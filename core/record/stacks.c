@@ -20,6 +20,7 @@ typedef struct
 struct _HatModules
 {
   GArray *mapped; /* Mapped, newest last */
+  char *program;  /* path of the main program, which announces itself without a name */
 };
 
 struct _HatStacks
@@ -63,9 +64,10 @@ hat_stacks_free (HatStacks *stacks)
 /* ---- modules ---- */
 
 HatModules *
-hat_modules_new (void)
+hat_modules_new (const char *program)
 {
   HatModules *modules = g_new0 (HatModules, 1);
+  modules->program = g_strdup (program);
   modules->mapped = g_array_new (FALSE, FALSE, sizeof (Mapped));
   return modules;
 }
@@ -75,6 +77,7 @@ hat_modules_copy (const HatModules *modules)
 {
   HatModules *copy = g_new0 (HatModules, 1);
   copy->mapped = g_array_copy (modules->mapped);
+  copy->program = g_strdup (modules->program);
   return copy;
 }
 
@@ -84,6 +87,7 @@ hat_modules_free (HatModules *modules)
   if (modules == NULL)
     return;
   g_array_unref (modules->mapped);
+  g_free (modules->program);
   g_free (modules);
 }
 
@@ -104,17 +108,20 @@ module_identity (const HatModule *module)
 }
 
 void
-hat_stacks_add_module (HatStacks *stacks, HatModules *modules, const HatModule *module)
+hat_stacks_add_module (HatStacks *stacks, HatModules *modules, const HatModule *announced)
 {
-  g_autofree char *identity = module_identity (module);
+  HatModule module = *announced;
+  if (*module.path == 0)
+    module.path = modules->program;
+  g_autofree char *identity = module_identity (&module);
   guint32 number = GPOINTER_TO_UINT (g_hash_table_lookup (stacks->modules, identity));
 
   if (number == 0)
     {
-      number = hat_trace_writer_add_module (stacks->writer, module) + 1;
+      number = hat_trace_writer_add_module (stacks->writer, &module) + 1;
       g_hash_table_insert (stacks->modules, g_steal_pointer (&identity), GUINT_TO_POINTER (number));
     }
-  const Mapped mapped = { module->start, module->end, module->bias, number - 1 };
+  const Mapped mapped = { module.start, module.end, module.bias, number - 1 };
   for (guint i = 0; i < modules->mapped->len; i++)
     {
       const Mapped *old = &g_array_index (modules->mapped, Mapped, i);

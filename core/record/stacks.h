@@ -20,13 +20,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatStacks, hat_stacks_free)
 /* What is mapped where in one address space. The newest announcement of an address counts. */
 typedef struct _HatModules HatModules;
 
-HatModules *hat_modules_new (void);
+HatModules *hat_modules_new (const char *program); /* path of the main program */
 HatModules *hat_modules_copy (const HatModules *modules); /* for a forked child */
 void hat_modules_free (HatModules *modules);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatModules, hat_modules_free)
 
 /* Saying the same twice does no harm. */
-void hat_stacks_add_module (HatStacks *stacks, HatModules *modules, const HatModule *module);
+void hat_stacks_add_module (HatStacks *stacks, HatModules *modules, const HatModule *announced);
 
 /* The frame of an address: by its index in the shared table, or by its value. FALSE: no module of `modules` is there
  * (with `must`: then the frame is the bare address). */

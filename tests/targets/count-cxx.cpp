@@ -55,7 +55,7 @@ __attribute__ ((noinline)) void own_vector (int n)
     v.push_back (i);
 }
 
-__attribute__ ((noinline)) void own_failing ()
+__attribute__ ((noinline)) void failing ()
 {
   /* Neither may count: one throws, one returns null. */
   volatile size_t huge = (size_t) 1 << 62;
@@ -68,7 +68,7 @@ int main ()
   own_single (1000);
   own_array (500);
   own_vector (100000);
-  own_failing ();
+  failing ();
   char out[256];
   int n = snprintf (out, sizeof out, "{\"allocations\":%lu,\"bytes\":%lu,\"frees\":%lu}\n", allocations, bytes, frees);
   if (write (1, out, n) != n) return 1;

@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static void *keep[1000];
+static void *volatile keep[1000];
 
 __attribute__ ((noinline)) static void
 own_blocks (void)

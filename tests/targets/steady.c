@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-static void *keep[100000];
+static void *volatile keep[100000];
 
 __attribute__ ((noinline)) static void
 own_round (unsigned long round)

@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* C with inlined calls three deep, a static function, a cold path and an assembler function without a size. */
+/* C with inlined calls three deep, a static function, a cold path, a nested function, an assembler function without a
+ * size, and a long function that the linker may drop: its debug info then claims the addresses from 0 on. */
 #include <stdlib.h>
 
 static volatile int sink;
+
+#ifdef WITH_DROPPED
+void
+dropped (void)
+{
+  __asm__ volatile (".skip 16384, 0x90");
+}
+#endif
 
 static inline __attribute__ ((always_inline)) int
 innermost (int x)
@@ -46,6 +55,8 @@ int without_size (void);
 int
 main (int argc, char **argv)
 {
+  __attribute__ ((noinline)) int nested (int x) { return x + sink + rand (); }
+
   without_size ();
-  return (outermost (argc) + hidden (argc)) & 1;
+  return (outermost (argc) + hidden (argc) + nested (argc)) & 1;
 }

@@ -211,7 +211,7 @@ drain (Heap *heap, HatStream *stream, HatStreamThread *threads)
       hat_stream_add (stream, &threads[stamped->thread], &stamped->raw, stamped->raw.ticks * 25);
     }
   g_array_set_size (heap->batch, 0);
-  hat_stream_tick (stream, heap->step * 75);
+  hat_stream_tick (stream, heap->step * 75, 0);
 }
 
 /* The next thing that the thread said about the address. */
@@ -341,7 +341,7 @@ test_coarse_clocks (void)
 /* ---- what never comes ---- */
 
 static void
-test_missed_and_unknown (void)
+test_missed_and_unknown (gconstpointer data)
 {
   Fixture fixture = fixture_new ();
   HatStream *stream = hat_stream_new (fixture.writer, add_process (&fixture, NULL), NULL);
@@ -357,9 +357,12 @@ test_missed_and_unknown (void)
   for (guint i = 0; i < G_N_ELEMENTS (said); i++)
     hat_stream_add (stream, &thread, &said[i], said[i].ticks);
   g_assert_cmpuint (hat_stream_n_events (stream), ==, 1);
-  hat_stream_tick (stream, HAT_STREAM_PATIENCE_NS - 1);
+  hat_stream_tick (stream, HAT_STREAM_PATIENCE_NS - 1, 0);
   g_assert_cmpuint (hat_stream_n_events (stream), ==, 1);
-  hat_stream_tick (stream, HAT_STREAM_PATIENCE_NS + 1);
+  if (GPOINTER_TO_INT (data)) /* every thread has spoken of later things */
+    hat_stream_tick (stream, HAT_STREAM_PATIENCE_NS - 1, 1000000);
+  else
+    hat_stream_tick (stream, HAT_STREAM_PATIENCE_NS + 1, 0);
   const HatTotals *totals = hat_stream_totals (stream);
   g_assert_cmpuint (totals->missed_frees, ==, 1);
   g_assert_cmpuint (totals->unknown_frees, ==, 2);
@@ -425,7 +428,7 @@ ring_open (Ring *ring)
 {
   *ring = (Ring) { .fixture = fixture_new (), .words = g_new0 (guint64, HAT_WIRE_RING_WORDS), .ips = g_new0 (guint64, HAT_WIRE_MAX_IPS) };
   ring->decoder = (HatDecoder) { .words = ring->words, .stacks = hat_stacks_new (ring->fixture.writer, ring->ips),
-                                 .modules = hat_modules_new (), .n_ips = &ring->n_ips };
+                                 .modules = hat_modules_new ("/program"), .n_ips = &ring->n_ips };
 }
 
 static void
@@ -679,7 +682,8 @@ main (int argc, char **argv)
   g_test_add_func ("/stream/good-clocks-give-the-exact-order", test_good_clocks);
   g_test_add_func ("/stream/disagreeing-clocks-lose-nothing", test_disagreeing_clocks);
   g_test_add_func ("/stream/coarse-clocks-lose-nothing", test_coarse_clocks);
-  g_test_add_func ("/stream/missed-and-unknown-frees-are-counted", test_missed_and_unknown);
+  g_test_add_data_func ("/stream/patience-has-an-end", GINT_TO_POINTER (FALSE), test_missed_and_unknown);
+  g_test_add_data_func ("/stream/no-patience-when-all-have-spoken", GINT_TO_POINTER (TRUE), test_missed_and_unknown);
   g_test_add_func ("/stream/a-child-goes-on-where-its-parent-was", test_fork);
   g_test_add_func ("/decode/words-published-bit-by-bit", test_words);
   g_test_add_func ("/decode/stalls-until-a-module-is-known", test_stall);
