@@ -212,6 +212,8 @@ read_reallocation (HatDecoder *decoder, guint64 first, guint64 limit, HatRawEven
   guint64 at = decoder->at + 1, ticks = decoder->ticks + address_word_ticks (first);
   const HatDecoderEscapes before = decoder->escapes;
 
+  if (ticks > limit)
+    return later (decoder, ticks);
   event->old_ticks = ticks;
   event->old = take_address (decoder, first);
   if (!read_escapes (decoder, &at, &ticks) || at + 2 > decoder->head)
@@ -221,11 +223,6 @@ read_reallocation (HatDecoder *decoder, guint64 first, guint64 limit, HatRawEven
     }
   const guint64 second = word_at (decoder, at);
   ticks += address_word_ticks (second);
-  if (ticks > limit)
-    {
-      decoder->escapes = before;
-      return later (decoder, ticks);
-    }
   event->address = take_address (decoder, second);
   if (!take_block (decoder, word_at (decoder, at + 1), event) || event->address == 0)
     return bad (decoder, "a reallocation without its stack or size");

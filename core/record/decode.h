@@ -75,7 +75,7 @@ typedef struct
 
 void hat_decoder_clear (HatDecoder *decoder);
 
-/* The next event that is not after `limit` (in ticks). */
+/* The next event that is not after `limit` (in ticks); a reallocation counts from when it began. */
 HatDecodeResult hat_decoder_next (HatDecoder *decoder, guint64 limit, HatRawEvent *out_event);
 
 G_END_DECLS

@@ -25,6 +25,7 @@ typedef struct
   guint64 pending;      /* stamp of its next event, G_MAXUINT64 = none for now */
   gint64 stalled_since; /* 0 = it does not */
   gboolean is_broken;
+  gboolean was_asleep, is_silent; /* its thread sleeps: it has nothing to tell that happened before */
 } HatRing;
 
 /* A range of addresses where there is code but no module. */
@@ -75,12 +76,17 @@ struct _HatImages
   HatImage *slots[HAT_WIRE_MAX_PROCESSES];
   gint64 waiting_since[HAT_WIRE_MAX_PROCESSES]; /* for the parent's FORK word */
   HatRing *rings[HAT_WIRE_MAX_RINGS];
-  GPtrArray *active; /* HatRing; scratch of a round */
+  guint n_rings;      /* in use so far */
+  GPtrArray *active;  /* HatRing; scratch of a round */
+  GArray *newcomers;  /* slots of processes that are not registered yet, by start */
 
   GHashTable *forks; /* id -> HatFork */
   GQueue fork_order; /* ids, oldest first */
   GQueue heirless;   /* HatImage: finished, but a child may still turn up */
 
+  gboolean first_has_ended; /* the launched process, as waitpid says */
+  int first_status;
+  gint64 first_end_ns;
   guint64 first_start; /* of the launched process, clock ticks since boot */
   guint64 seen_lost;   /* of the session's lost events */
   gint64 now_ns;
@@ -92,6 +98,10 @@ HatRing *hat_ring_new (HatImages *images, guint number, HatImage *image);
 void hat_ring_free (HatRing *ring);
 /* Takes in the image's events that are not after `limit`. */
 guint64 hat_image_drain (HatImages *images, HatImage *image, guint64 limit);
+/* Finds out which threads sleep, when events wait for what some thread may still have to tell. */
+void hat_image_look_for_silence (HatImage *image);
+/* The stamp up to which every thread of the image has spoken. */
+guint64 hat_image_complete_ticks (HatImage *image);
 /* Gives back the rings of threads that are gone. */
 void hat_image_reclaim_rings (HatImages *images, HatImage *image, gboolean all);
 

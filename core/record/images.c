@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -72,6 +73,7 @@ hat_images_new (HatSession *session, const HatClock *clock, HatTraceWriter *writ
   images->all = g_ptr_array_new_with_free_func (free_image);
   images->running = g_ptr_array_new ();
   images->active = g_ptr_array_new ();
+  images->newcomers = g_array_new (FALSE, FALSE, sizeof (guint));
   images->forks = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, free_fork);
   g_queue_init (&images->fork_order);
   g_queue_init (&images->heirless);
@@ -91,6 +93,7 @@ hat_images_free (HatImages *images)
   g_queue_clear (&images->heirless);
   g_hash_table_unref (images->forks);
   g_ptr_array_unref (images->active);
+  g_array_unref (images->newcomers);
   g_ptr_array_unref (images->running);
   g_ptr_array_unref (images->all);
   g_free (images);
@@ -176,6 +179,14 @@ image_over (HatImages *images, HatImage *image, HatImageState state, gint32 exit
   image->end_ns = end_ns;
 }
 
+static void
+end_first_image (HatImages *images, HatImage *image)
+{
+  const int status = images->first_status;
+  image_over (images, image, HAT_IMAGE_EXITED, WIFEXITED (status) ? WEXITSTATUS (status) : -1,
+              WIFSIGNALED (status) ? WTERMSIG (status) : 0, images->first_end_ns);
+}
+
 static HatImage *
 image_new (HatImages *images, guint slot, HatFork *fork, gint parent)
 {
@@ -195,7 +206,7 @@ image_new (HatImages *images, guint slot, HatFork *fork, gint parent)
   image->info.name = g_path_get_basename (argv[0] ? argv[0] : exe);
   image->start_ns = MIN (hat_clock_ns (images->clock, wire->start_tsc), images->now_ns);
   image->end_ns = -1;
-  image->modules = fork ? g_steal_pointer (&fork->modules) : hat_modules_new ();
+  image->modules = fork ? g_steal_pointer (&fork->modules) : hat_modules_new (exe);
   image->code_ranges = g_array_new (FALSE, FALSE, sizeof (HatCodeRange));
   image->rings = g_ptr_array_new ();
   image->threads = g_ptr_array_new_with_free_func (free_thread);
@@ -224,6 +235,8 @@ image_new (HatImages *images, guint slot, HatFork *fork, gint parent)
   g_ptr_array_add (images->running, image);
   images->slots[slot] = image;
   images->func (&image->info, NULL, images->data);
+  if (image->is_first_process && images->first_has_ended)
+    end_first_image (images, image);
   return image;
 }
 
@@ -330,31 +343,71 @@ register_exec (HatImages *images, guint slot)
 /* ---- discovery ---- */
 
 static HatImage *
-image_of_slot (HatImages *images, guint slot)
+register_slot (HatImages *images, guint slot)
 {
-  if (slot >= HAT_WIRE_MAX_PROCESSES)
-    return NULL;
-  if (images->slots[slot])
-    return images->slots[slot];
   const HatWireProcess *wire = hat_session_process (images->session, slot);
-  if (__atomic_load_n (&wire->state, __ATOMIC_ACQUIRE) != HAT_WIRE_PROCESS_LIVE)
-    return NULL;
+
+  /* A child that waits for its parent's word comes before what it has turned into since. */
+  for (guint i = 0; i < images->newcomers->len; i++)
+    {
+      const guint other = g_array_index (images->newcomers, guint, i);
+      if (images->slots[other] == NULL && other != slot && hat_session_process (images->session, other)->pid == wire->pid
+          && hat_session_process (images->session, other)->start_tsc < wire->start_tsc)
+        return NULL;
+    }
   return wire->kind == HAT_WIRE_START_FORK ? register_fork (images, slot) : register_exec (images, slot);
+}
+
+static int
+compare_start (gconstpointer a, gconstpointer b, gpointer data)
+{
+  HatImages *images = data;
+  const guint64 x = hat_session_process (images->session, *(const guint *) a)->start_tsc;
+  const guint64 y = hat_session_process (images->session, *(const guint *) b)->start_tsc;
+  return x < y ? -1 : x > y;
+}
+
+/* The rings that have come into use, and the processes that they belong to, in the order in which these started. */
+static gboolean
+find_newcomers (HatImages *images)
+{
+  gboolean has_rings = FALSE;
+
+  images->n_rings = MIN (__atomic_load_n (&images->session->header->ring_hint, __ATOMIC_ACQUIRE), HAT_WIRE_MAX_RINGS);
+  g_array_set_size (images->newcomers, 0);
+  for (guint i = 0; i < images->n_rings; i++)
+    {
+      const HatWireRing *wire = hat_session_ring (images->session, i);
+      if (images->rings[i] || __atomic_load_n (&wire->state, __ATOMIC_ACQUIRE) != HAT_WIRE_RING_LIVE)
+        continue;
+      const guint slot = wire->process;
+      has_rings = TRUE;
+      if (slot >= HAT_WIRE_MAX_PROCESSES || images->slots[slot]
+          || __atomic_load_n (&hat_session_process (images->session, slot)->state, __ATOMIC_ACQUIRE) != HAT_WIRE_PROCESS_LIVE)
+        continue;
+      gboolean is_listed = FALSE;
+      for (guint k = 0; k < images->newcomers->len && !is_listed; k++)
+        is_listed = g_array_index (images->newcomers, guint, k) == slot;
+      if (!is_listed)
+        g_array_append_val (images->newcomers, slot);
+    }
+  g_array_sort_with_data (images->newcomers, compare_start, images);
+  return has_rings;
 }
 
 static void
 discover (HatImages *images)
 {
-  const guint n = MIN (__atomic_load_n (&images->session->header->ring_hint, __ATOMIC_ACQUIRE), HAT_WIRE_MAX_RINGS);
-
-  for (guint i = 0; i < n; i++)
+  if (!find_newcomers (images))
+    return;
+  for (guint i = 0; i < images->newcomers->len; i++)
+    register_slot (images, g_array_index (images->newcomers, guint, i));
+  for (guint i = 0; i < images->n_rings; i++)
     {
-      if (images->rings[i])
-        continue;
       HatWireRing *wire = hat_session_ring (images->session, i);
-      if (__atomic_load_n (&wire->state, __ATOMIC_ACQUIRE) != HAT_WIRE_RING_LIVE)
+      if (images->rings[i] || __atomic_load_n (&wire->state, __ATOMIC_ACQUIRE) != HAT_WIRE_RING_LIVE)
         continue;
-      HatImage *image = image_of_slot (images, wire->process);
+      HatImage *image = wire->process < HAT_WIRE_MAX_PROCESSES ? images->slots[wire->process] : NULL;
       if (image == NULL || image->is_finished)
         continue;
       images->rings[i] = hat_ring_new (images, i, image);
@@ -420,33 +473,54 @@ finish_image (HatImages *images, HatImage *image, gboolean disarmed)
   images->func (&image->info, NULL, images->data);
 }
 
-/* Processes that are not our children do not tell us how they ended; a zombie may still say it. */
+/* How a process that is not our child has ended. Linux 6.15 and later say it through the handle even after its parent has asked
+ * (PIDFD_GET_INFO, not in Debian 12's headers); else only a zombie does. Returns a wait status, or -1. */
+static int
+ask_status (HatImage *image)
+{
+  struct
+  {
+    guint64 mask, cgroup;
+    guint32 ids[11];
+    gint32 status;
+  } info = { .mask = 1 << 3 };
+  G_STATIC_ASSERT (sizeof info == 64);
+  int status = -1;
+
+  if (image->pidfd >= 0 && ioctl (image->pidfd, _IOWR (0xff, 11, info), &info) == 0 && (info.mask & 1 << 3))
+    return info.status;
+  hat_proc_stat (image->info.pid, NULL, NULL, &status);
+  return status;
+}
+
 static void
 check_end (HatImages *images, HatImage *image)
 {
-  int wait_status = -1;
+  int status = -1;
   struct pollfd wait = { .fd = image->pidfd, .events = POLLIN };
 
   if (image->info.state != HAT_IMAGE_RUNS || image->is_first_process || image->is_foreign)
     return;
   if (image->pidfd >= 0 && (poll (&wait, 1, 0) <= 0 || !(wait.revents & POLLIN)))
     return;
-  const gboolean is_there = hat_proc_stat (image->info.pid, NULL, NULL, &wait_status);
-  if (image->pidfd < 0 && is_there && wait_status < 0)
+  if (image->pidfd < 0 && hat_proc_stat (image->info.pid, NULL, NULL, &status) && status < 0)
     return; /* no handle was to be had, but it runs */
-  const gboolean is_known = wait_status >= 0;
-  image_over (images, image, HAT_IMAGE_EXITED, is_known && WIFEXITED (wait_status) ? WEXITSTATUS (wait_status) : -1,
-              is_known && WIFSIGNALED (wait_status) ? WTERMSIG (wait_status) : 0, images->now_ns);
+  status = ask_status (image);
+  image_over (images, image, HAT_IMAGE_EXITED, status >= 0 && WIFEXITED (status) ? WEXITSTATUS (status) : -1,
+              status >= 0 && WIFSIGNALED (status) ? WTERMSIG (status) : 0, images->now_ns);
 }
 
 void
 hat_images_end_first (HatImages *images, int wait_status)
 {
+  images->first_has_ended = TRUE;
+  images->first_status = wait_status;
+  images->first_end_ns = hat_clock_ns (images->clock, hat_clock_ticks ());
   HatImage *image = latest_of_pid (images, images->pid);
-
-  if (image)
-    image_over (images, image, HAT_IMAGE_EXITED, WIFEXITED (wait_status) ? WEXITSTATUS (wait_status) : -1,
-                WIFSIGNALED (wait_status) ? WTERMSIG (wait_status) : 0, hat_clock_ns (images->clock, hat_clock_ticks ()));
+  /* A short program may be over before its registration was seen: then it ends when it is. */
+  discover (images);
+  if (latest_of_pid (images, images->pid) == image && image)
+    end_first_image (images, image);
 }
 
 /* ---- rounds ---- */
@@ -464,7 +538,7 @@ hat_images_drain (HatImages *images)
     {
       HatImage *image = images->running->pdata[i];
       n += hat_image_drain (images, image, limit);
-      hat_stream_tick (image->stream, images->now_ns);
+      hat_stream_tick (image->stream, images->now_ns, hat_image_complete_ticks (image));
     }
   return n;
 }
@@ -537,6 +611,8 @@ hat_images_look_around (HatImages *images)
         }
       if (reclaims)
         hat_image_reclaim_rings (images, image, FALSE);
+      if (reclaims && hat_stream_n_parked (image->stream) > 0)
+        hat_image_look_for_silence (image);
       if (names)
         update_names (images, image);
     }

@@ -95,6 +95,15 @@ hat_proc_stat (guint32 pid, guint32 *out_parent, guint64 *out_start, int *out_wa
 }
 
 gboolean
+hat_proc_is_asleep (guint32 pid, guint32 tid)
+{
+  g_autofree char *file = g_strdup_printf ("task/%u/stat", tid);
+  g_autofree char *text = read_file (pid, file, NULL);
+  const char *rest = text ? strrchr (text, ')') : NULL;
+  return rest && rest[1] == ' ' && rest[2] == 'S';
+}
+
+gboolean
 hat_proc_has_thread (guint32 pid, guint32 tid)
 {
   return syscall (SYS_tgkill, pid, tid, 0) == 0 || errno != ESRCH;

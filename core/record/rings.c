@@ -11,6 +11,8 @@
 /* A stamp so far ahead of the clock is not a time: such an event is taken when it is seen. */
 #define NONSENSE_TICKS (1ull << 22)
 #define STALL_NS 20000000
+#define MANY_PARKED 2048u
+#define HELD_TICKS (1u << 15) /* about a millisecond */
 
 HatRing *
 hat_ring_new (HatImages *images, guint number, HatImage *image)
@@ -25,6 +27,8 @@ hat_ring_new (HatImages *images, guint number, HatImage *image)
   thread->tid = ring->wire->tid;
   if (thread->tid != 0)
     thread->name = hat_proc_thread_name (image->info.pid, thread->tid);
+  if (thread->name == NULL && thread->tid == image->info.pid) /* over already */
+    thread->name = g_strndup (image->info.name, 15);
   thread->stream.index
       = hat_trace_writer_add_thread (images->writer, image->info.index, thread->tid, thread->tid ? thread->name : "late and early calls");
   g_ptr_array_add (image->threads, thread);
@@ -198,6 +202,7 @@ find_active (HatImages *images, HatImage *image, guint64 limit, guint64 *n)
           skip_broken (ring);
           continue;
         }
+      ring->was_asleep = ring->is_silent = FALSE;
       ring->decoder.head = head;
       if (head - ring->decoder.at > HAT_WIRE_RING_WORDS)
         {
@@ -218,6 +223,10 @@ hat_image_drain (HatImages *images, HatImage *image, guint64 limit)
   GPtrArray *active = images->active;
   guint64 n = 0;
 
+  /* Much waits for what one thread has not told yet (it has lost its processor inside a reallocation): the others have to wait, or ever
+   * more would depend on it. Their rings hold them up if it takes long. */
+  if (G_UNLIKELY (hat_stream_n_parked (image->stream) > MANY_PARKED) && !image->is_last_drain)
+    limit = MIN (limit, hat_stream_oldest_parked (image->stream) + HELD_TICKS);
   find_active (images, image, limit, &n);
   while (active->len > 0)
     {
@@ -241,6 +250,31 @@ hat_image_drain (HatImages *images, HatImage *image, guint64 limit)
         g_ptr_array_remove_index_fast (active, first);
     }
   return n;
+}
+
+void
+hat_image_look_for_silence (HatImage *image)
+{
+  for (guint i = 0; i < image->rings->len; i++)
+    {
+      HatRing *ring = image->rings->pdata[i];
+      const gboolean is_asleep = ring->thread->tid == 0 || hat_proc_is_asleep (image->info.pid, ring->thread->tid);
+      ring->is_silent = is_asleep && ring->was_asleep;
+      ring->was_asleep = is_asleep;
+    }
+}
+
+guint64
+hat_image_complete_ticks (HatImage *image)
+{
+  guint64 ticks = G_MAXUINT64;
+  for (guint i = 0; i < image->rings->len; i++)
+    {
+      const HatRing *ring = image->rings->pdata[i];
+      if (!ring->is_silent || ring->decoder.at != ring->decoder.head)
+        ticks = MIN (ticks, ring->decoder.ticks);
+    }
+  return ticks;
 }
 
 /* ---- threads that are gone ---- */

@@ -333,9 +333,9 @@ compare_parked (gconstpointer a, gconstpointer b)
   return x->time_ns < y->time_ns ? -1 : x->time_ns > y->time_ns;
 }
 
-/* Gives up on what was parked before `before_ns`. */
+/* Gives up on what was parked before `before_ns`, or happened well before `complete_ticks`. */
 static void
-expire (HatStream *stream, gint64 before_ns)
+expire (HatStream *stream, gint64 before_ns, guint64 complete_ticks)
 {
   g_autoptr (GPtrArray) expired = g_ptr_array_new_with_free_func (g_free);
   GHashTableIter iter;
@@ -344,8 +344,10 @@ expire (HatStream *stream, gint64 before_ns)
   while (g_hash_table_iter_next (&iter, NULL, &value))
     {
       GQueue *queue = value;
-      while (queue->length > 0 && ((Parked *) queue->head->data)->since_ns < before_ns)
+      for (Parked *parked; (parked = g_queue_peek_head (queue));)
         {
+          if (parked->since_ns >= before_ns && parked->raw.ticks + DISORDER_TICKS >= complete_ticks)
+            break;
           g_ptr_array_add (expired, g_queue_pop_head (queue));
           stream->n_parked--;
         }
@@ -362,18 +364,39 @@ expire (HatStream *stream, gint64 before_ns)
 }
 
 void
-hat_stream_tick (HatStream *stream, gint64 now_ns)
+hat_stream_tick (HatStream *stream, gint64 now_ns, guint64 complete_ticks)
 {
   stream->now_ns = now_ns;
   if (G_UNLIKELY (stream->n_parked > 0))
-    expire (stream, now_ns - HAT_STREAM_PATIENCE_NS);
+    expire (stream, now_ns - HAT_STREAM_PATIENCE_NS, complete_ticks);
+}
+
+guint
+hat_stream_n_parked (HatStream *stream)
+{
+  return stream->n_parked;
+}
+
+guint64
+hat_stream_oldest_parked (HatStream *stream)
+{
+  guint64 oldest = G_MAXUINT64;
+  GHashTableIter iter;
+  gpointer queue;
+  g_hash_table_iter_init (&iter, stream->parked);
+  while (g_hash_table_iter_next (&iter, NULL, &queue))
+    {
+      const Parked *parked = g_queue_peek_head (queue);
+      oldest = MIN (oldest, parked->raw.ticks);
+    }
+  return oldest;
 }
 
 void
 hat_stream_settle_all (HatStream *stream)
 {
   while (stream->n_parked > 0)
-    expire (stream, G_MAXINT64);
+    expire (stream, G_MAXINT64, 0);
 }
 
 /* ---- the rest ---- */

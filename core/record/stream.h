@@ -5,8 +5,8 @@
  *
  * Time stamps of different threads do not always tell the order (clocks of two cores may disagree by some ticks, and a reallocation is
  * only seen when it is over), but addresses do: at one address allocations and frees alternate. So an event that contradicts the live set
- * is parked until the one it waits for shows up. That is bounded: after HAT_STREAM_PATIENCE_NS the other one is taken as missed,
- * recorded as such and counted.
+ * is parked until the one it waits for shows up. That is bounded: once every thread has spoken of later things, or after
+ * HAT_STREAM_PATIENCE_NS, the other one is taken as missed, recorded as such and counted.
  *
  * Thread rule: one thread. */
 
@@ -17,7 +17,8 @@
 
 G_BEGIN_DECLS
 
-#define HAT_STREAM_PATIENCE_NS 20000000
+/* A thread that has lost its processor inside a reallocation may take long to tell. */
+#define HAT_STREAM_PATIENCE_NS 1000000000
 
 typedef struct _HatStream HatStream;
 
@@ -46,8 +47,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatStream, hat_stream_free)
 /* An ALLOC, FREE or REALLOC of `thread`, which is not earlier than what came before but for the disorder described above. */
 void hat_stream_add (HatStream *stream, HatStreamThread *thread, const HatRawEvent *event, gint64 time_ns);
 
-/* The time now, every round; gives up on events that were parked too long ago. */
-void hat_stream_tick (HatStream *stream, gint64 now_ns);
+/* Every round: the time now, and the stamp up to which every thread has spoken. Gives up on events parked too long ago. */
+void hat_stream_tick (HatStream *stream, gint64 now_ns, guint64 complete_ticks);
+
+/* How many events are parked, and the earliest stamp among them. */
+guint hat_stream_n_parked (HatStream *stream);
+guint64 hat_stream_oldest_parked (HatStream *stream);
 
 /* Gives up on everything that is parked: nothing more will come. */
 void hat_stream_settle_all (HatStream *stream);
