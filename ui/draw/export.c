@@ -134,6 +134,7 @@ static gboolean
 paint_calls (const Picture *picture, cairo_t *cr, GError **error)
 {
   HatCost cost = picture->options->cost;
+  guint64 all;
   gboolean has_table;
   g_autoptr (HatSites) sites = NULL;
   g_autoptr (HatTree) tree = NULL;
@@ -149,7 +150,8 @@ paint_calls (const Picture *picture, cairo_t *cr, GError **error)
   tree = hat_tree_new (picture->trace, sites, HAT_TREE_TOP_DOWN, cost, picture->progress, error);
   if (!tree)
     return FALSE;
-  total = hat_flame_cost_text (cost, tree->n ? tree->nodes[0].cost : 0);
+  all = tree->n ? tree->nodes[0].cost : 0;
+  total = hat_cost_is_bytes (cost) ? hat_format_bytes (all) : hat_format_count (all);
   what = g_strdup_printf ("calls by %s, %s%s", cost_words (cost), total, range);
   input.tree = tree;
   has_table = picture->width >= 1000 && tree->n && tree->nodes[0].cost;
@@ -287,6 +289,7 @@ hat_export_write (HatHeap *heap, const HatExportOptions *options, const char *pa
 {
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
   g_autoptr (GError) failure = NULL;
+  const char *reason;
   Format format = format_of (path);
   double width = options->width ? options->width : DEFAULT_WIDTH,
          height = options->height ? options->height : DEFAULT_HEIGHT;
@@ -325,6 +328,9 @@ hat_export_write (HatHeap *heap, const HatExportOptions *options, const char *pa
     }
   if (g_file_set_contents (path, (const char *) bytes->data, bytes->len, &failure))
     return TRUE;
-  g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "could not write: %s", failure->message);
+  /* GLib names the file it writes first; the reason stands behind the last colon. */
+  reason = strrchr (failure->message, ':');
+  g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "could not write the picture: %s",
+               reason ? reason + 2 : failure->message);
   return FALSE;
 }

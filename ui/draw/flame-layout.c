@@ -22,15 +22,21 @@ typedef struct
   double y;
 } Builder;
 
+/* Without case; names may come from files that are not valid UTF-8. */
+static char *
+fold (const char *text)
+{
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
+
+  return g_utf8_casefold (valid, -1);
+}
+
 static gboolean
 contains (const char *haystack, const char *needle)
 {
-  g_autofree char *folded = NULL;
+  g_autofree char *folded = haystack ? fold (haystack) : NULL;
 
-  if (!haystack)
-    return FALSE;
-  folded = g_utf8_casefold (haystack, -1);
-  return strstr (folded, needle) != NULL;
+  return folded && strstr (folded, needle) != NULL;
 }
 
 static gboolean
@@ -202,7 +208,7 @@ HatFlameLayout *
 hat_flame_layout_new (const HatFlameInput *input, double width, double height)
 {
   HatFlameLayout *layout = g_new0 (HatFlameLayout, 1);
-  g_autofree char *needle = input->search && input->search[0] ? g_utf8_casefold (input->search, -1) : NULL;
+  g_autofree char *needle = input->search && input->search[0] ? fold (input->search) : NULL;
   Builder builder = { .layout = layout, .needle = needle };
   double legend_height = input->has_legend && height >= 160 ? 26 : 0;
 
