@@ -166,7 +166,6 @@ typedef struct
   uint32_t base;               /* HAT_WIRE_NODE_ROOT or _TRUNCATED */
   uint32_t next_node;
   uint64_t epoch;              /* of the node cache */
-  uint64_t provider_cfa;       /* the program's frame that called a foreign allocator, else 0 */
   uint64_t page_lo, page_hi;   /* memory found readable in this walk */
   uint32_t used_frame_pointers;/* frames of this walk without unwind information */
 
@@ -191,7 +190,8 @@ typedef struct
 typedef struct
 {
   HookThread *thread;
-  uint64_t fork_id; /* a fork of this thread is under way */
+  uint64_t fork_id;      /* a fork of this thread is under way */
+  uint64_t provider_cfa; /* the program's frame that called a foreign allocator, else 0 */
 } HookLocals;
 
 extern __thread HookLocals hook_locals HOOK_TLS;
@@ -222,8 +222,9 @@ typedef struct
 
 extern HookProvider hook_provider;
 
-/* Fills hook_provider. Two threads may do it at once. */
+/* Fills hook_provider. Two threads may do it at once. The functions in it do so at their first call. */
 void hook_provider_find (void);
+bool hook_provider_is_found (void);
 /* The first definition after ourselves in lookup order, or NULL. */
 void *hook_provider_symbol (const char *name);
 

@@ -13,8 +13,7 @@ hook_is_nested (const HookCaller *caller)
 {
   if (likely (!hook_provider.foreign))
     return false;
-  const HookThread *thread = hook_locals.thread;
-  return thread && thread->provider_cfa && caller->cfa < thread->provider_cfa
+  return caller->cfa < hook_locals.provider_cfa
          && ((caller->ip >= hook_provider.start && caller->ip < hook_provider.end)
              || (caller->ip >= hook_provider.hook_start && caller->ip < hook_provider.hook_end));
 }
@@ -22,20 +21,15 @@ hook_is_nested (const HookCaller *caller)
 static inline uint64_t
 hook_begin_forward (const HookCaller *caller)
 {
-  HookThread *thread = hook_locals.thread;
-  if (thread == NULL)
-    return 0;
-  const uint64_t outer = thread->provider_cfa;
-  thread->provider_cfa = caller->cfa;
+  const uint64_t outer = hook_locals.provider_cfa;
+  hook_locals.provider_cfa = caller->cfa;
   return outer > caller->cfa ? outer : 0;
 }
 
 static inline void
 hook_end_forward (uint64_t outer)
 {
-  HookThread *thread = hook_locals.thread;
-  if (thread)
-    thread->provider_cfa = outer;
+  hook_locals.provider_cfa = outer;
 }
 
 #define HOOK_FORWARD(type, result, call) \

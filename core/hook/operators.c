@@ -47,7 +47,8 @@ static Operator
 find (const char *name, Operator *real, Operator recorded, Operator missing)
 {
   Operator found = (Operator) hook_provider_symbol (name);
-  hook_provider.malloc_usable_size (NULL); /* makes sure that the provider is known */
+  if (!hook_provider_is_found ())
+    hook_provider_find ();
   if (found == NULL)
     return missing;
   *real = found;

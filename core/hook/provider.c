@@ -448,3 +448,9 @@ hook_provider_find (void)
   if (malloc_function)
     __atomic_store_n (&hook_provider.malloc, (void *(*) (size_t)) malloc_function, __ATOMIC_RELEASE);
 }
+
+bool
+hook_provider_is_found (void)
+{
+  return __atomic_load_n (&hook_provider.malloc, __ATOMIC_ACQUIRE) != first_malloc;
+}

@@ -338,7 +338,6 @@ claim_ring (HookThread *memory, uint32_t tid)
       thread->body = body;
       thread->head = __atomic_load_n (&ring->head, __ATOMIC_RELAXED);
       thread->limit = 0;
-      thread->provider_cfa = 0;
       thread->n_pending = 0;
       thread->last_tick = hook_tick ();
       ring->waiting = 0;
