@@ -15,7 +15,9 @@
 /* The order on disk. */
 typedef enum
 {
-  HAT_COLUMN_KINDS,             /* one byte per event, HAT_KIND_* */
+  HAT_COLUMN_KINDS,             /* runs: HatEventKind in the low 3 bits, number of events - 1 above */
+  HAT_COLUMN_SURVIVES,          /* plane 0: a bit per block made (low bits first): it outlives the chunk */
+  HAT_COLUMN_OLD,               /* plane 0: a bit per block ended: it is older than the chunk */
   HAT_COLUMN_TICKS,             /* runs of events in one tick: gap to the last tick, number of events */
   HAT_COLUMN_THREADS,           /* runs: thread, number of events */
   HAT_COLUMN_SURVIVOR_STACKS,   /* HAT_STACK_CODE_* */
@@ -28,18 +30,107 @@ typedef enum
   HAT_COLUMN_TRANSIENT_SIZES,
   HAT_COLUMN_TRANSIENT_DEATHS,  /* which transient dies */
   HAT_COLUMN_TRANSIENT_ADDRESSES, /* in order of death, last one first */
+  HAT_COLUMN_NOT_TEMPORARY,     /* numbers of frees between those whose `temporary` is not what the chunk suggests */
   HAT_COLUMN_FREE_STACKS,       /* one number per FREE, or empty when no free has a stack */
   HAT_COLUMN_UNKNOWN_ADDRESSES, /* signed difference to the last one */
   HAT_N_COLUMNS,
 } HatColumn;
 
-/* The byte of an event: its HatEventKind in the low 3 bits, and: */
+/* Numbers of a column are varints whose first bytes, second bytes and further bytes are kept apart, in planes: bytes of one kind
+ * compress better without the others in between. */
+#define HAT_N_PLANES 3u
+
+typedef struct
+{
+  HatBytes planes[HAT_N_PLANES];
+} HatColumnWriter;
+
+static inline void
+hat_column_put (HatColumnWriter *column, guint64 value)
+{
+  if (G_LIKELY (value < 0x80))
+    {
+      hat_bytes_put_byte (&column->planes[0], (guint8) value);
+      return;
+    }
+  hat_bytes_put_byte (&column->planes[0], (guint8) (value | 0x80));
+  value >>= 7;
+  if (value < 0x80)
+    {
+      hat_bytes_put_byte (&column->planes[1], (guint8) value);
+      return;
+    }
+  hat_bytes_put_byte (&column->planes[1], (guint8) (value | 0x80));
+  hat_bytes_put_varint (&column->planes[2], value >> 7);
+}
+
+static inline void
+hat_column_put_signed (HatColumnWriter *column, gint64 value)
+{
+  hat_column_put (column, hat_zigzag (value));
+}
+
+typedef struct
+{
+  HatReader planes[HAT_N_PLANES];
+} HatColumnReader;
+
+static inline guint64
+hat_column_get (HatColumnReader *column)
+{
+  HatReader *first = &column->planes[0], *second = &column->planes[1];
+  if (G_UNLIKELY (first->at == first->end))
+    {
+      first->bad = TRUE;
+      return 0;
+    }
+  const guint8 low = *first->at++;
+  if (G_LIKELY (low < 0x80))
+    return low;
+  if (G_UNLIKELY (second->at == second->end))
+    {
+      second->bad = TRUE;
+      return 0;
+    }
+  const guint8 high = *second->at++;
+  const guint64 value = (low & 0x7fu) | (high & 0x7fu) << 7;
+  if (high < 0x80)
+    return value;
+  return value | hat_reader_varint (&column->planes[2]) << 14;
+}
+
+static inline gint64
+hat_column_get_signed (HatColumnReader *column)
+{
+  return hat_unzigzag (hat_column_get (column));
+}
+
+/* As hat_reader_upto(). */
+static inline guint64
+hat_column_get_upto (HatColumnReader *column, guint64 max)
+{
+  const guint64 value = hat_column_get (column);
+  if (G_LIKELY (value <= max))
+    return value;
+  column->planes[0].bad = TRUE;
+  return 0;
+}
+
+static inline gboolean
+hat_column_is_used_up (const HatColumnReader *column)
+{
+  for (guint i = 0; i < HAT_N_PLANES; i++)
+    if (column->planes[i].bad || hat_reader_left (&column->planes[i]) != 0)
+      return FALSE;
+  return TRUE;
+}
+
+/* An event as both sides keep it in memory: its HatEventKind in the low 3 bits, and: */
 enum
 {
   HAT_KIND_MASK = 7,
-  HAT_KIND_SURVIVES = 8,       /* the block made outlives the chunk */
-  HAT_KIND_OLD = 16,           /* the block ended is older than the chunk */
-  HAT_KIND_NOT_TEMPORARY = 32, /* FREE: `temporary` is not what the chunk suggests (the last block this thread made) */
+  HAT_KIND_SURVIVES = 8, /* the block made outlives the chunk */
+  HAT_KIND_OLD = 16,     /* the block ended is older than the chunk */
 };
 
 #define HAT_TICK_NS 100000
@@ -78,7 +169,7 @@ hat_footprint (guint64 size)
 }
 
 /* Recently freed addresses of one class, last one first out. */
-#define HAT_PILE_DEPTH 16u
+#define HAT_PILE_DEPTH 64u
 typedef struct
 {
   guint64 at[HAT_PILE_DEPTH];
@@ -120,11 +211,13 @@ enum
 /* Codes of a transient's address, at its death: */
 enum
 {
-  HAT_TRANSIENT_PILE = 0, /* 0-7: depth in the pile of its class */
-  HAT_TRANSIENT_PILE_MAX = 7,
-  HAT_TRANSIENT_BEFORE = 8, /* in front of the one coded last */
-  HAT_TRANSIENT_UNALIGNED = 9,
-  HAT_TRANSIENT_FAR = 10,
+  HAT_TRANSIENT_PILE = 0, /* 0-63: depth in the pile of its class */
+  HAT_TRANSIENT_PILE_MAX = 63,
+  HAT_TRANSIENT_BEFORE = 64, /* ends where the block made next begins, if that one's address is known by now */
+  HAT_TRANSIENT_BEHIND = 65, /* begins where the block made before ends, likewise */
+  HAT_TRANSIENT_BEFORE_LAST = 66, /* ends where the transient coded last begins */
+  HAT_TRANSIENT_UNALIGNED = 67, /* then the signed difference to the transient coded last */
+  HAT_TRANSIENT_FAR = 68, /* + zigzag of the difference in units of 16 */
 };
 
 /* Codes of a stack: */
@@ -136,4 +229,6 @@ enum
 };
 
 /* Codes of a transient's death: */
-#define HAT_DEATH_NEAR 16u /* below: its number counted back from the youngest transient; else + zigzag to the last dead one's successor */
+#define HAT_DEATH_NEAR 16u /* below: its number counted back from the youngest transient of the chunk */
+#define HAT_DEATH_STEP 32u /* then below: zigzag of the difference to the successor of the last dead one */
+/* else + its number counted back from the youngest */

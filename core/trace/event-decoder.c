@@ -9,29 +9,34 @@
 
 #include <zstd.h>
 
-/* The longest an event can be in any column: two numbers of 10 bytes. */
-#define COLUMN_MAX (HAT_CHUNK_EVENTS * 20u)
+/* The longest that events can be in any plane: two numbers each, the last 50 bits of both in plane 2. */
+#define PLANE_MAX (HAT_CHUNK_EVENTS * 16u)
 #define MAX_TICK (G_MAXINT64 / 4 / HAT_TICK_NS)
 
 struct _HatEventDecoder
 {
   ZSTD_DCtx *zstd;
-  HatBytes unpacked[HAT_N_COLUMNS];
-  HatReader columns[HAT_N_COLUMNS];
+  HatBytes unpacked[HAT_N_COLUMNS][HAT_N_PLANES];
+  HatColumnReader columns[HAT_N_COLUMNS];
   HatChunk chunk;
   HatEventLimits limits;
   gint64 bound;
 
-  /* By transient, then by block of the chunk. */
+  guint8 kinds[HAT_CHUNK_EVENTS]; /* HAT_KIND_* by event */
+
+  /* By transient. */
   guint32 block_of[HAT_CHUNK_EVENTS];
   guint8 dead[HAT_CHUNK_EVENTS];
+
+  /* By block of the chunk. */
+  guint8 known[HAT_CHUNK_EVENTS]; /* seen backwards: its address */
   guint64 size[HAT_CHUNK_EVENTS], address[HAT_CHUNK_EVENTS];
 
   /* Per survivor, in order. */
   guint32 survivor_stack[HAT_CHUNK_EVENTS]; /* its number */
   guint64 survivor_size[HAT_CHUNK_EVENTS];
   guint64 survivor_address[HAT_CHUNK_EVENTS];
-  guint32 n_survivors;
+  guint32 n_survivors, n_old;
 
   /* By number of a stack of the chunk. */
   HatStackId stacks[HAT_CHUNK_EVENTS + 1];
@@ -60,17 +65,17 @@ hat_event_decoder_free (HatEventDecoder *decoder)
   if (decoder == NULL)
     return;
   for (guint i = 0; i < HAT_N_COLUMNS; i++)
-    hat_bytes_clear (&decoder->unpacked[i]);
+    for (guint plane = 0; plane < HAT_N_PLANES; plane++)
+      hat_bytes_clear (&decoder->unpacked[i][plane]);
   ZSTD_freeDCtx (decoder->zstd);
   g_array_unref (decoder->last_made);
   g_free (decoder);
 }
 
 static const char *
-unpack_column (HatEventDecoder *self, guint i, const guint8 *data, gsize raw, gsize stored)
+unpack_plane (HatEventDecoder *self, HatReader *reader, HatBytes *bytes, const guint8 *data, gsize raw, gsize stored)
 {
-  HatBytes *bytes = &self->unpacked[i];
-  self->columns[i] = (HatReader){ .at = data, .end = data + stored };
+  *reader = (HatReader){ .at = data, .end = data + stored };
   if (raw == stored)
     return NULL;
   bytes->len = 0;
@@ -78,7 +83,7 @@ unpack_column (HatEventDecoder *self, guint i, const guint8 *data, gsize raw, gs
   const gsize got = ZSTD_decompressDCtx (self->zstd, bytes->data, raw, data, stored);
   if (ZSTD_isError (got) || got != raw)
     return "a column of events does not decompress";
-  self->columns[i] = (HatReader){ .at = bytes->data, .end = bytes->data + raw };
+  *reader = (HatReader){ .at = bytes->data, .end = bytes->data + raw };
   return NULL;
 }
 
@@ -97,20 +102,24 @@ unpack (HatEventDecoder *self, const guint8 *payload, gsize n_bytes, const HatCh
   self->n_stacks = 0;
   self->last_new = 0;
 
-  gsize raw[HAT_N_COLUMNS], stored[HAT_N_COLUMNS];
-  for (guint i = 0; i < HAT_N_COLUMNS; i++)
-    {
-      raw[i] = hat_reader_upto (&reader, COLUMN_MAX);
-      stored[i] = hat_reader_upto (&reader, raw[i]);
-    }
-  for (guint i = 0; i < HAT_N_COLUMNS; i++)
+  const guint n_planes = HAT_N_COLUMNS * HAT_N_PLANES;
+  gsize raw[HAT_N_COLUMNS * HAT_N_PLANES] = { 0 }, stored[HAT_N_COLUMNS * HAT_N_PLANES] = { 0 };
+  const guint64 present = hat_reader_upto (&reader, ((guint64) 1 << n_planes) - 1);
+  for (guint i = 0; i < n_planes; i++)
+    if (present & (guint64) 1 << i)
+      {
+        raw[i] = hat_reader_upto (&reader, PLANE_MAX);
+        stored[i] = hat_reader_upto (&reader, raw[i]);
+      }
+  for (guint i = 0; i < n_planes; i++)
     {
       const guint8 *data = hat_reader_data (&reader, stored[i]);
       if (reader.bad)
         return "columns of events are cut off";
-      if (i > last)
+      if (i / HAT_N_PLANES > last)
         continue;
-      const char *wrong = unpack_column (self, i, data, raw[i], stored[i]);
+      const char *wrong = unpack_plane (self, &self->columns[i / HAT_N_PLANES].planes[i % HAT_N_PLANES],
+                                        &self->unpacked[i / HAT_N_PLANES][i % HAT_N_PLANES], data, raw[i], stored[i]);
       if (wrong)
         return wrong;
     }
@@ -123,7 +132,7 @@ unpack (HatEventDecoder *self, const guint8 *payload, gsize n_bytes, const HatCh
 
 typedef struct
 {
-  HatReader *ticks, *threads;
+  HatColumnReader *ticks, *threads;
   guint32 left; /* events after the current runs began */
   gint64 tick, from;
   guint64 step, at; /* 48.16 fixed point */
@@ -146,8 +155,8 @@ static gboolean
 runs_next_tick (Runs *runs, HatEventDecoder *self)
 {
   const gboolean first = runs->left == self->chunk.n_events;
-  runs->tick += 1 + (gint64) hat_reader_upto (runs->ticks, MAX_TICK);
-  runs->tick_left = hat_reader_upto (runs->ticks, runs->left);
+  runs->tick += 1 + (gint64) hat_column_get_upto (runs->ticks, MAX_TICK);
+  runs->tick_left = hat_column_get_upto (runs->ticks, runs->left);
   if (runs->tick_left == 0 || runs->tick > MAX_TICK)
     return FALSE;
   runs->from = first ? self->chunk.start_ns : runs->tick * HAT_TICK_NS;
@@ -169,8 +178,8 @@ runs_next (Runs *runs, HatEventDecoder *self, gint64 *out_time, guint32 *out_thr
     return FALSE;
   if (runs->thread_left == 0)
     {
-      runs->thread = hat_reader_upto (runs->threads, G_MAXUINT32);
-      runs->thread_left = hat_reader_upto (runs->threads, self->chunk.n_events);
+      runs->thread = hat_column_get_upto (runs->threads, G_MAXUINT32);
+      runs->thread_left = hat_column_get_upto (runs->threads, self->chunk.n_events);
       if (runs->thread_left == 0 || runs->thread >= self->limits.n_threads)
         return FALSE;
     }
@@ -189,7 +198,7 @@ static inline guint32
 decode_stack (HatEventDecoder *self, guint column, guint32 before)
 {
   guint32 number;
-  const guint64 code = hat_reader_varint (&self->columns[column]);
+  const guint64 code = hat_column_get (&self->columns[column]);
   if (code == HAT_STACK_CODE_NEXT)
     {
       if (before == G_MAXUINT32 || self->follower[before] == G_MAXUINT32)
@@ -198,7 +207,7 @@ decode_stack (HatEventDecoder *self, guint column, guint32 before)
     }
   if (code == HAT_STACK_CODE_NEW)
     {
-      const guint64 stack = (guint64) (self->last_new + hat_reader_signed (&self->columns[column + 1]));
+      const guint64 stack = (guint64) (self->last_new + hat_column_get_signed (&self->columns[column + 1]));
       if (stack >= self->limits.n_stacks || self->n_stacks >= HAT_CHUNK_EVENTS)
         return G_MAXUINT32;
       number = self->n_stacks++;
@@ -221,7 +230,7 @@ decode_stack (HatEventDecoder *self, guint column, guint32 before)
 static inline guint64
 decode_size (HatEventDecoder *self, guint column, guint32 stack)
 {
-  const guint64 code = hat_reader_varint (&self->columns[column + 2]);
+  const guint64 code = hat_column_get (&self->columns[column + 2]);
   if (code != 0)
     self->last_size[stack] = code;
   return self->last_size[stack];
@@ -229,34 +238,77 @@ decode_size (HatEventDecoder *self, guint column, guint32 stack)
 
 /* ---- the span ---- */
 
-/* Counts the survivors and checks every byte of the kinds. */
-static const char *
-check_kinds (HatEventDecoder *self)
+/* Plane 0 of a column of `n` bits. */
+static const guint8 *
+take_bits (HatColumnReader *column, guint32 n)
 {
-  const HatReader *kinds = &self->columns[HAT_COLUMN_KINDS];
-  if (hat_reader_left (kinds) != self->chunk.n_events)
-    return "the number of events is wrong";
-  guint32 made = 0, survivors = 0, young_deaths = 0;
-  for (const guint8 *at = kinds->at; at < kinds->end; at++)
+  return hat_reader_data (&column->planes[0], (n + 7) / 8);
+}
+
+static inline gboolean
+bit_at (const guint8 *bits, guint32 i)
+{
+  return bits[i / 8] >> i % 8 & 1;
+}
+
+/* Runs to one byte an event. */
+static gboolean
+expand_kinds (HatEventDecoder *self, guint32 *out_made, guint32 *out_ended)
+{
+  guint32 made = 0, ended = 0;
+  for (guint32 i = 0; i < self->chunk.n_events;)
     {
-      const gboolean makes = hat_kind_makes (*at), ends = hat_kind_ends (*at);
-      if ((*at & HAT_KIND_MASK) > HAT_EVENT_MISSED_FREE || *at > 63 || (!makes && (*at & HAT_KIND_SURVIVES))
-          || (!ends && (*at & HAT_KIND_OLD)) || ((*at & HAT_KIND_NOT_TEMPORARY) && (*at & HAT_KIND_MASK) != HAT_EVENT_FREE))
-        return "an event of an unknown kind";
-      made += makes;
-      survivors += (*at & HAT_KIND_SURVIVES) != 0;
-      young_deaths += ends && !(*at & HAT_KIND_OLD);
+      const guint64 code = hat_column_get_upto (&self->columns[HAT_COLUMN_KINDS], HAT_CHUNK_EVENTS << 3);
+      const guint8 kind = code & HAT_KIND_MASK;
+      const guint32 run = (guint32) (code >> 3) + 1;
+      if (kind > HAT_EVENT_MISSED_FREE || run > self->chunk.n_events - i)
+        return FALSE;
+      memset (self->kinds + i, kind, run);
+      i += run;
+      made += hat_kind_makes (kind) ? run : 0;
+      ended += hat_kind_ends (kind) ? run : 0;
     }
-  if (made != self->chunk.n_blocks || young_deaths != made - survivors)
+  *out_made = made;
+  *out_ended = ended;
+  return TRUE;
+}
+
+static const char *
+decode_kinds (HatEventDecoder *self)
+{
+  guint32 made, ended, survivors = 0, old = 0;
+  if (!expand_kinds (self, &made, &ended))
+    return "an event of an unknown kind";
+  const guint8 *survives = take_bits (&self->columns[HAT_COLUMN_SURVIVES], made);
+  const guint8 *is_old = take_bits (&self->columns[HAT_COLUMN_OLD], ended);
+  if (made != self->chunk.n_blocks || survives == NULL || is_old == NULL)
+    return "the number of blocks is wrong";
+  for (guint32 i = 0, m = 0, e = 0; i < self->chunk.n_events; i++)
+    {
+      guint8 *kind = &self->kinds[i];
+      const guint8 base = *kind;
+      if (hat_kind_makes (base) && bit_at (survives, m++))
+        {
+          *kind |= HAT_KIND_SURVIVES;
+          survivors++;
+        }
+      if (hat_kind_ends (base) && bit_at (is_old, e++))
+        {
+          *kind |= HAT_KIND_OLD;
+          old++;
+        }
+    }
+  if (ended - old != made - survivors)
     return "the number of blocks is wrong";
   self->n_survivors = survivors;
+  self->n_old = old;
   return NULL;
 }
 
 static gboolean
 decode_survivors (HatEventDecoder *self)
 {
-  HatReader *addresses = &self->columns[HAT_COLUMN_SURVIVOR_ADDRESSES];
+  HatColumnReader *addresses = &self->columns[HAT_COLUMN_SURVIVOR_ADDRESSES];
   memset (self->class_address, 0, sizeof (self->class_address));
   guint64 last = 0, last_end = 0;
   guint32 stack = G_MAXUINT32;
@@ -270,7 +322,7 @@ decode_survivors (HatEventDecoder *self)
         return FALSE;
       const guint64 footprint = hat_footprint (size);
       guint64 *class_address = &self->class_address[hat_size_class (size)];
-      const guint64 code = hat_reader_varint (addresses);
+      const guint64 code = hat_column_get (addresses);
       guint64 address;
       if (code == HAT_SURVIVOR_NEXT)
         address = last_end;
@@ -279,7 +331,7 @@ decode_survivors (HatEventDecoder *self)
       else if (code == HAT_SURVIVOR_CLASS_BEFORE)
         address = *class_address - footprint;
       else if (code == HAT_SURVIVOR_UNALIGNED)
-        address = last + (guint64) hat_reader_signed (addresses);
+        address = last + (guint64) hat_column_get_signed (addresses);
       else
         address = last + ((guint64) hat_unzigzag (code - HAT_SURVIVOR_FAR) << 4);
       last = *class_address = address;
@@ -291,18 +343,19 @@ decode_survivors (HatEventDecoder *self)
   return TRUE;
 }
 
+/* 0 if damaged. */
 static inline HatBlockId
 decode_old_death (HatEventDecoder *self, HatBlockId last)
 {
-  const HatBlockId old = last + (guint64) hat_reader_signed (&self->columns[HAT_COLUMN_OLD_DEATHS]);
-  return old < self->chunk.first_block ? old : 0; /* 0 = damaged */
+  const HatBlockId old = last + 1 + (guint64) hat_column_get_signed (&self->columns[HAT_COLUMN_OLD_DEATHS]);
+  return old < self->chunk.first_block ? old : 0;
 }
 
 static gboolean
 used_up (const HatEventDecoder *self, HatColumn last)
 {
   for (guint i = 0; i <= last; i++)
-    if (i != HAT_COLUMN_KINDS && (self->columns[i].bad || hat_reader_left (&self->columns[i]) != 0))
+    if (!hat_column_is_used_up (&self->columns[i]))
       return FALSE;
   return TRUE;
 }
@@ -320,18 +373,15 @@ hat_event_decoder_span (HatEventDecoder *self, const guint8 *payload, gsize n_by
 {
   *out_span = (HatSpan){ 0 };
   const char *wrong = unpack (self, payload, n_bytes, chunk, limits, HAT_COLUMN_OLD_DEATHS);
-  wrong = wrong ? wrong : check_kinds (self);
+  wrong = wrong ? wrong : decode_kinds (self);
   if (wrong)
     return wrong;
   if (!decode_survivors (self))
     return "the blocks that survive make no sense";
 
-  guint32 n_old = 0;
-  const guint8 *kinds = self->columns[HAT_COLUMN_KINDS].at;
-  for (guint32 i = 0; i < chunk->n_events; i++)
-    n_old += (kinds[i] & HAT_KIND_OLD) != 0;
+  const guint8 *kinds = self->kinds;
   g_autofree HatBlock *born = g_new (HatBlock, self->n_survivors);
-  g_autofree HatBlockId *died = g_new (HatBlockId, n_old);
+  g_autofree HatBlockId *died = g_new (HatBlockId, self->n_old);
 
   Runs runs;
   runs_init (&runs, self);
@@ -373,19 +423,27 @@ hat_event_decoder_span (HatEventDecoder *self, const guint8 *payload, gsize n_by
 
 /* ---- all events ---- */
 
+/* Number of frees before the next one whose `temporary` is not as guessed. */
+static guint64
+next_exception (HatEventDecoder *self)
+{
+  HatColumnReader *column = &self->columns[HAT_COLUMN_NOT_TEMPORARY];
+  return hat_reader_left (&column->planes[0]) > 0 ? hat_column_get (column) : G_MAXUINT64;
+}
+
 /* The forward pass: everything but the addresses of transients. */
 static const char *
 decode_forward (HatEventDecoder *self, HatEvent *events)
 {
-  HatReader *deaths = &self->columns[HAT_COLUMN_TRANSIENT_DEATHS];
-  HatReader *free_stacks = &self->columns[HAT_COLUMN_FREE_STACKS];
-  HatReader *unknown = &self->columns[HAT_COLUMN_UNKNOWN_ADDRESSES];
-  const gboolean has_free_stacks = hat_reader_left (free_stacks) > 0;
-  const guint8 *kinds = self->columns[HAT_COLUMN_KINDS].at;
+  HatColumnReader *deaths = &self->columns[HAT_COLUMN_TRANSIENT_DEATHS];
+  HatColumnReader *free_stacks = &self->columns[HAT_COLUMN_FREE_STACKS];
+  HatColumnReader *unknown = &self->columns[HAT_COLUMN_UNKNOWN_ADDRESSES];
+  const gboolean has_free_stacks = hat_reader_left (&free_stacks->planes[0]) > 0;
+  const guint8 *kinds = self->kinds;
   const HatBlockId first_block = self->chunk.first_block;
   HatBlockId last_death = first_block;
   guint32 n_made = 0, n_survivors = 0, n_transients = 0, before = G_MAXUINT32, expected = 0;
-  guint64 last_unknown = 0;
+  guint64 last_unknown = 0, exception = next_exception (self);
   Runs runs;
 
   runs_init (&runs, self);
@@ -407,9 +465,14 @@ decode_forward (HatEventDecoder *self, HatEvent *events)
         }
       else if (hat_kind_ends (kind))
         {
-          const guint64 code = hat_reader_varint (deaths);
-          const guint64 number = code < HAT_DEATH_NEAR ? n_transients - 1 - code
-                                                       : expected + (guint64) hat_unzigzag (code - HAT_DEATH_NEAR);
+          const guint64 code = hat_column_get (deaths);
+          guint64 number; /* wraps to too large if damaged */
+          if (code < HAT_DEATH_NEAR)
+            number = n_transients - 1 - code;
+          else if (code < HAT_DEATH_NEAR + HAT_DEATH_STEP)
+            number = expected + (guint64) hat_unzigzag (code - HAT_DEATH_NEAR);
+          else
+            number = n_transients - 1 - (code - HAT_DEATH_NEAR - HAT_DEATH_STEP);
           if (number >= n_transients || self->dead[number])
             return "a block dies that is not alive";
           self->dead[number] = TRUE;
@@ -423,7 +486,7 @@ decode_forward (HatEventDecoder *self, HatEvent *events)
             {
               before = self->survivor_stack[n_survivors];
               event->size = self->survivor_size[n_survivors];
-              event->address = self->survivor_address[n_survivors++];
+              event->address = self->address[n_made] = self->survivor_address[n_survivors++];
             }
           else
             {
@@ -433,31 +496,37 @@ decode_forward (HatEventDecoder *self, HatEvent *events)
               event->size = decode_size (self, HAT_COLUMN_TRANSIENT_STACKS, before) - 1;
               if (event->size == G_MAXUINT64)
                 return "a size that makes no sense";
-              self->size[n_made] = event->size;
               self->dead[n_transients] = FALSE;
               self->block_of[n_transients++] = n_made;
             }
           event->stack = self->stacks[before];
+          self->size[n_made] = event->size;
+          self->known[n_made] = (kind & HAT_KIND_SURVIVES) != 0;
           last_made[event->thread] = ++n_made;
         }
       else if (event->kind == HAT_EVENT_FREE)
         {
           const guint32 last = last_made[event->thread];
-          event->temporary = (last != 0 && event->old == first_block + last - 1) != ((kind & HAT_KIND_NOT_TEMPORARY) != 0);
+          event->temporary = last != 0 && event->old == first_block + last - 1;
+          if (G_UNLIKELY (exception-- == 0))
+            {
+              event->temporary = !event->temporary;
+              exception = next_exception (self);
+            }
           if (has_free_stacks)
-            event->stack = hat_reader_upto (free_stacks, self->limits.n_stacks - 1);
+            event->stack = hat_column_get_upto (free_stacks, self->limits.n_stacks - 1);
         }
       else if (event->kind == HAT_EVENT_UNKNOWN_FREE)
-        event->address = last_unknown += (guint64) hat_reader_signed (unknown);
+        event->address = last_unknown += (guint64) hat_column_get_signed (unknown);
     }
   return events[self->chunk.n_events - 1].time_ns == self->chunk.end_ns ? NULL : "the last event's time is wrong";
 }
 
 static gboolean
-decode_transient_address (HatEventDecoder *self, guint64 size, guint64 *last)
+decode_transient_address (HatEventDecoder *self, guint32 block, guint64 *last)
 {
-  HatReader *addresses = &self->columns[HAT_COLUMN_TRANSIENT_ADDRESSES];
-  const guint64 code = hat_reader_varint (addresses);
+  HatColumnReader *addresses = &self->columns[HAT_COLUMN_TRANSIENT_ADDRESSES];
+  const guint64 size = self->size[block], code = hat_column_get (addresses);
   if (code <= HAT_TRANSIENT_PILE_MAX)
     {
       HatPile *pile = &self->piles[hat_size_class (size)];
@@ -466,9 +535,21 @@ decode_transient_address (HatEventDecoder *self, guint64 size, guint64 *last)
       *last = hat_pile_take (pile, (guint) code);
     }
   else if (code == HAT_TRANSIENT_BEFORE)
+    {
+      if (block + 1 >= self->chunk.n_blocks || !self->known[block + 1])
+        return FALSE;
+      *last = self->address[block + 1] - hat_footprint (size);
+    }
+  else if (code == HAT_TRANSIENT_BEHIND)
+    {
+      if (block == 0 || !self->known[block - 1])
+        return FALSE;
+      *last = self->address[block - 1] + hat_footprint (self->size[block - 1]);
+    }
+  else if (code == HAT_TRANSIENT_BEFORE_LAST)
     *last -= hat_footprint (size);
   else if (code == HAT_TRANSIENT_UNALIGNED)
-    *last += (guint64) hat_reader_signed (addresses);
+    *last += (guint64) hat_column_get_signed (addresses);
   else
     *last += (guint64) hat_unzigzag (code - HAT_TRANSIENT_FAR) << 4;
   return TRUE;
@@ -480,7 +561,7 @@ decode_backward (HatEventDecoder *self, HatEvent *events)
 {
   memset (self->piles, 0, sizeof (self->piles));
   guint64 last = 0;
-  const guint8 *kinds = self->columns[HAT_COLUMN_KINDS].at;
+  const guint8 *kinds = self->kinds;
   for (guint32 i = self->chunk.n_events; i-- > 0;)
     {
       HatEvent *event = &events[i];
@@ -492,10 +573,11 @@ decode_backward (HatEventDecoder *self, HatEvent *events)
         }
       if (event->old >= self->chunk.first_block)
         {
-          const guint64 old = event->old - self->chunk.first_block;
-          if (!decode_transient_address (self, self->size[old], &last))
+          const guint32 old = (guint32) (event->old - self->chunk.first_block);
+          if (!decode_transient_address (self, old, &last))
             return FALSE;
           self->address[old] = last;
+          self->known[old] = TRUE;
         }
     }
   return TRUE;
@@ -506,7 +588,7 @@ hat_event_decoder_decode (HatEventDecoder *self, const guint8 *payload, gsize n_
                           HatEventLimits limits, HatEvent *events)
 {
   const char *wrong = unpack (self, payload, n_bytes, chunk, limits, HAT_N_COLUMNS - 1);
-  wrong = wrong ? wrong : check_kinds (self);
+  wrong = wrong ? wrong : decode_kinds (self);
   if (wrong)
     return wrong;
   if (!decode_survivors (self))

@@ -26,7 +26,7 @@ typedef struct
 
 struct _HatEventEncoder
 {
-  HatBytes columns[HAT_N_COLUMNS];
+  HatColumnWriter columns[HAT_N_COLUMNS];
   HatBytes packed;
   ZSTD_CCtx *zstd;
 
@@ -65,7 +65,8 @@ hat_event_encoder_free (HatEventEncoder *encoder)
   if (encoder == NULL)
     return;
   for (guint i = 0; i < HAT_N_COLUMNS; i++)
-    hat_bytes_clear (&encoder->columns[i]);
+    for (guint plane = 0; plane < HAT_N_PLANES; plane++)
+      hat_bytes_clear (&encoder->columns[i].planes[plane]);
   hat_bytes_clear (&encoder->packed);
   ZSTD_freeCCtx (encoder->zstd);
   g_array_unref (encoder->last_made);
@@ -108,44 +109,73 @@ find_fates (HatEventEncoder *self, const HatEvent *events, HatChunk *chunk)
 
 /* ---- kind, time, thread ---- */
 
+typedef struct
+{
+  HatBytes *bytes;
+  guint n;
+} BitWriter;
+
+static inline void
+put_bit (BitWriter *writer, gboolean bit)
+{
+  if (writer->n++ % 8 == 0)
+    hat_bytes_put_byte (writer->bytes, 0);
+  writer->bytes->data[writer->bytes->len - 1] |= (guint8) (bit << (writer->n - 1) % 8);
+}
+
 static void
 encode_kinds (HatEventEncoder *self, const HatEvent *events, const HatChunk *chunk)
 {
-  HatBytes *kinds = &self->columns[HAT_COLUMN_KINDS];
-  hat_bytes_reserve (kinds, chunk->n_events);
-  g_array_set_size (self->last_made, 0);
+  BitWriter survives = { &self->columns[HAT_COLUMN_SURVIVES].planes[0] }, old = { &self->columns[HAT_COLUMN_OLD].planes[0] };
   guint32 block = 0;
+  for (guint32 i = 0; i < chunk->n_events; i++)
+    {
+      if (hat_kind_ends (events[i].kind))
+        put_bit (&old, events[i].old < chunk->first_block);
+      if (makes_block (&events[i]))
+        put_bit (&survives, !self->dies[block++]);
+    }
+  for (guint32 i = 0, end; i < chunk->n_events; i = end)
+    {
+      for (end = i + 1; end < chunk->n_events && events[end].kind == events[i].kind;)
+        end++;
+      hat_column_put (&self->columns[HAT_COLUMN_KINDS], (guint64) (end - i - 1) << 3 | events[i].kind);
+    }
+}
+
+/* A free is taken for temporary if it ends the block that its thread made last in this chunk; the exceptions are coded. */
+static void
+encode_temporary (HatEventEncoder *self, const HatEvent *events, const HatChunk *chunk)
+{
+  g_array_set_size (self->last_made, 0);
+  guint32 n_made = 0, gap = 0;
   for (guint32 i = 0; i < chunk->n_events; i++)
     {
       const HatEvent *event = &events[i];
       if (event->thread >= self->last_made->len)
         g_array_set_size (self->last_made, event->thread + 1);
       guint32 *last_made = &g_array_index (self->last_made, guint32, event->thread);
-      guint8 kind = event->kind;
-      if (hat_kind_ends (kind) && event->old < chunk->first_block)
-        kind |= HAT_KIND_OLD;
-      if (event->kind == HAT_EVENT_FREE)
-        {
-          const gboolean guess = *last_made != 0 && event->old == chunk->first_block + *last_made - 1;
-          if (guess != (event->temporary != 0))
-            kind |= HAT_KIND_NOT_TEMPORARY;
-        }
       if (makes_block (event))
+        *last_made = ++n_made;
+      if (event->kind != HAT_EVENT_FREE)
+        continue;
+      const gboolean guess = *last_made != 0 && event->old == chunk->first_block + *last_made - 1;
+      if (guess == (event->temporary != 0))
+        gap++;
+      else
         {
-          if (!self->dies[block])
-            kind |= HAT_KIND_SURVIVES;
-          *last_made = ++block;
+          hat_column_put (&self->columns[HAT_COLUMN_NOT_TEMPORARY], gap);
+          gap = 0;
         }
-      kinds->data[kinds->len++] = kind;
     }
 }
 
 static void
 end_run (HatEventEncoder *self, gint64 gap, guint32 first, guint32 count, gint64 from, gint64 bound)
 {
-  HatBytes *ticks = &self->columns[HAT_COLUMN_TICKS];
-  hat_bytes_put_varint (ticks, gap);
-  hat_bytes_put_varint (ticks, count);
+  HatColumnWriter *ticks = &self->columns[HAT_COLUMN_TICKS];
+  hat_column_put (ticks, gap);
+  hat_column_put (ticks, count);
   const Run run = { first, count, from, ((guint64) (bound - from) << 16) / count };
   g_array_append_val (self->runs, run);
 }
@@ -200,13 +230,13 @@ hat_event_encoder_time (HatEventEncoder *self, guint32 index)
 static void
 encode_threads (HatEventEncoder *self, const HatEvent *events, guint32 n)
 {
-  HatBytes *threads = &self->columns[HAT_COLUMN_THREADS];
+  HatColumnWriter *threads = &self->columns[HAT_COLUMN_THREADS];
   for (guint32 i = 0, end; i < n; i = end)
     {
       for (end = i + 1; end < n && events[end].thread == events[i].thread;)
         end++;
-      hat_bytes_put_varint (threads, events[i].thread);
-      hat_bytes_put_varint (threads, end - i);
+      hat_column_put (threads, events[i].thread);
+      hat_column_put (threads, end - i);
     }
 }
 
@@ -231,23 +261,23 @@ number_of_stack (HatEventEncoder *self, HatStackId stack)
 static guint32
 encode_stack_and_size (HatEventEncoder *self, guint column, guint32 before, HatStackId stack, guint64 size)
 {
-  HatBytes *codes = &self->columns[column], *new_stacks = &self->columns[column + 1], *sizes = &self->columns[column + 2];
+  HatColumnWriter *codes = &self->columns[column], *new_stacks = &self->columns[column + 1], *sizes = &self->columns[column + 2];
   guint32 number = number_of_stack (self, stack);
   if (number == G_MAXUINT32)
     {
       number = self->n_stacks - 1;
-      hat_bytes_put_byte (codes, HAT_STACK_CODE_NEW);
-      hat_bytes_put_signed (new_stacks, (gint64) stack - self->last_new);
+      hat_column_put (codes, HAT_STACK_CODE_NEW);
+      hat_column_put_signed (new_stacks, (gint64) stack - self->last_new);
       self->last_new = stack;
     }
   else if (before != G_MAXUINT32 && self->follower[before] == number)
-    hat_bytes_put_byte (codes, HAT_STACK_CODE_NEXT);
+    hat_column_put (codes, HAT_STACK_CODE_NEXT);
   else
-    hat_bytes_put_varint (codes, HAT_STACK_CODE_AGO + self->n_stacks - 1 - number);
+    hat_column_put (codes, HAT_STACK_CODE_AGO + self->n_stacks - 1 - number);
   if (before != G_MAXUINT32)
     self->follower[before] = number;
 
-  hat_bytes_put_varint (sizes, self->last_size[number] == size + 1 ? 0 : size + 1);
+  hat_column_put (sizes, self->last_size[number] == size + 1 ? 0 : size + 1);
   self->last_size[number] = size + 1;
   return number;
 }
@@ -257,23 +287,23 @@ encode_stack_and_size (HatEventEncoder *self, guint column, guint32 before, HatS
 static void
 encode_survivor_address (HatEventEncoder *self, guint64 address, guint64 size, guint64 *last, guint64 *last_end)
 {
-  HatBytes *addresses = &self->columns[HAT_COLUMN_SURVIVOR_ADDRESSES];
+  HatColumnWriter *addresses = &self->columns[HAT_COLUMN_SURVIVOR_ADDRESSES];
   const guint64 footprint = hat_footprint (size);
   guint64 *class_address = &self->class_address[hat_size_class (size)];
   const gint64 difference = (gint64) (address - *last);
   if (address == *last_end)
-    hat_bytes_put_byte (addresses, HAT_SURVIVOR_NEXT);
+    hat_column_put (addresses, HAT_SURVIVOR_NEXT);
   else if (address == *class_address + footprint)
-    hat_bytes_put_byte (addresses, HAT_SURVIVOR_CLASS_NEXT);
+    hat_column_put (addresses, HAT_SURVIVOR_CLASS_NEXT);
   else if (address == *class_address - footprint)
-    hat_bytes_put_byte (addresses, HAT_SURVIVOR_CLASS_BEFORE);
+    hat_column_put (addresses, HAT_SURVIVOR_CLASS_BEFORE);
   else if ((difference & 15) != 0)
     {
-      hat_bytes_put_byte (addresses, HAT_SURVIVOR_UNALIGNED);
-      hat_bytes_put_signed (addresses, difference);
+      hat_column_put (addresses, HAT_SURVIVOR_UNALIGNED);
+      hat_column_put_signed (addresses, difference);
     }
   else
-    hat_bytes_put_varint (addresses, HAT_SURVIVOR_FAR + hat_zigzag (difference >> 4));
+    hat_column_put (addresses, HAT_SURVIVOR_FAR + hat_zigzag (difference >> 4));
   *last = *class_address = address;
   *last_end = address + footprint;
 }
@@ -281,7 +311,7 @@ encode_survivor_address (HatEventEncoder *self, guint64 address, guint64 size, g
 static void
 encode_span (HatEventEncoder *self, const HatEvent *events, const HatChunk *chunk)
 {
-  HatBytes *deaths = &self->columns[HAT_COLUMN_OLD_DEATHS];
+  HatColumnWriter *deaths = &self->columns[HAT_COLUMN_OLD_DEATHS];
   memset (self->class_address, 0, sizeof (self->class_address));
   guint64 last = 0, last_end = 0, last_death = chunk->first_block;
   guint32 block = 0, before = G_MAXUINT32;
@@ -290,7 +320,7 @@ encode_span (HatEventEncoder *self, const HatEvent *events, const HatChunk *chun
       const HatEvent *event = &events[i];
       if (event->old != 0 && event->old < chunk->first_block)
         {
-          hat_bytes_put_signed (deaths, (gint64) (event->old - last_death));
+          hat_column_put_signed (deaths, (gint64) (event->old - last_death - 1));
           last_death = event->old;
         }
       if (!makes_block (event))
@@ -310,7 +340,7 @@ encode_span (HatEventEncoder *self, const HatEvent *events, const HatChunk *chun
 static void
 encode_transients (HatEventEncoder *self, const HatEvent *events, const HatChunk *chunk)
 {
-  HatBytes *deaths = &self->columns[HAT_COLUMN_TRANSIENT_DEATHS];
+  HatColumnWriter *deaths = &self->columns[HAT_COLUMN_TRANSIENT_DEATHS];
   guint32 block = 0, n = 0, before = G_MAXUINT32, expected = 0;
   for (guint32 i = 0; i < chunk->n_events; i++)
     {
@@ -319,10 +349,13 @@ encode_transients (HatEventEncoder *self, const HatEvent *events, const HatChunk
         {
           const guint32 number = self->number[event->old - chunk->first_block];
           const guint32 age = n - 1 - number;
+          const guint64 step = hat_zigzag ((gint64) number - expected);
           if (age < HAT_DEATH_NEAR)
-            hat_bytes_put_byte (deaths, age);
+            hat_column_put (deaths, age);
+          else if (step < HAT_DEATH_STEP)
+            hat_column_put (deaths, HAT_DEATH_NEAR + step);
           else
-            hat_bytes_put_varint (deaths, HAT_DEATH_NEAR + hat_zigzag ((gint64) number - expected));
+            hat_column_put (deaths, HAT_DEATH_NEAR + HAT_DEATH_STEP + age);
           expected = number + 1;
         }
       if (!makes_block (event))
@@ -339,9 +372,10 @@ encode_transients (HatEventEncoder *self, const HatEvent *events, const HatChunk
 }
 
 static void
-encode_transient_address (HatEventEncoder *self, guint64 address, guint64 size, guint64 *last)
+encode_transient_address (HatEventEncoder *self, guint32 block, guint32 n_blocks, guint64 *last)
 {
-  HatBytes *addresses = &self->columns[HAT_COLUMN_TRANSIENT_ADDRESSES];
+  HatColumnWriter *addresses = &self->columns[HAT_COLUMN_TRANSIENT_ADDRESSES];
+  const guint64 address = self->address[block], size = self->size[block];
   HatPile *pile = &self->piles[hat_size_class (size)];
   const guint depths = MIN (pile->n, HAT_TRANSIENT_PILE_MAX + 1);
   guint depth = 0;
@@ -349,16 +383,23 @@ encode_transient_address (HatEventEncoder *self, guint64 address, guint64 size, 
     depth++;
   const gint64 difference = (gint64) (address - *last);
   if (depth < depths)
-    hat_bytes_put_byte (addresses, HAT_TRANSIENT_PILE + (hat_pile_take (pile, depth), depth));
+    {
+      hat_pile_take (pile, depth);
+      hat_column_put (addresses, HAT_TRANSIENT_PILE + depth);
+    }
+  else if (block + 1 < n_blocks && !self->dies[block + 1] && address + hat_footprint (size) == self->address[block + 1])
+    hat_column_put (addresses, HAT_TRANSIENT_BEFORE);
+  else if (block > 0 && !self->dies[block - 1] && self->address[block - 1] + hat_footprint (self->size[block - 1]) == address)
+    hat_column_put (addresses, HAT_TRANSIENT_BEHIND);
   else if (address + hat_footprint (size) == *last)
-    hat_bytes_put_byte (addresses, HAT_TRANSIENT_BEFORE);
+    hat_column_put (addresses, HAT_TRANSIENT_BEFORE_LAST);
   else if ((difference & 15) != 0)
     {
-      hat_bytes_put_byte (addresses, HAT_TRANSIENT_UNALIGNED);
-      hat_bytes_put_signed (addresses, difference);
+      hat_column_put (addresses, HAT_TRANSIENT_UNALIGNED);
+      hat_column_put_signed (addresses, difference);
     }
   else
-    hat_bytes_put_varint (addresses, HAT_TRANSIENT_FAR + hat_zigzag (difference >> 4));
+    hat_column_put (addresses, HAT_TRANSIENT_FAR + hat_zigzag (difference >> 4));
   *last = address;
 }
 
@@ -378,8 +419,9 @@ encode_transient_addresses (HatEventEncoder *self, const HatEvent *events, const
         }
       if (event->old >= chunk->first_block)
         {
-          const guint64 old = event->old - chunk->first_block;
-          encode_transient_address (self, self->address[old], self->size[old], &last);
+          const guint32 old = (guint32) (event->old - chunk->first_block);
+          encode_transient_address (self, old, chunk->n_blocks, &last);
+          self->dies[old] = FALSE; /* seen backwards, it has come alive: from here on its address is known */
         }
     }
 }
@@ -389,47 +431,53 @@ encode_transient_addresses (HatEventEncoder *self, const HatEvent *events, const
 static void
 encode_rare (HatEventEncoder *self, const HatEvent *events, guint32 n)
 {
-  HatBytes *stacks = &self->columns[HAT_COLUMN_FREE_STACKS], *unknown = &self->columns[HAT_COLUMN_UNKNOWN_ADDRESSES];
+  HatColumnWriter *stacks = &self->columns[HAT_COLUMN_FREE_STACKS], *unknown = &self->columns[HAT_COLUMN_UNKNOWN_ADDRESSES];
   gboolean has_stacks = FALSE;
   guint64 last = 0;
   for (guint32 i = 0; i < n; i++)
     {
       if (events[i].kind == HAT_EVENT_FREE)
         {
-          hat_bytes_put_varint (stacks, events[i].stack);
+          hat_column_put (stacks, events[i].stack);
           has_stacks |= events[i].stack != HAT_STACK_NONE;
         }
       if (events[i].kind == HAT_EVENT_UNKNOWN_FREE)
         {
-          hat_bytes_put_signed (unknown, (gint64) (events[i].address - last));
+          hat_column_put_signed (unknown, (gint64) (events[i].address - last));
           last = events[i].address;
         }
     }
   if (!has_stacks)
-    stacks->len = 0;
+    stacks->planes[0].len = 0; /* all of it: every number was 0 */
 }
 
+/* One zstd frame a plane: each then has its own statistics. First which planes there are, then their lengths, then all data. */
 static void
 pack_columns (HatEventEncoder *self, HatBytes *out)
 {
+  guint64 present = 0;
+  for (guint i = 0; i < HAT_N_COLUMNS * HAT_N_PLANES; i++)
+    if (self->columns[i / HAT_N_PLANES].planes[i % HAT_N_PLANES].len > 0)
+      present |= (guint64) 1 << i;
+  hat_bytes_put_varint (out, present);
+
   self->packed.len = 0;
-  for (guint i = 0; i < HAT_N_COLUMNS; i++)
+  for (guint i = 0; i < HAT_N_COLUMNS * HAT_N_PLANES; i++)
     {
-      const HatBytes *column = &self->columns[i];
-      gsize stored = column->len;
-      hat_bytes_reserve (&self->packed, ZSTD_compressBound (column->len));
-      if (column->len > 0)
+      const HatBytes *plane = &self->columns[i / HAT_N_PLANES].planes[i % HAT_N_PLANES];
+      if (plane->len == 0)
+        continue;
+      const gsize bound = ZSTD_compressBound (plane->len);
+      hat_bytes_reserve (&self->packed, bound);
+      guint8 *to = self->packed.data + self->packed.len;
+      gsize stored = ZSTD_compressCCtx (self->zstd, to, bound, plane->data, plane->len, 3);
+      if (ZSTD_isError (stored) || stored >= plane->len)
         {
-          stored = ZSTD_compressCCtx (self->zstd, self->packed.data + self->packed.len, ZSTD_compressBound (column->len),
-                                      column->data, column->len, 3);
-          if (ZSTD_isError (stored) || stored >= column->len)
-            {
-              stored = column->len;
-              memcpy (self->packed.data + self->packed.len, column->data, stored);
-            }
+          stored = plane->len;
+          memcpy (to, plane->data, stored);
         }
       self->packed.len += stored;
-      hat_bytes_put_varint (out, column->len);
+      hat_bytes_put_varint (out, plane->len);
       hat_bytes_put_varint (out, stored);
     }
   hat_bytes_put (out, self->packed.data, self->packed.len);
@@ -441,13 +489,15 @@ hat_event_encoder_encode (HatEventEncoder *self, const HatEvent *events, HatChun
   g_return_if_fail (chunk->n_events >= 1 && chunk->n_events <= HAT_CHUNK_EVENTS);
 
   for (guint i = 0; i < HAT_N_COLUMNS; i++)
-    self->columns[i].len = 0;
+    for (guint plane = 0; plane < HAT_N_PLANES; plane++)
+      self->columns[i].planes[plane].len = 0;
   memset (self->map, 0, sizeof (self->map));
   self->n_stacks = 0;
   self->last_new = 0;
 
   find_fates (self, events, chunk);
   encode_kinds (self, events, chunk);
+  encode_temporary (self, events, chunk);
   const gint64 bound = encode_ticks (self, events, chunk, after_ns);
   encode_threads (self, events, chunk->n_events);
   encode_span (self, events, chunk);
