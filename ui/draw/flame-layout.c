@@ -11,6 +11,7 @@
 
 #define EDGE 16.0
 #define ROW 20.0
+#define MIN_ROW 16.0
 #define MAX_ROW 34.0
 #define MIN_WIDTH 0.5
 
@@ -117,13 +118,13 @@ append_rows (Builder *builder)
     }
 }
 
-/* A finished picture of a shallow tree uses the height it has. */
+/* A finished picture uses the height it has: tall rows for a shallow tree, low ones for a deep one. */
 static void
 stretch_rows (Builder *builder)
 {
   HatFlameLayout *layout = builder->layout;
   double height = builder->y - layout->plot.y,
-         taller = CLAMP (floor (layout->row_height * layout->plot.height / height), ROW, MAX_ROW);
+         taller = CLAMP (floor (layout->row_height * layout->plot.height / height), MIN_ROW, MAX_ROW);
 
   for (guint i = 0; i < builder->boxes->len; i++)
     {

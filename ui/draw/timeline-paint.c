@@ -38,10 +38,11 @@ paint_axes (const HatTimelineLayout *layout, const HatPalette *palette, HatText 
   for (guint i = 0; i < layout->n_x_ticks; i++)
     {
       double x = round (plot->x + layout->x_ticks[i].position) + 0.5;
-      double label = CLAMP (x - 45, plot->x - 45, layout->width - 92);
+      double width = hat_text_measure (text, HAT_FONT_SMALL, layout->x_ticks[i].label) + 1;
+      double label = MIN (x - width / 2, layout->width - width - 3);
       hat_paint_line (cr, palette->grid, 1, x, plot->y, x, bottom + 4);
-      hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ label, bottom + 4, 90, 18 },
-                     HAT_ALIGN_CENTER, layout->x_ticks[i].label);
+      hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ label, bottom + 4, width, 18 },
+                     HAT_ALIGN_LEFT, layout->x_ticks[i].label);
     }
 }
 
