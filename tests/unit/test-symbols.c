@@ -445,8 +445,30 @@ static void
 test_names_of_c (void)
 {
   g_autofree char *path = build ("c-O2", "gcc -g -O2", "symbols-chain.c");
-  assert_has_functions (
-      path, (const char *const[]){ "main", "outermost", "middle", "innermost", "hidden", "without_size", NULL });
+  const char *const expected[] = { "main",   "outermost", "middle",       "innermost",
+                                   "hidden", "nested",    "without_size", NULL };
+  assert_has_functions (path, expected);
+
+  /* Alone, without an address in the function around it. */
+  g_autofree char *output = run ("nm c-O2 | sed -n 's/ t nested.*//p'");
+  guint64 address = g_ascii_strtoull (output, NULL, 16);
+  g_autoptr (GArray) addresses = g_array_new (FALSE, FALSE, sizeof (guint64));
+  g_array_append_val (addresses, address);
+  g_autoptr (GPtrArray) chains = ask_path (path, addresses);
+  const Frame *frame = g_ptr_array_index ((GPtrArray *) g_ptr_array_index (chains, 0), 0);
+  g_assert_cmpstr (frame->function, ==, "nested");
+}
+
+/* Its debug info stays, and claims 16 KiB from address 0, where other functions are now. (addr2line takes its lines
+ * for theirs.) */
+static void
+test_dropped_function_claims_nothing (void)
+{
+  const char *compiler = "gcc -g -O2 -DWITH_DROPPED -ffunction-sections -Wl,--gc-sections";
+  g_autofree char *path = build ("dropped", compiler, "symbols-chain.c");
+  assert_has_functions (path, (const char *const[]){ "main", "outermost", "middle", "innermost", "hidden", NULL });
+  g_autoptr (GHashTable) functions = functions_of (path);
+  g_assert_false (g_hash_table_contains (functions, "dropped"));
 }
 
 static void
@@ -851,6 +873,7 @@ main (int argc, char **argv)
   g_test_add_func ("/symbols/split-typed-and-compressed-forms-agree", test_other_forms);
   g_test_add_func ("/symbols/shared-debug-file-is-followed", test_shared_debug_file);
   g_test_add_func ("/symbols/names-of-c", test_names_of_c);
+  g_test_add_func ("/symbols/dropped-function-claims-nothing", test_dropped_function_claims_nothing);
   g_test_add_func ("/symbols/names-of-cxx", test_names_of_cxx);
   g_test_add_func ("/symbols/names-of-rust", test_names_of_rust);
   g_test_add_func ("/symbols/demangles", test_demangle);
