@@ -58,8 +58,13 @@ append_box (Builder *builder, guint node, guint n_merged, double x, double width
     { x, builder->y, width, layout->row_height - 1 }, node, n_merged, HAT_SWATCH_OTHER, FALSE, is_ancestor
   };
 
+  /* A function has its colour where most of what is below it is its own doing, not where it mainly calls others. */
   if (n_merged == 1 && node != 0 && layout->input.colors)
-    box.swatch = hat_colors_function (layout->input.colors, n->function);
+    {
+      HatSwatch own = hat_colors_function (layout->input.colors, n->function);
+      if (own == hat_colors_stack (layout->input.colors, HAT_BY_FUNCTION, n->example))
+        box.swatch = own;
+    }
   box.is_match = n_merged == 1 && is_match (builder, node);
   g_array_append_val (builder->boxes, box);
 }
