@@ -189,10 +189,20 @@ no_memalign (size_t alignment, size_t size)
   return NULL;
 }
 
+/* errno as the C library has it, whatever this memalign does about it. */
+static void *
+pages (size_t size)
+{
+  void *block = hook_provider.memalign (4096, size);
+  if (block == NULL)
+    errno = ENOMEM;
+  return block;
+}
+
 static void *
 valloc_from_memalign (size_t size)
 {
-  return hook_provider.memalign (4096, size);
+  return pages (size);
 }
 
 static void *
@@ -203,7 +213,7 @@ pvalloc_from_memalign (size_t size)
       errno = ENOMEM;
       return NULL;
     }
-  return hook_provider.memalign (4096, (size + 4095) & ~4095ul);
+  return pages ((size + 4095) & ~4095ul);
 }
 
 static void

@@ -57,12 +57,14 @@ moved (void *p, size_t from, size_t to)
   return p;
 }
 
-static void
-failed (const void *p, int error)
-{
-  EXPECT (p == NULL && errno == error);
-  errno = 77;
-}
+#define failed(call, error) \
+  do \
+    { \
+      EXPECT ((call) == NULL); \
+      EXPECT (errno == error); \
+      errno = 77; \
+    } \
+  while (0)
 
 typedef void cfree_function (void *);
 extern cfree_function cfree __attribute__ ((weak));
