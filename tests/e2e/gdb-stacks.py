@@ -19,6 +19,7 @@ while True:
     size, functions = int(gdb.parse_and_eval('$rdi')), []
     frame = frame.older()
     while frame is not None:
-        functions.append(frame.name() or '?')
+        if frame.type() != gdb.TAILCALL_FRAME:  # gdb's own invention: it is not on the stack
+            functions.append(frame.name() or '?')
         frame = frame.older()
     print('STACK ' + json.dumps({'size': size, 'functions': functions}), flush=True)

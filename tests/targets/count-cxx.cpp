@@ -63,12 +63,13 @@ __attribute__ ((noinline)) void failing ()
   if (::operator new (huge, std::nothrow)) abort ();
 }
 
-int main ()
+int main (int argc, char **)
 {
   own_single (1000);
   own_array (500);
   own_vector (100000);
-  failing ();
+  if (argc == 1) /* mimalloc ends the program instead of throwing */
+    failing ();
   char out[256];
   int n = snprintf (out, sizeof out, "{\"allocations\":%lu,\"bytes\":%lu,\"frees\":%lu}\n", allocations, bytes, frees);
   if (write (1, out, n) != n) return 1;
