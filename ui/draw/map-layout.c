@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The live-object map's arithmetic.
- *
- * Addresses that hold blocks or allocator heaps are cut into pieces; pieces are lined up in groups (main heap, each
- * arena, all separately mapped blocks), where an address becomes an offset. A group is drawn as rows of
- * bytes_per_row offsets. Blocks are sorted by address, so one pass over the visible ones fills the cells of a row
- * from left to right: a block of two pixels or more is a cell, smaller ones share the cell of their pixel column. */
+/* The live-object map's rows and cells. A group of the model is drawn as rows of bytes_per_row offsets. Blocks are
+ * sorted by address, so one pass over the visible ones fills the cells of a row from left to right: a block of two
+ * pixels or more is a cell, smaller ones share the cell of their pixel column. */
 
 #include "ui/draw/map-layout.h"
 
@@ -13,311 +10,14 @@
 #include <string.h>
 
 #include "core/heap/format.h"
+#include "ui/draw/map-private.h"
 
-#define PAGE 4096u
-#define CLUSTER_GAP (G_GUINT64_CONSTANT (1) << 20) /* empty space worth hiding */
-#define ARENA_SIZE (G_GUINT64_CONSTANT (64) << 20) /* glibc's HEAP_MAX_SIZE on 64 bits */
-#define HEAP_GROWTH (G_GUINT64_CONSTANT (1) << 30) /* the brk heap may have grown since it was sampled */
-#define MAX_ARENA_GROUPS 10
 #define HEADER_HEIGHT 20.0
 #define REGION_SPACE 8.0
 #define EDGE 16.0
 #define MIN_BYTES_PER_ROW 64u
 #define MAX_BYTES_PER_ROW (G_GUINT64_CONSTANT (1) << 46)
 #define SINGLE_PX 2.0
-
-typedef struct
-{
-  guint64 start, end;
-  guint64 offset; /* of start in its group */
-  guint64 first_block, n_blocks;
-} Piece;
-
-typedef struct
-{
-  char *title;
-  GArray *pieces; /* by address */
-  guint64 size;   /* offsets */
-  guint64 n_blocks, bytes;
-} Group;
-
-struct _HatMapModel
-{
-  gatomicrefcount refs;
-  HatHeap *heap;
-  const HatLive *live;
-  GPtrArray *groups;
-};
-
-/* ---- model: pieces and groups ---- */
-
-static void
-group_free (gpointer data)
-{
-  Group *group = data;
-
-  g_free (group->title);
-  g_array_unref (group->pieces);
-  g_free (group);
-}
-
-static Group *
-add_group (HatMapModel *model, char *title)
-{
-  Group *group = g_new0 (Group, 1);
-
-  group->title = title;
-  group->pieces = g_array_new (FALSE, FALSE, sizeof (Piece));
-  g_ptr_array_add (model->groups, group);
-  return group;
-}
-
-static void
-add_piece (Group *group, const HatLive *live, Piece piece)
-{
-  for (guint64 i = 0; i < piece.n_blocks; i++)
-    group->bytes += live->blocks[piece.first_block + i].size;
-  piece.offset = group->size;
-  group->size += piece.end - piece.start;
-  group->n_blocks += piece.n_blocks;
-  g_array_append_val (group->pieces, piece);
-}
-
-/* Index of the first block at or after `address`. */
-static guint64
-first_block_from (const HatLive *live, guint64 low, guint64 address)
-{
-  guint64 high = live->n;
-
-  while (low < high)
-    {
-      guint64 middle = low + (high - low) / 2;
-      if (live->blocks[middle].address < address)
-        low = middle + 1;
-      else
-        high = middle;
-    }
-  return low;
-}
-
-static guint64
-page_down (guint64 address)
-{
-  return address & ~(guint64) (PAGE - 1);
-}
-
-static guint64
-page_up (guint64 address)
-{
-  return address > G_MAXUINT64 - PAGE ? page_down (address) : page_down (address + PAGE - 1);
-}
-
-/* Pieces of blocks [first, end) that lie in no heap of the allocator: clusters with their pages, between `floor`
- * and `limit`. */
-static void
-add_clusters (Group *group, const HatLive *live, guint64 first, guint64 end, guint64 floor, guint64 limit)
-{
-  while (first < end)
-    {
-      guint64 last = first, reach = live->blocks[first].address + live->blocks[first].size;
-      Piece piece = { .start = page_down (live->blocks[first].address), .first_block = first };
-
-      piece.start = MAX (piece.start, floor);
-      while (last + 1 < end && live->blocks[last + 1].address < reach + CLUSTER_GAP)
-        {
-          last++;
-          reach = MAX (reach, live->blocks[last].address + live->blocks[last].size);
-        }
-      piece.n_blocks = last + 1 - first;
-      piece.end = MAX (MIN (page_up (reach), limit), piece.start + 1);
-      floor = piece.end;
-      add_piece (group, live, piece);
-      first = last + 1;
-    }
-}
-
-/* Where a heap of the allocator may have grown to since its sample was taken. */
-static guint64
-growth_limit (const HatRegion *region, guint64 next_start)
-{
-  guint64 limit = region->kind == HAT_REGION_ARENA ? (region->start & ~(ARENA_SIZE - 1)) + ARENA_SIZE
-                                                   : region->end + HEAP_GROWTH;
-
-  return MAX (MIN (limit, next_start), region->end);
-}
-
-typedef struct
-{
-  Piece piece;
-  HatRegionKind kind;
-  guint64 bytes;
-} HeapRegion;
-
-static gint
-compare_by_bytes (gconstpointer a, gconstpointer b)
-{
-  const HeapRegion *x = a, *y = b;
-
-  return x->bytes > y->bytes ? -1 : x->bytes < y->bytes;
-}
-
-static gint
-compare_by_start (gconstpointer a, gconstpointer b)
-{
-  const HeapRegion *x = a, *y = b;
-
-  return x->piece.start < y->piece.start ? -1 : x->piece.start > y->piece.start;
-}
-
-/* The allocator's heaps as regions, with their blocks; blocks between them go to `mapped`. */
-static GArray *
-split_regions (const HatLive *live, const HatSample *sample, Group *mapped)
-{
-  GArray *heaps = g_array_new (FALSE, FALSE, sizeof (HeapRegion));
-  guint64 block = 0, floor = 0;
-
-  for (guint i = 0; sample && i < sample->n_regions; i++)
-    {
-      const HatRegion *region = &sample->regions[i];
-      guint64 next_start = i + 1 < sample->n_regions ? sample->regions[i + 1].start : G_MAXUINT64;
-      HeapRegion heap = { .piece = { .start = region->start, .end = region->end }, .kind = region->kind };
-      guint64 first, end;
-
-      if ((region->kind != HAT_REGION_HEAP && region->kind != HAT_REGION_ARENA) || region->end <= region->start)
-        continue;
-      first = first_block_from (live, block, region->start);
-      end = first_block_from (live, first, growth_limit (region, next_start));
-      if (end > first)
-        {
-          guint64 reach = live->blocks[end - 1].address + live->blocks[end - 1].size;
-          guint64 next_block = end < live->n ? live->blocks[end].address : G_MAXUINT64;
-          heap.piece.end = MAX (region->end, MIN (page_up (reach), MIN (next_start, next_block)));
-        }
-      add_clusters (mapped, live, block, first, floor, region->start);
-      heap.piece.first_block = first;
-      heap.piece.n_blocks = end - first;
-      for (guint64 b = first; b < end; b++)
-        heap.bytes += live->blocks[b].size;
-      block = end;
-      floor = heap.piece.end;
-      g_array_append_val (heaps, heap);
-    }
-  add_clusters (mapped, live, block, live->n, floor, G_MAXUINT64);
-  return heaps;
-}
-
-/* The brk heap first, then the fullest arenas; many small arenas share one group. */
-static void
-add_heaps (HatMapModel *model, GArray *heaps)
-{
-  guint n_arenas = 0;
-  Group *rest = NULL;
-  g_autoptr (GArray) small = g_array_new (FALSE, FALSE, sizeof (HeapRegion));
-
-  for (guint i = 0; i < heaps->len; i++)
-    if (g_array_index (heaps, HeapRegion, i).kind == HAT_REGION_HEAP)
-      add_piece (add_group (model, g_strdup ("Main heap")), model->live, g_array_index (heaps, HeapRegion, i).piece);
-  g_array_sort (heaps, compare_by_bytes);
-  for (guint i = 0; i < heaps->len; i++)
-    {
-      HeapRegion *heap = &g_array_index (heaps, HeapRegion, i);
-      if (heap->kind != HAT_REGION_ARENA)
-        continue;
-      if (++n_arenas <= MAX_ARENA_GROUPS)
-        add_piece (add_group (model, g_strdup_printf ("Arena %u", n_arenas)), model->live, heap->piece);
-      else
-        g_array_append_val (small, *heap);
-    }
-  if (!small->len)
-    return;
-  g_array_sort (small, compare_by_start);
-  rest = add_group (model, g_strdup_printf ("%u smaller arenas", small->len));
-  for (guint i = 0; i < small->len; i++)
-    add_piece (rest, model->live, g_array_index (small, HeapRegion, i).piece);
-}
-
-HatMapModel *
-hat_map_model_new (HatHeap *heap, const HatLive *live, const HatSample *sample)
-{
-  HatMapModel *model = g_new0 (HatMapModel, 1);
-  Group *mapped = g_new0 (Group, 1);
-  g_autoptr (GArray) heaps = NULL;
-
-  g_atomic_ref_count_init (&model->refs);
-  model->heap = hat_heap_ref (heap);
-  model->live = live;
-  model->groups = g_ptr_array_new_with_free_func (group_free);
-  mapped->pieces = g_array_new (FALSE, FALSE, sizeof (Piece));
-  heaps = split_regions (live, sample, mapped);
-  add_heaps (model, heaps);
-  if (mapped->pieces->len)
-    {
-      mapped->title = g_strdup (heaps->len ? "Blocks mapped one by one" : "Heap memory");
-      g_ptr_array_add (model->groups, mapped);
-    }
-  else
-    group_free (mapped);
-  return model;
-}
-
-HatMapModel *
-hat_map_model_ref (HatMapModel *model)
-{
-  g_atomic_ref_count_inc (&model->refs);
-  return model;
-}
-
-void
-hat_map_model_unref (HatMapModel *model)
-{
-  if (!model || !g_atomic_ref_count_dec (&model->refs))
-    return;
-  g_ptr_array_unref (model->groups);
-  hat_heap_unref (model->heap);
-  g_free (model);
-}
-
-const HatLive *
-hat_map_model_live (HatMapModel *model)
-{
-  return model->live;
-}
-
-static const Piece *
-piece_at_offset (const Group *group, guint64 offset)
-{
-  guint low = 0, high = group->pieces->len;
-
-  while (high - low > 1)
-    {
-      guint middle = low + (high - low) / 2;
-      if (g_array_index (group->pieces, Piece, middle).offset <= offset)
-        low = middle;
-      else
-        high = middle;
-    }
-  return &g_array_index (group->pieces, Piece, low);
-}
-
-static gboolean
-find_address (const HatMapModel *model, guint64 address, guint *out_group, guint64 *out_offset)
-{
-  for (guint g = 0; g < model->groups->len; g++)
-    {
-      const Group *group = model->groups->pdata[g];
-      for (guint p = 0; p < group->pieces->len; p++)
-        {
-          const Piece *piece = &g_array_index (group->pieces, Piece, p);
-          if (address >= piece->start && address < piece->end)
-            {
-              *out_group = g;
-              *out_offset = piece->offset + (address - piece->start);
-              return TRUE;
-            }
-        }
-    }
-  return FALSE;
-}
 
 /* ---- cells ---- */
 
@@ -446,12 +146,12 @@ add_part (Filler *filler, guint64 index, const HatBlock *block, guint64 from, gu
 
 /* The part of one piece that lies in the row of offsets [row_start, row_end). */
 static void
-fill_from_piece (Filler *filler, const Piece *piece, guint64 row_start, guint64 row_end)
+fill_from_piece (Filler *filler, const HatMapPiece *piece, guint64 row_start, guint64 row_end)
 {
   const HatLive *live = filler->layout->model->live;
   guint64 start = piece->start + (MAX (row_start, piece->offset) - piece->offset);
   guint64 end = piece->start + (MIN (row_end, piece->offset + (piece->end - piece->start)) - piece->offset);
-  guint64 index = first_block_from (live, piece->first_block, start), last = piece->first_block + piece->n_blocks;
+  guint64 index = hat_map_first_block (live, piece->first_block, start), last = piece->first_block + piece->n_blocks;
 
   /* The block before may reach into this row. */
   if (index > piece->first_block && live->blocks[index - 1].address + live->blocks[index - 1].size > start)
@@ -468,11 +168,11 @@ fill_from_piece (Filler *filler, const Piece *piece, guint64 row_start, guint64 
 }
 
 static void
-fill_row (Filler *filler, const Group *group, HatMapRow *row, guint64 row_start)
+fill_row (Filler *filler, const HatMapGroup *group, HatMapRow *row, guint64 row_start)
 {
   guint64 row_end = MIN (row_start + filler->layout->view.bytes_per_row, group->size);
-  const Piece *piece = piece_at_offset (group, row_start);
-  const Piece *end = &g_array_index (group->pieces, Piece, 0) + group->pieces->len;
+  const HatMapPiece *piece = hat_map_piece_at (group, row_start);
+  const HatMapPiece *end = &g_array_index (group->pieces, HatMapPiece, 0) + group->pieces->len;
 
   row->first_cell = filler->cells->len;
   row->address = piece->start + (row_start - piece->offset);
@@ -486,7 +186,7 @@ fill_row (Filler *filler, const Group *group, HatMapRow *row, guint64 row_start)
 /* ---- rows and regions ---- */
 
 static guint64
-rows_of (const Group *group, guint64 bytes_per_row)
+rows_of (const HatMapGroup *group, guint64 bytes_per_row)
 {
   return (group->size + bytes_per_row - 1) / bytes_per_row;
 }
@@ -540,9 +240,9 @@ zoom_to_fit (HatMapLayout *layout)
 }
 
 static char *
-region_label (const Group *group, double fill)
+region_label (const HatMapGroup *group, double fill)
 {
-  const Piece *first = &g_array_index (group->pieces, Piece, 0);
+  const HatMapPiece *first = &g_array_index (group->pieces, HatMapPiece, 0);
   g_autofree char *size = hat_format_bytes (group->size), *blocks = hat_format_count (group->n_blocks);
   g_autofree char *address = hat_format_address (first->start);
 
@@ -554,7 +254,7 @@ static void
 place_group (Filler *filler, guint g, double top, GArray *regions, GArray *rows)
 {
   HatMapLayout *layout = filler->layout;
-  const Group *group = layout->model->groups->pdata[g];
+  const HatMapGroup *group = layout->model->groups->pdata[g];
   double pitch = layout->row_height + layout->row_gap, rows_top = top + HEADER_HEIGHT;
   double plot_bottom = layout->plot.y + layout->plot.height;
   guint64 n_rows = rows_of (group, layout->view.bytes_per_row), first = 0;
@@ -762,10 +462,10 @@ offset_at (const HatMapLayout *layout, const HatMapRow *row, double x, guint *ou
   guint64 start;
 
   if (x < layout->plot.x || x >= layout->plot.x + row->width
-      || !find_address (layout->model, row->address, out_group, &start))
+      || !hat_map_find (layout->model, row->address, out_group, &start))
     return FALSE;
   *out_offset = start + (guint64) ((x - layout->plot.x) * layout->bytes_per_px);
-  return *out_offset < ((Group *) layout->model->groups->pdata[*out_group])->size;
+  return *out_offset < ((HatMapGroup *) layout->model->groups->pdata[*out_group])->size;
 }
 
 HatMapView
@@ -791,7 +491,7 @@ hat_map_layout_show (const HatMapLayout *layout, guint64 address)
   guint64 bytes = layout->view.bytes_per_row, offset;
   guint group;
 
-  if (!find_address (layout->model, address, &group, &offset))
+  if (!hat_map_find (layout->model, address, &group, &offset))
     return layout->view;
   while (bytes > MIN_BYTES_PER_ROW && block
          && (double) MAX (block->size, 1) / ((double) bytes / layout->plot.width) < SINGLE_PX)
@@ -825,13 +525,13 @@ static void
 hit_row (const HatMapLayout *layout, const HatMapRow *row, double x, HatMapHit *hit)
 {
   const HatMapCell *cell;
-  const Piece *piece;
+  const HatMapPiece *piece;
   guint group;
   guint64 offset;
 
   if (!offset_at (layout, row, x, &group, &offset))
     return;
-  piece = piece_at_offset (layout->model->groups->pdata[group], offset);
+  piece = hat_map_piece_at (layout->model->groups->pdata[group], offset);
   hit->address = piece->start + (offset - piece->offset);
   cell = cell_at (layout, row, x);
   if (!cell)
@@ -910,7 +610,7 @@ hat_map_layout_block_rect (const HatMapLayout *layout, const HatBlock *block, Ha
   guint group;
   guint64 offset;
 
-  if (!find_address (layout->model, block->address, &group, &offset))
+  if (!hat_map_find (layout->model, block->address, &group, &offset))
     return FALSE;
   for (guint i = 0; i < layout->n_regions; i++)
     if (layout->regions[i].group == group)
@@ -927,21 +627,4 @@ hat_map_layout_block_rect (const HatMapLayout *layout, const HatBlock *block, Ha
         return TRUE;
       }
   return FALSE;
-}
-
-char *
-hat_map_summary (HatMapModel *model)
-{
-  const HatLive *live = model->live;
-  g_autofree char *count = hat_format_count (live->n), *bytes = hat_format_bytes (live->bytes);
-  g_autofree char *time = hat_format_time (live->time_ns);
-  guint64 size = 0;
-
-  if (!live->n)
-    return g_strdup_printf ("Live-object map: no block is live at %s.", time);
-  for (guint g = 0; g < model->groups->len; g++)
-    size += ((Group *) model->groups->pdata[g])->size;
-  return g_strdup_printf ("Live-object map at %s: %s blocks, %s, in %u region%s that are %.0f %% filled.", time,
-                          count, bytes, model->groups->len, model->groups->len == 1 ? "" : "s",
-                          size ? 100.0 * (double) live->bytes / (double) size : 0);
 }

@@ -58,9 +58,11 @@ bar_label (HatSizesPanelKind kind, guint cls)
 static void
 frame_panel (HatSizesPanel *panel, HatSizesPanelKind kind, HatRect rect)
 {
+  double top = MIN (50, rect.height * 0.4), bottom = MIN (40, rect.height * 0.3);
+
   panel->kind = kind;
   panel->rect = rect;
-  panel->plot = (HatRect){ rect.x + 58, rect.y + 50, rect.width - 74, MAX (rect.height - 50 - 40, 8) };
+  panel->plot = (HatRect){ rect.x + 58, rect.y + top, MAX (rect.width - 74, 8), rect.height - top - bottom };
 }
 
 static void
@@ -182,7 +184,7 @@ hat_sizes_layout_new (const HatSizes *sizes, const char *title, double width, do
   guint columns = width >= 620 ? 2 : 1, rows = HAT_N_SIZES_PANELS / columns;
   double top = title ? 40 : 8, space = 12;
   double panel_width = (width - 2 * EDGE - (columns - 1) * space) / columns;
-  double panel_height = (height - top - EDGE - (rows - 1) * space) / rows;
+  double panel_height = MAX ((height - top - EDGE - (rows - 1) * space) / rows, 8);
 
   layout->sizes = sizes;
   layout->title_text = title;
