@@ -158,6 +158,68 @@ on_signal (int)
   with_alloca (1);
 }
 
+// Two outer functions called from one place put the same inner frames at the same addresses, but end at different heights: only a saved
+// rbp, or the word that an over-aligned frame finds its caller by, tells that the stack changed; old return addresses stay in the gap.
+static int
+touch_below (int n)
+{
+  touch ();
+  return n;
+}
+
+[[gnu::noinline, gnu::optimize ("no-omit-frame-pointer")]] static int
+saves_rbp (int n)
+{
+  int r = touch_below (n);
+  __asm__ volatile ("");
+  return r + 1;
+}
+
+[[gnu::noinline]] static int
+inner_alloca (int n)
+{
+  volatile char *p = (volatile char *) alloca (16 + n * 64);
+  p[0] = 1;
+  return saves_rbp (n) + p[0];
+}
+
+[[gnu::noinline]] static int
+inner_aligned (int n)
+{
+  alignas (256) volatile char room[256];
+  room[0] = 1;
+  return saves_rbp (n) + room[0];
+}
+
+template <int which>
+[[gnu::noinline]] static int
+outer_alloca (int n)
+{
+  volatile char *p = (volatile char *) alloca (16 + n * 64);
+  p[0] = which;
+  return inner_alloca (8 - n) + p[0];
+}
+
+template <int which>
+[[gnu::noinline]] static int
+outer_aligned (int n)
+{
+  volatile char *p = (volatile char *) alloca (16 + n * 16);
+  p[0] = which;
+  return inner_aligned (n) + p[0];
+}
+
+[[gnu::noinline]] static int
+shifted ()
+{
+  static int (*const outers[]) (int) = { outer_alloca<1>, outer_alloca<2>, outer_alloca<3>, outer_aligned<1>, outer_aligned<2>,
+                                         outer_aligned<3> };
+  volatile int sum = 0;
+  for (volatile int i = 0; i < 12; i = i + 1)
+    sum = sum + outers[i / 6 * 3 + i % 3](i % 3 + 1);
+  return sum;
+}
+
 static ucontext_t main_context, coroutine;
 
 static void
@@ -177,6 +239,7 @@ work (int rounds, bool with_coroutine)
 {
   for (volatile int i = 0; i < rounds; i = i + 1)
     {
+      shifted ();
       may_jump = true;
       if (setjmp (back) == 0)
         try
