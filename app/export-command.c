@@ -158,6 +158,11 @@ static int export(HatTrace *trace, Options *options, const char *path, const Hat
   g_autoptr (GError) error = NULL;
   g_autoptr (HatHeap) heap = NULL;
 
+  if (hat_trace_n_processes (trace) == 0)
+    {
+      g_set_error (&error, HAT_ERROR, HAT_ERROR_DAMAGED, "was cut off before its first process, there is nothing to draw");
+      return hat_fail (path, error);
+    }
   if (options->process < 0 || (guint) options->process >= hat_trace_n_processes (trace))
     return hat_usage ("export: there is no process %d in %s, it has %u, counted from 0", options->process, path,
                       hat_trace_n_processes (trace));

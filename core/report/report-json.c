@@ -103,7 +103,8 @@ compare_sites (const void *a, const void *b)
 static void
 write_sites (HatJson *json, HatTrace *trace, HatSites *sites, gint top)
 {
-  qsort (sites->sites, sites->n, sizeof *sites->sites, compare_sites);
+  if (sites->n > 0)
+    qsort (sites->sites, sites->n, sizeof *sites->sites, compare_sites);
   hat_json_begin_array (json, "sites");
   for (guint i = 0; i < sites->n && (top < 0 || i < (guint) top); i++)
     {
