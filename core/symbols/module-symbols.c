@@ -3,6 +3,7 @@
 
 #include "core/symbols/debug-info.h"
 #include "core/symbols/function-names.h"
+#include "core/symbols/function-starts.h"
 #include "core/symbols/module-files.h"
 #include "core/symbols/symbol-table.h"
 
@@ -81,6 +82,7 @@ typedef struct
   const HatModule *module;
   HatCodeLocations *found;
   HatSymbolTable *table;
+  HatFunctionStarts *starts;
   HatResolvedFunc func;
   gpointer data;
 } Answer;
@@ -109,9 +111,11 @@ answer (const Answer *answer, const HatCodeLocation *location, const HatWantedAd
       frames[i].function = "(unnamed)";
   HatSourceFrame *outermost = &frames[n_frames - 1];
   outermost->function = fuller_name (outermost->function, answer, location->address);
+  guint64 start = outermost->function ? 0 : hat_function_starts_find (answer->starts, location->address);
   for (guint i = 0; i < n; i++)
     {
-      g_autofree char *offset = outermost->function ? NULL : module_offset (answer->module, wanted[i].shown);
+      g_autofree char *offset =
+          outermost->function ? NULL : module_offset (answer->module, start ? start : wanted[i].shown);
       HatSourceFrame kept = *outermost;
       if (offset)
         outermost->function = offset;
@@ -150,7 +154,8 @@ hat_module_resolve (const HatModule *module, const HatSymbolOptions *options, Ha
   if (done)
     {
       g_autoptr (HatSymbolTable) table = hat_symbol_table_new (files.image, hat_module_files_table (&files));
-      Answer self = { .module = module, .found = &found, .table = table, .func = func, .data = data };
+      g_autoptr (HatFunctionStarts) starts = hat_function_starts_new (files.image);
+      Answer self = { .module = module, .found = &found, .table = table, .starts = starts, .func = func, .data = data };
       answer_all (&self, wanted, n);
     }
   g_array_unref (found.locations);

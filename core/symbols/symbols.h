@@ -22,8 +22,9 @@ typedef struct
 } HatSymbolOptions;
 
 /* Resolves all `frames` (cut frames too: they are named "..."). A module whose file is missing, or has another
- * build-id, keeps "module+0xoffset" names; hat_symbols_level() tells why. A module without build-id is
- * not checked. NULL only if cancelled. options may be NULL. */
+ * build-id, keeps "module+0xoffset" names (a stripped function "module+0xstart", so that it is one function);
+ * hat_symbols_level() tells why. A module without build-id is not checked. NULL only if cancelled; options may be
+ * NULL. */
 HatSymbols *hat_symbols_resolve (const HatModule *modules, guint n_modules, const HatFrame *frames, guint n_frames,
                                  const HatSymbolOptions *options, const HatProgress *progress, GError **error);
 

@@ -415,6 +415,26 @@ assert_has_functions (const char *path, const char *const *expected)
       g_error ("%s has no function %s", path, expected[i]);
 }
 
+/* Without any name, all addresses of a function still have one name: that of its start. */
+static void
+test_stripped_function_is_one (void)
+{
+  g_autofree char *path = build ("c-O2", "gcc -g -O2", "symbols-chain.c");
+  g_autofree char *output = run ("objcopy --strip-all c-O2 c-O2.stripped; nm c-O2 | sed -n 's/ T outermost$//p'");
+  guint64 start = g_ascii_strtoull (output, NULL, 16);
+  g_autoptr (GArray) addresses = g_array_new (FALSE, FALSE, sizeof (guint64));
+  for (guint64 address = start; address < start + 24; address++)
+    g_array_append_val (addresses, address);
+  g_autofree char *stripped = product ("c-O2.stripped");
+  g_autofree char *expected = g_strdup_printf ("c-O2.stripped+0x%" G_GINT64_MODIFIER "x", start);
+  g_autoptr (GPtrArray) chains = ask_path (stripped, addresses);
+  for (guint i = 0; i < chains->len; i++)
+    {
+      const Frame *frame = g_ptr_array_index ((GPtrArray *) g_ptr_array_index (chains, i), 0);
+      g_assert_cmpstr (frame->function, ==, expected);
+    }
+}
+
 static void
 test_names_of_cxx (void)
 {
@@ -874,6 +894,7 @@ main (int argc, char **argv)
   g_test_add_func ("/symbols/shared-debug-file-is-followed", test_shared_debug_file);
   g_test_add_func ("/symbols/names-of-c", test_names_of_c);
   g_test_add_func ("/symbols/dropped-function-claims-nothing", test_dropped_function_claims_nothing);
+  g_test_add_func ("/symbols/stripped-function-is-one", test_stripped_function_is_one);
   g_test_add_func ("/symbols/names-of-cxx", test_names_of_cxx);
   g_test_add_func ("/symbols/names-of-rust", test_names_of_rust);
   g_test_add_func ("/symbols/demangles", test_demangle);
