@@ -187,7 +187,9 @@ inner_alloca (int n)
 inner_aligned (int n)
 {
   alignas (256) volatile char room[256];
-  room[0] = 1;
+  volatile int size = 32;
+  volatile char *p = (volatile char *) alloca (size);
+  room[0] = p[0] = 1;
   return saves_rbp (n) + room[0];
 }
 
