@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pictures out of the window. */
+
+#include "ui/views/picture-export.h"
+
+#include "ui/draw/export.h"
+#include "ui/views/picture.h"
+
+#define WIDTH 1280
+#define HEIGHT 800
+#define SCALE 2
+
+typedef struct
+{
+  HatQuestion *question;
+  HatExportOptions options;
+  char *path; /* NULL: in memory */
+} Job;
+
+static void
+free_job (gpointer data)
+{
+  Job *job = data;
+  hat_question_free (job->question);
+  g_free (job->path);
+  g_free (job);
+}
+
+static GdkTexture *
+render (const Job *job, GError **error)
+{
+  cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_ARGB32, WIDTH * SCALE, HEIGHT * SCALE);
+  cairo_surface_set_device_scale (surface, SCALE, SCALE);
+  cairo_t *cr = cairo_create (surface);
+  gboolean is_done = hat_export_paint (job->question->heap, &job->options, cr, NULL, error);
+  cairo_destroy (cr);
+  cairo_surface_flush (surface);
+  gsize stride = cairo_image_surface_get_stride (surface);
+  g_autoptr (GBytes) bytes = g_bytes_new_with_free_func (cairo_image_surface_get_data (surface), stride * HEIGHT * SCALE,
+                                                         (GDestroyNotify) cairo_surface_destroy, surface);
+  return is_done ? gdk_memory_texture_new (WIDTH * SCALE, HEIGHT * SCALE, GDK_MEMORY_DEFAULT, bytes, stride) : NULL;
+}
+
+static void
+work (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  Job *job = data;
+  GError *error = NULL;
+  GdkTexture *texture = NULL;
+  if (job->path ? hat_export_write (job->question->heap, &job->options, job->path, NULL, &error) : (texture = render (job, &error)) != NULL)
+    g_task_return_pointer (task, texture, g_object_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+/* Views that are tables stand for the picture that shows the same. */
+static HatView
+view_of (const char *name)
+{
+  HatView view = HAT_VIEW_TIMELINE;
+  if (g_str_equal (name, "blocks"))
+    return HAT_VIEW_MAP;
+  hat_view_parse (name, &view);
+  return view;
+}
+
+static void
+start (HatViewState *state, const char *view, const char *path, GAsyncReadyCallback callback, gpointer data)
+{
+  HatPalette palette;
+  hat_palette_init_for_desktop (&palette);
+  Job *job = g_new0 (Job, 1);
+  job->question = hat_view_state_ask (state);
+  job->path = g_strdup (path);
+  job->options = (HatExportOptions) { .view = view_of (view), .at_ns = job->question->cursor_ns, .by = job->question->by,
+                                      .cost = job->question->cost, .width = WIDTH, .height = HEIGHT, .scale = SCALE,
+                                      .is_dark = palette.is_dark, .is_high_contrast = palette.is_high_contrast };
+  if (job->options.view == HAT_VIEW_CALLS)
+    job->options.range = hat_question_cost_range (job->question);
+  else if (hat_question_has_range (job->question))
+    job->options.range = job->question->range;
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, callback, data);
+  g_task_set_task_data (task, job, free_job);
+  g_task_run_in_thread (task, work);
+}
+
+void
+hat_picture_export_async (HatViewState *state, const char *view, const char *path, GAsyncReadyCallback callback, gpointer data)
+{
+  g_return_if_fail (path != NULL);
+  start (state, view, path, callback, data);
+}
+
+gboolean
+hat_picture_export_finish (GAsyncResult *result, GError **error)
+{
+  g_task_propagate_pointer (G_TASK (result), error);
+  return error == NULL || *error == NULL;
+}
+
+void
+hat_picture_render_async (HatViewState *state, const char *view, GAsyncReadyCallback callback, gpointer data)
+{
+  start (state, view, NULL, callback, data);
+}
+
+GdkTexture *
+hat_picture_render_finish (GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The picture of a view, as a file or on the clipboard, with the state's instant, range, grouping and cost. In a worker. */
+
+#include <gdk/gdk.h>
+#include <gio/gio.h>
+
+#include "ui/views/view-state.h"
+
+G_BEGIN_DECLS
+
+void hat_picture_export_async (HatViewState *state, const char *view, const char *path, GAsyncReadyCallback callback, gpointer data);
+gboolean hat_picture_export_finish (GAsyncResult *result, GError **error);
+
+/* As a picture in memory. */
+void hat_picture_render_async (HatViewState *state, const char *view, GAsyncReadyCallback callback, gpointer data);
+GdkTexture *hat_picture_render_finish (GAsyncResult *result, GError **error);
+
+G_END_DECLS
