@@ -27,8 +27,8 @@ SYSTEM = {  # system headers by first folder that a folder may use beyond the C 
     'core/record': {'glib', 'gio', 'glib-unix', 'libunwind'},
     'core/report': {'glib'},
     'ui/draw': {'glib', 'cairo', 'cairo-svg', 'cairo-pdf', 'pango'},
-    'ui/views': {'glib', 'gio', 'cairo', 'pango', 'gtk', 'gdk', 'adwaita', 'gtksourceview', 'graphene'},
-    'app': {'glib', 'gio', 'gtk', 'adwaita'},
+    'ui/views': {'glib', 'glib-object', 'gio', 'cairo', 'pango', 'gtk', 'gdk', 'adwaita', 'gtksourceview', 'graphene'},
+    'app': {'glib', 'glib-object', 'gio', 'gtk', 'adwaita'},
 }
 LIBRARIES = {'glib', 'gio', 'glib-unix', 'glib-object', 'gobject', 'zstd', 'xxhash', 'elfutils', 'libelf', 'gelf', 'dwarf', 'libiberty', 'demangle', 'libunwind',
              'cairo', 'cairo-svg', 'cairo-pdf', 'pango', 'gtk', 'gdk', 'adwaita', 'gtksourceview', 'graphene', 'json-glib', 'sqlite3', 'graphviz'}
