@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Heap Atlas for the programs it records. This header is all that is needed: nothing is linked, and a program that is not being recorded
- * runs as if the calls were not there. */
+/* Heap Atlas for the programs it records. This header is all that is needed: nothing is linked, and a program that is
+ * not being recorded runs as if the calls were not there. */
 
 #ifdef __cplusplus
 extern "C" {

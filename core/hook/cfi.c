@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Call frame information: the row of an address from .eh_frame, and one generic step up by it with all registers.
- * The tables are those that the program's own exceptions use, mapped by the loader, and are trusted as libgcc trusts them. */
+ * The tables are those that the program's own exceptions use, mapped by the loader, and are trusted as libgcc trusts
+ * them. */
 #include <dlfcn.h>
 #include <link.h>
 #include <string.h>
@@ -108,7 +109,8 @@ typedef struct
   const uint8_t *program, *end;
 } Cie;
 
-/* The length field: returns where the entry's content begins, NULL for the 64-bit form, which no linker writes into .eh_frame. */
+/* The length field: returns where the entry's content begins, NULL for the 64-bit form, which no linker writes into
+ * .eh_frame. */
 static const uint8_t *
 entry_content (const uint8_t *entry, const uint8_t **end)
 {
@@ -169,7 +171,8 @@ set_rule (HookRow *row, uint64_t reg, HookRuleKind kind, int64_t value)
 
 /* Runs a CFA program up to pc. */
 static bool
-run (HookScratch *scratch, const Cie *cie, const uint8_t *at, const uint8_t *end, uint64_t location, uint64_t pc, bool is_initial)
+run (HookScratch *scratch, const Cie *cie, const uint8_t *at, const uint8_t *end, uint64_t location, uint64_t pc,
+     bool is_initial)
 {
   HookRow *row = &scratch->row;
   uint32_t n_remembered = 0;
@@ -662,7 +665,8 @@ hook_cfi_step (HookThread *thread)
           next[i] = good ? registers[rule.value] : 0;
           break;
         case HOOK_RULE_EXPRESSION:
-          good = evaluate (thread, (const uint8_t *) rule.value, &cfa, &next[i]) && hook_unwind_read (thread, next[i], &next[i]);
+          good = evaluate (thread, (const uint8_t *)rule.value, &cfa, &next[i])
+                 && hook_unwind_read (thread, next[i], &next[i]);
           break;
         case HOOK_RULE_VALUE_EXPRESSION:
           good = evaluate (thread, (const uint8_t *) rule.value, &cfa, &next[i]);

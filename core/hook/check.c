@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The check build: compares each kept stack with a generic walk from scratch, one in 256 with libgcc's unwinder, and counts in the file
- * that HOOK_CHECK_FILE names. For tests only: this file may use anything. */
+ * The check build: compares each kept stack with a generic walk from scratch, one in 256 with libgcc's unwinder, and
+ * counts in the file that HOOK_CHECK_FILE names. For tests only: this file may use anything. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -48,8 +48,9 @@ say (const char *what, const HookThread *thread, const uint64_t *ips, uint32_t n
 
   while (i < n && i < kept && ips[i] == thread->frame_ip[kept - 1 - i])
     i++;
-  snprintf (counts->first + used, sizeof counts->first - used, "%s: kept %u, other %u, first difference at %u: %lx %lx leaf %lx sp %lx\n", what,
-            kept, n, i, i < kept ? thread->frame_ip[kept - 1 - i] : 0, i < n ? ips[i] : 0, thread->frame_ip[kept - 1],
+  snprintf (counts->first + used, sizeof counts->first - used,
+            "%s: kept %u, other %u, first difference at %u: %lx %lx leaf %lx sp %lx\n", what, kept, n, i,
+            i < kept ? thread->frame_ip[kept - 1 - i] : 0, i < n ? ips[i] : 0, thread->frame_ip[kept - 1],
             i < kept ? thread->frame_sp[kept - 1 - i] : 0);
 }
 
@@ -114,6 +115,7 @@ hook_check_stack (HookThread *thread, const HookCaller *caller)
   if (n > 0 && trace.ips[trace.n - 1] == 0)
     n--;
   __atomic_fetch_add (&counts->libgcc_captures, 1, __ATOMIC_RELAXED);
-  if (is_different (thread, trace.ips + skip, n) && __atomic_fetch_add (&counts->libgcc_differences, 1, __ATOMIC_RELAXED) < 8)
+  if (is_different (thread, trace.ips + skip, n)
+      && __atomic_fetch_add (&counts->libgcc_differences, 1, __ATOMIC_RELAXED) < 8)
     say ("libgcc", thread, trace.ips + skip, n);
 }

@@ -99,8 +99,8 @@ block_word (HookThread *thread, uint64_t size, uint32_t node)
 }
 
 static void
-put_event (HookThread *thread, uint32_t type, uint64_t address, uint64_t tick, uint64_t old, uint64_t old_tick, uint64_t size,
-           uint32_t node)
+put_event (HookThread *thread, uint32_t type, uint64_t address, uint64_t tick, uint64_t old, uint64_t old_tick,
+           uint64_t size, uint32_t node)
 {
   uint64_t block;
 

@@ -12,8 +12,8 @@
  *   cfi.c        .eh_frame: the row of rules for one address, and its generic evaluation
  *   modules.c    the shared objects that stacks run through; dlclose
  *
- * Everything here runs inside somebody else's malloc: it takes no lock that others hold, allocates only by mmap, makes system
- * calls by hand (errno stays as it is), and after any failure forwards for ever. */
+ * Everything here runs inside somebody else's malloc: it takes no lock that others hold, allocates only by mmap,
+ * makes system calls by hand (errno stays as it is), and after any failure forwards for ever. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -240,8 +240,8 @@ typedef struct
 
 extern HookSession hook_session;
 
-/* The slow way into an event: makes the process and the thread known; the state of a thread that has none is the process' own, locked.
- * Returns it BUSY, or NULL: not recorded, or the thread is inside the hook already. */
+/* The slow way into an event: makes the process and the thread known; the state of a thread that has none is the
+ * process' own, locked. Returns it BUSY, or NULL: not recorded, or the thread is inside the hook already. */
 HookThread *hook_session_enter (const HookCaller *caller);
 void hook_session_unlock (HookThread *thread);
 /* Stops recording in this process, for good. */
@@ -309,8 +309,8 @@ struct dl_find_object;
 
 /* The row for pc, in thread->scratch.row. */
 bool hook_cfi_row (HookThread *thread, const struct dl_find_object *object, uint64_t pc);
-/* Whether stacks end at pc, which has no row: in the loader's entry point, below constructors, or at a function's very start, which
- * nobody can have called: makecontext puts it there. */
+/* Whether stacks end at pc, which has no row: in the loader's entry point, below constructors, or at a function's
+ * very start, which nobody can have called: makecontext puts it there. */
 bool hook_cfi_is_end (HookThread *thread, const struct dl_find_object *object, uint64_t pc);
 
 typedef enum

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The functions that the target calls instead of the C library's. Each forwards to the provider and tells emit.c; a free before the real
- * one, an allocation after. errno is what the provider leaves. */
+ * The functions that the target calls instead of the C library's. Each forwards to the provider and tells emit.c; a
+ * free before the real one, an allocation after. errno is what the provider leaves. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>

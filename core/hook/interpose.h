@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Forwarding to the provider. An allocator other than the C library's may be built of its own public functions (operator new that calls
- * malloc, realloc that calls malloc and free); such a call comes back to us and is not an event of the program. It is known by the
- * provider being at work for this thread and the caller lying in the provider, or in ourselves if it jumped to us as its last act. No cleanup is needed when an exception passes: a later
- * call from further up the stack shows that the provider's frame is gone. */
+/* Forwarding to the provider. An allocator other than the C library's may be built of its own public functions
+ * (operator new that calls malloc, realloc that calls malloc and free); such a call comes back to us and is not an
+ * event of the program. It is known by the provider being at work for this thread and the caller lying in the
+ * provider, or in ourselves if it jumped to us as its last act. No cleanup is needed when an exception passes: a
+ * later call from further up the stack shows that the provider's frame is gone. */
 
 #include "core/hook/hook.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The shared objects that stacks run through. One is announced in the ring of the thread that first meets it, before the rule of its
- * first address is published, so that no ring can refer to an address whose module nobody has announced. */
+ * The shared objects that stacks run through. One is announced in the ring of the thread that first meets it, before
+ * the rule of its first address is published, so that no ring can refer to an address whose module nobody has
+ * announced. */
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
@@ -14,8 +15,8 @@ enum
   MAX_MODULES = 4096,
 };
 
-/* Start address with the generation in the low 12 bits: an entry of an older one may be taken. Not wiped: a forked child's reader knows
- * what the parent's knew. */
+/* Start address with the generation in the low 12 bits: an entry of an older one may be taken. Not wiped: a forked
+ * child's reader knows what the parent's knew. */
 typedef struct
 {
   uint64_t key;
@@ -36,7 +37,8 @@ identity_of (const struct dl_find_object *object)
   return hash;
 }
 
-/* The build id of an object in memory, from its program headers; all reads are checked, for objects need not map their headers. */
+/* The build id of an object in memory, from its program headers; all reads are checked, for objects need not map
+ * their headers. */
 static void
 read_build_id (HookThread *thread, const struct dl_find_object *object, uint8_t out[20])
 {
@@ -45,8 +47,9 @@ read_build_id (HookThread *thread, const struct dl_find_object *object, uint8_t 
   uint64_t word;
 
   memset (out, 0, 20);
-  if (end - start < sizeof *header || !hook_unwind_read (thread, start, &word) || memcmp (header->e_ident, ELFMAG, SELFMAG) != 0
-      || header->e_phentsize != sizeof (ElfW (Phdr)) || header->e_phoff > 4096 - sizeof (ElfW (Phdr)) * header->e_phnum)
+  if (end - start < sizeof *header || !hook_unwind_read (thread, start, &word)
+      || memcmp (header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_phentsize != sizeof (ElfW (Phdr))
+      || header->e_phoff > 4096 - sizeof (ElfW (Phdr)) * header->e_phnum)
     return;
   const ElfW (Phdr) *segments = (const void *) (start + header->e_phoff);
   for (uint32_t i = 0; i < header->e_phnum; i++)
@@ -110,7 +113,8 @@ write_module (HookThread *thread, const struct dl_find_object *object)
 void
 hook_modules_announce (HookThread *thread, const struct dl_find_object *object)
 {
-  const uint64_t start = (uint64_t) object->dlfo_map_start, end = (uint64_t) object->dlfo_map_end, identity = identity_of (object);
+  const uint64_t start = (uint64_t) object->dlfo_map_start, end = (uint64_t) object->dlfo_map_end,
+                 identity = identity_of (object);
 
 again:;
   const uint64_t generation = hook_unwind_generation () & 0xfff, key = start | generation;
@@ -122,7 +126,8 @@ again:;
         return;
       if (old == key && __atomic_load_n (&module->identity, __ATOMIC_RELAXED) != 0)
         {
-          /* Another object at the place of one that went away without our dlclose: what we know of its addresses is wrong. */
+          /* Another object at the place of one that went away without our dlclose: what we know of its addresses is
+           * wrong. */
           hook_unwind_flush ();
           goto again;
         }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * C++ operator new and delete. They come from libstdc++ as a rule, whose malloc and free are recorded with the program's frames; then ours
- * only jump on, leaving no frame. But an allocator may bring its own (tcmalloc, mimalloc, jemalloc), which need not call a function of a
- * name that we see: then the events are recorded here. Found at the first call, for the C++ library may be loaded late. */
+ * C++ operator new and delete. They come from libstdc++ as a rule, whose malloc and free are recorded with the
+ * program's frames; then ours only jump on, leaving no frame. But an allocator may bring its own (tcmalloc, mimalloc,
+ * jemalloc), which need not call a function of a name that we see: then the events are recorded here. Found at the
+ * first call, for the C++ library may be loaded late. */
 #include "core/hook/hook.h"
 #include "core/hook/interpose.h"
 
@@ -52,7 +53,9 @@ find (const char *name, Operator *real, Operator recorded, Operator missing)
   if (found == NULL)
     return missing;
   *real = found;
-  return hook_provider.foreign && (uint64_t) found >= hook_provider.start && (uint64_t) found < hook_provider.end ? recorded : found;
+  return hook_provider.foreign && (uint64_t)found >= hook_provider.start && (uint64_t)found < hook_provider.end
+             ? recorded
+             : found;
 }
 
 #define DEFINE(name, missing) \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Finding the functions that ours stand before. dlsym may allocate and takes the loader's lock, so this reads the loader's list and the
- * objects' symbol tables itself. All of the malloc family comes from one object: two allocators never see each other's blocks. */
+ * Finding the functions that ours stand before. dlsym may allocate and takes the loader's lock, so this reads the
+ * loader's list and the objects' symbol tables itself. All of the malloc family comes from one object: two allocators
+ * never see each other's blocks. */
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
@@ -47,8 +48,10 @@ match (const Tables *tables, uint32_t index, const char *name)
 {
   const ElfW (Sym) *symbol = &tables->symbols[index];
   const uint32_t type = ELF64_ST_TYPE (symbol->st_info);
-  return symbol->st_shndx != SHN_UNDEF && symbol->st_value != 0 && (type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE)
-                 && ELF64_ST_BIND (symbol->st_info) != STB_LOCAL && strcmp (tables->strings + symbol->st_name, name) == 0
+  return symbol->st_shndx != SHN_UNDEF && symbol->st_value != 0
+                 && (type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE)
+                 && ELF64_ST_BIND (symbol->st_info) != STB_LOCAL
+                 && strcmp (tables->strings + symbol->st_name, name) == 0
              ? symbol
              : NULL;
 }
@@ -160,7 +163,8 @@ static void *
 memalign_from_posix (size_t alignment, size_t size)
 {
   void *block = NULL;
-  const int result = hook_provider.posix_memalign (&block, alignment < sizeof (void *) ? sizeof (void *) : alignment, size);
+  const int result
+      = hook_provider.posix_memalign (&block, alignment < sizeof (void *) ? sizeof (void *) : alignment, size);
   if (result != 0)
     errno = result;
   return result == 0 ? block : NULL;
@@ -403,7 +407,9 @@ take_family (const struct link_map *object)
     } \
   while (0)
   void *posix = symbol_in (object, "posix_memalign");
-  TAKE (memalign, symbol_in (object, "aligned_alloc") ? symbol_in (object, "aligned_alloc") : posix ? memalign_from_posix : no_memalign);
+  TAKE (memalign, symbol_in (object, "aligned_alloc") ? symbol_in (object, "aligned_alloc")
+                  : posix                             ? memalign_from_posix
+                                                      : no_memalign);
   TAKE (posix_memalign, posix_from_memalign);
   TAKE (aligned_alloc, hook_provider.memalign);
   TAKE (valloc, valloc_from_memalign);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The session's memory, this process' entry in it, and a ring for each thread.
  *
- * All starts in the first hooked call, which may be the first call of anything in the process. What a forked child must not use any more
- * lies in mappings that the kernel wipes for it, so every kind of fork is noticed at the child's next event, which starts anew. vfork
- * and posix_spawn share the memory and go on as their parent's thread. */
+ * All starts in the first hooked call, which may be the first call of anything in the process. What a forked child
+ * must not use any more lies in mappings that the kernel wipes for it, so every kind of fork is noticed at the
+ * child's next event, which starts anew. vfork and posix_spawn share the memory and go on as their parent's thread. */
 #include <elf.h>
 #include <link.h>
 #include <string.h>
@@ -87,7 +87,8 @@ out:
 static void *
 map_session (uint64_t offset, uint64_t size)
 {
-  const int fd = (int) hook_syscall (SYS_openat, (uint64_t) AT_FDCWD, (uint64_t) session_path, O_RDWR | O_CLOEXEC, 0, 0, 0);
+  const int fd
+      = (int) hook_syscall (SYS_openat, (uint64_t)AT_FDCWD, (uint64_t) session_path, O_RDWR | O_CLOEXEC, 0, 0, 0);
   if (fd < 0)
     return NULL;
   void *memory = (void *) hook_syscall (SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, (uint64_t) fd, offset);
@@ -180,7 +181,8 @@ register_process (void)
       HatWireProcess *entry = &hook_session.processes[i];
       uint32_t expected = HAT_WIRE_PROCESS_FREE;
       if (__atomic_load_n (&entry->state, __ATOMIC_RELAXED) != HAT_WIRE_PROCESS_FREE
-          || !__atomic_compare_exchange_n (&entry->state, &expected, HAT_WIRE_PROCESS_CLAIMED, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+          || !__atomic_compare_exchange_n (&entry->state, &expected, HAT_WIRE_PROCESS_CLAIMED, false, __ATOMIC_ACQUIRE,
+                                           __ATOMIC_RELAXED))
         continue;
       entry->kind = inherited ? HAT_WIRE_START_FORK : HAT_WIRE_START_EXEC;
       entry->pid = (uint32_t) hook_syscall (SYS_getpid, 0, 0, 0, 0, 0, 0);
@@ -195,8 +197,8 @@ register_process (void)
       for (; provider[n] && n < sizeof entry->provider - 1; n++)
         entry->provider[n] = provider[n];
       entry->provider[n] = 0;
-      const long length = hook_syscall (SYS_readlinkat, (uint64_t) AT_FDCWD, (uint64_t) "/proc/self/exe", (uint64_t) entry->exe,
-                                        sizeof entry->exe - 1, 0, 0);
+      const long length = hook_syscall (SYS_readlinkat, (uint64_t)AT_FDCWD, (uint64_t) "/proc/self/exe",
+                                        (uint64_t) entry->exe, sizeof entry->exe - 1, 0, 0);
       entry->exe[length > 0 ? length : 0] = 0;
       entry->argv_bytes = read_whole ("/proc/self/cmdline", entry->argv, sizeof entry->argv);
       __atomic_store_n (&entry->state, HAT_WIRE_PROCESS_LIVE, __ATOMIC_RELEASE);
@@ -269,7 +271,8 @@ map_body (uint32_t ring)
       /* A duplicate starts inside the old mapping but may be longer: from the head's last page to the ring's end. */
       const uint64_t last = (uint64_t) hook_session.header + HAT_WIRE_HEAD_SIZE - 4096;
       const uint64_t before = 4096 + (uint64_t) ring * HAT_WIRE_RING_BYTES;
-      const uint64_t copy = (uint64_t) hook_syscall (SYS_mremap, last, 0, before + HAT_WIRE_RING_BYTES, MREMAP_MAYMOVE, 0, 0);
+      const uint64_t copy
+          = (uint64_t) hook_syscall (SYS_mremap, last, 0, before + HAT_WIRE_RING_BYTES, MREMAP_MAYMOVE, 0, 0);
       if (!hook_failed ((void *) copy))
         {
           hook_syscall (SYS_munmap, copy, before, 0, 0, 0, 0);
@@ -283,9 +286,9 @@ map_body (uint32_t ring)
   return body;
 }
 
-/* The thread's stack. glibc notes a thread's stack as two neighbours, start and size, in the thread's descriptor, which lies at the end
- * of that very stack; the pair is known by that. The main thread's descriptor lies elsewhere. No match: no stack is known, and each
- * walk asks the kernel. */
+/* The thread's stack. glibc notes a thread's stack as two neighbours, start and size, in the thread's descriptor,
+ * which lies at the end of that very stack; the pair is known by that. The main thread's descriptor lies elsewhere.
+ * No match: no stack is known, and each walk asks the kernel. */
 static void
 find_stack (HookThread *thread, const HookCaller *caller)
 {
@@ -298,8 +301,8 @@ find_stack (HookThread *thread, const HookCaller *caller)
   for (uint64_t at = descriptor; at + 16 <= end; at += 8)
     {
       const uint64_t start = *(const uint64_t *) at, size = *(const uint64_t *) (at + 8);
-      if (start < descriptor && size >= 16384 && size < 1ul << 40 && start + size > descriptor && start + size - descriptor < 1ul << 20
-          && descriptor - start > 8192)
+      if (start < descriptor && size >= 16384 && size < 1ul << 40 && start + size > descriptor
+          && start + size - descriptor < 1ul << 20 && descriptor - start > 8192)
         {
           thread->stack_lo = start;
           thread->stack_hi = descriptor;
@@ -323,10 +326,13 @@ claim_ring (HookThread *memory, uint32_t tid)
       HatWireRing *ring = &hook_session.rings[i];
       uint32_t expected = HAT_WIRE_RING_FREE;
       if (__atomic_load_n (&ring->state, __ATOMIC_RELAXED) != HAT_WIRE_RING_FREE
-          || !__atomic_compare_exchange_n (&ring->state, &expected, HAT_WIRE_RING_CLAIMED, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+          || !__atomic_compare_exchange_n (&ring->state, &expected, HAT_WIRE_RING_CLAIMED, false, __ATOMIC_ACQUIRE,
+                                           __ATOMIC_RELAXED))
         continue;
       uint64_t *body = map_body (i);
-      HookThread *thread = memory ? memory : process->threads[i] ? process->threads[i] : hook_map_wiped (sizeof (HookThread));
+      HookThread *thread = memory                ? memory
+                           : process->threads[i] ? process->threads[i]
+                                                 : hook_map_wiped (sizeof (HookThread));
       if (body == NULL || thread == NULL)
         {
           __atomic_store_n (&ring->state, HAT_WIRE_RING_FREE, __ATOMIC_RELEASE);
@@ -347,7 +353,8 @@ claim_ring (HookThread *memory, uint32_t tid)
       ring->blocked = 0;
       uint32_t hint = __atomic_load_n (&hook_session.header->ring_hint, __ATOMIC_RELAXED);
       while (hint < i + 1
-             && !__atomic_compare_exchange_n (&hook_session.header->ring_hint, &hint, i + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+             && !__atomic_compare_exchange_n (&hook_session.header->ring_hint, &hint, i + 1, false, __ATOMIC_RELAXED,
+                                              __ATOMIC_RELAXED))
         ;
       __atomic_store_n (&ring->state, HAT_WIRE_RING_LIVE, __ATOMIC_RELEASE);
       hook_unwind_reset (thread);
@@ -362,7 +369,8 @@ lock_shared (const HookCaller *caller, uint64_t signals)
 {
   uint32_t expected = 0;
   for (uint32_t spins = 0;
-       !__atomic_compare_exchange_n (&process->lock, &expected, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED); expected = 0, spins++)
+       !__atomic_compare_exchange_n (&process->lock, &expected, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+       expected = 0, spins++)
     if (spins < 100)
       __builtin_ia32_pause ();
     else
@@ -436,8 +444,8 @@ hook_session_enter (const HookCaller *caller)
     return NULL;
   if (thread && thread->state == HOOK_BUSY)
     {
-      const bool own_stack = caller->cfa >= thread->stack_lo && caller->cfa < thread->stack_hi && thread->busy_sp >= thread->stack_lo
-                             && thread->busy_sp < thread->stack_hi;
+      const bool own_stack = caller->cfa >= thread->stack_lo && caller->cfa < thread->stack_hi
+                             && thread->busy_sp >= thread->stack_lo && thread->busy_sp < thread->stack_hi;
       /* A handler's frames lie below what the kernel pushed, which is more than this. */
       const uint64_t signal_frame = 512;
       if (!own_stack || caller->cfa + signal_frame <= thread->busy_sp)

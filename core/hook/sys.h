@@ -34,7 +34,8 @@ hook_failed (const void *mapping)
 static inline void *
 hook_map (size_t size)
 {
-  return (void *) hook_syscall (SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1ul, 0);
+  return (void *) hook_syscall (SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                               -1ul, 0);
 }
 
 /* A private mapping that forked children see zeroed and core dumps leave out; NULL on failure. */
@@ -77,8 +78,8 @@ hook_yield (void)
   hook_syscall (SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 }
 
-/* Whether the page at address can be read. The kernel copies the signal set before it looks at the (invalid) `how`; of all calls that
- * test memory this one is the least likely to be forbidden in a sandbox. */
+/* Whether the page at address can be read. The kernel copies the signal set before it looks at the (invalid) `how`;
+ * of all calls that test memory this one is the least likely to be forbidden in a sandbox. */
 static inline bool
 hook_page_readable (uint64_t address)
 {

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Call stacks.
  *
- * One step up from a frame is a function of the frame's state (ip, sp, rbp), the rule of its ip, and at most three words of memory. The
- * last stack of the thread is kept together with the words that its steps read. A new capture compares those words; up to the first that
- * differs the old stack still is what a full walk would find, so it walks only from the leaf until it meets a state of the kept part.
- * How the program got there does not matter: alloca, longjmp, exceptions, tail calls either change a compared word or no answer.
+ * One step up from a frame is a function of the frame's state (ip, sp, rbp), the rule of its ip, and at most three
+ * words of memory. The last stack of the thread is kept together with the words that its steps read. A new capture
+ * compares those words; up to the first that differs the old stack still is what a full walk would find, so it walks
+ * only from the leaf until it meets a state of the kept part. How the program got there does not matter: alloca,
+ * longjmp, exceptions, tail calls either change a compared word or no answer.
  *
- * That reads the stack without asking, so it is done on the thread's own stack only; on any other (sigaltstack, coroutines, the child of
- * posix_spawn) a full walk asks the kernel about each page first and leaves the kept stack alone.
+ * That reads the stack without asking, so it is done on the thread's own stack only; on any other (sigaltstack,
+ * coroutines, the child of posix_spawn) a full walk asks the kernel about each page first and leaves the kept stack
+ * alone.
  *
- * Rules are kept in one table for all threads: open addressing, each key carries the generation; slots of old generations are reused. */
+ * Rules are kept in one table for all threads: open addressing, each key carries the generation; slots of old
+ * generations are reused. */
 #include <dlfcn.h>
 #include <string.h>
 
@@ -37,7 +40,8 @@ bool
 hook_unwind_read (HookThread *thread, uint64_t address, uint64_t *out)
 {
   const uint64_t here = (uint64_t) __builtin_frame_address (0);
-  const bool is_live = here >= thread->stack_lo && address >= here && address < thread->stack_hi && address + 8 <= thread->stack_hi;
+  const bool is_live
+      = here >= thread->stack_lo && address >= here && address < thread->stack_hi && address + 8 <= thread->stack_hi;
 
   if (!is_live && (!page_is_readable (thread, address) || !page_is_readable (thread, address + 7)))
     return false;
@@ -49,7 +53,8 @@ bool
 hook_unwind_is_code (uint64_t ip)
 {
   struct dl_find_object object;
-  return ip >= 4096 && ip >> 47 == 0 && (_dl_find_object ((void *) (ip - 1), &object) == 0 || hook_page_readable (ip - 1));
+  return ip >= 4096 && ip >> 47 == 0
+         && (_dl_find_object ((void *)(ip - 1), &object) == 0 || hook_page_readable (ip - 1));
 }
 
 /* ---- rules ---- */
@@ -66,7 +71,8 @@ enum
 };
 
 /* A rule is one word, never 0:
- * [rbp slot, below the CFA / 8 : 20, 0 = kept][CFA offset / 8, signed : 21][address table index + 1 : 20, 0 = none][kind : 3] */
+ * [rbp slot, below the CFA / 8 : 20, 0 = kept][CFA offset / 8, signed : 21][address table index + 1 : 20, 0 =
+ * none][kind : 3] */
 static uint64_t
 pack (uint32_t kind, uint32_t index, int64_t cfa_offset, int64_t rbp_offset)
 {
@@ -234,8 +240,8 @@ pack_row (const HookRow *row, uint64_t ip, uint32_t index)
     {
       /* The one form gcc writes: the CFA is the word at rbp + n, rbp was saved at rbp + 0. */
       const uint8_t *cfa = row->cfa_expression, *saved = (const uint8_t *) rbp.value;
-      if (cfa[0] == 3 && cfa[1] == 0x76 && (cfa[2] & 0x80) == 0 && cfa[3] == 0x06 && rbp.kind == HOOK_RULE_EXPRESSION && saved[0] == 2
-          && saved[1] == 0x76 && saved[2] == 0)
+      if (cfa[0] == 3 && cfa[1] == 0x76 && (cfa[2] & 0x80) == 0 && cfa[3] == 0x06 && rbp.kind == HOOK_RULE_EXPRESSION
+          && saved[0] == 2 && saved[1] == 0x76 && saved[2] == 0)
         {
           const int64_t offset = (int64_t) (cfa[2] & 0x3f) - (cfa[2] & 0x40);
           if (offset % 8 == 0)
@@ -248,7 +254,8 @@ pack_row (const HookRow *row, uint64_t ip, uint32_t index)
     return pack (GENERIC, index, 0, 0);
   if (row->cfa_register != HOOK_RSP && row->cfa_register != HOOK_RBP)
     return pack (GENERIC, index, 0, 0);
-  return pack (row->cfa_register == HOOK_RSP ? BY_RSP : BY_RBP, index, row->cfa_offset, rbp.kind == HOOK_RULE_OFFSET ? rbp.value : 0);
+  return pack (row->cfa_register == HOOK_RSP ? BY_RSP : BY_RBP, index, row->cfa_offset,
+               rbp.kind == HOOK_RULE_OFFSET ? rbp.value : 0);
 }
 
 static HOOK_COLD uint64_t
@@ -285,7 +292,8 @@ static inline uint64_t
 find_rule (HookThread *thread, uint64_t ip, bool exact)
 {
   const uint64_t pc = ip - !exact;
-  const uint64_t key = pc | (exact ? KEY_EXACT : 0) | (uint64_t) __atomic_load_n (&rule_generation, __ATOMIC_RELAXED) << 48;
+  const uint64_t key
+      = pc | (exact ? KEY_EXACT : 0) | (uint64_t) __atomic_load_n (&rule_generation, __ATOMIC_RELAXED) << 48;
   const RuleTable *table = __atomic_load_n (&rule_table, __ATOMIC_ACQUIRE);
 
   if (unlikely (pc > KEY_PC_MASK))
@@ -300,7 +308,8 @@ find_rule (HookThread *thread, uint64_t ip, bool exact)
           if (likely (found == key))
             {
               const uint64_t rule = __atomic_load_n (&slot->rule, __ATOMIC_ACQUIRE);
-              /* Only a slot of an older generation is ever overwritten, so the same key on both sides means that the rule is its own. */
+              /* Only a slot of an older generation is ever overwritten, so the same key on both sides means that the
+               * rule is its own. */
               if (likely (__atomic_load_n (&slot->key, __ATOMIC_RELAXED) == key))
                 return rule;
             }
@@ -368,11 +377,13 @@ step_generic (HookThread *thread, HookFrame *frame, HookState *next)
     return HOOK_STEP_LOST;
   const HookStep result = hook_cfi_step (thread);
   const HookRegisters *registers = &thread->scratch.registers;
-  *next = (HookState) { registers->value[HOOK_RA], registers->value[HOOK_RSP], registers->value[HOOK_RBP], registers->exact };
+  *next = (HookState){ registers->value[HOOK_RA], registers->value[HOOK_RSP], registers->value[HOOK_RBP],
+                       registers->exact };
   return result;
 }
 
-/* Fills all of frame but its state. `own` = on the thread's own stack: reads only between the frame and the end of the stack. */
+/* Fills all of frame but its state. `own` = on the thread's own stack: reads only between the frame and the end of
+ * the stack. */
 static inline __attribute__ ((always_inline)) HookStep
 step (HookThread *thread, HookFrame *frame, HookState *next, bool own)
 {
@@ -628,8 +639,8 @@ keep (HookThread *thread, const HookFrame *frame)
   thread->frame_words[k] = n_words;
   thread->frame_flags[k] = flags;
   if (likely (k < HOOK_MAX_FRAMES))
-    thread->frame_node[k] = node_of (thread, k ? thread->frame_node[k - 1] : HAT_WIRE_NODE_ROOT, frame->index, frame->state.ip,
-                                     frame->state.exact);
+    thread->frame_node[k] = node_of (thread, k ? thread->frame_node[k - 1] : HAT_WIRE_NODE_ROOT, frame->index,
+                                     frame->state.ip, frame->state.exact);
   thread->n_frames = k + 1;
   return true;
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * collect OUT [--no-follow] [--free-stacks] [--stop-after EVENTS] [--stall MS] [--events] [--discard] PROGRAM [ARG...]: a recorder for the
- * hook's tests. It drains the rings while PROGRAM runs (--stall: pauses before each round; --discard: does not look at the words), knows
- * nothing of traces, and writes facts to OUT as lines of words:
+ * collect OUT [--no-follow] [--free-stacks] [--stop-after EVENTS] [--stall MS] [--events] [--discard] PROGRAM
+ * [ARG...]: a recorder for the hook's tests. It drains the rings while PROGRAM runs (--stall: pauses before each
+ * round; --discard: does not look at the words), knows nothing of traces, and writes facts to OUT as lines of words:
  *
  *   process SLOT PID KIND PARENT FORK_ID EXE provider PATH argv0 NAME
  *   event SLOT TYPE ADDRESS SIZE OLD DEPTH COMPLETE OWN     with --events
  *   totals SLOT NAME VALUE...
- *   mark SLOT NAME / module SLOT START END BUILD_ID PATH / fork SLOT ID / status N / lost N / bad N / rings N / blocked N / ips N
+ *   mark SLOT NAME / module SLOT START END BUILD_ID PATH / fork SLOT ID / status N / lost N / bad N / rings N / blocked
+ * N / ips N
  *
- * own = the call came straight from the main program. Events of one process are ordered by time over all its rings at the end. */
+ * own = the call came straight from the main program. Events of one process are ordered by time over all its rings at
+ * the end. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -90,7 +92,8 @@ static void
 add_node (Ring *ring, uint32_t parent, uint64_t ip, bool cut)
 {
   if (ring->n_nodes == ring->cap_nodes)
-    ring->nodes = realloc (ring->nodes, (ring->cap_nodes = ring->cap_nodes ? ring->cap_nodes * 2 : 1024) * sizeof (Node));
+    ring->nodes
+        = realloc (ring->nodes, (ring->cap_nodes = ring->cap_nodes ? ring->cap_nodes * 2 : 1024) * sizeof (Node));
   ring->nodes[ring->n_nodes++] = (Node) { parent, ip, cut };
 }
 
@@ -293,8 +296,8 @@ drain (uint32_t index)
                 m->end = module.end;
                 m->bias = module.bias;
                 snprintf (m->name, sizeof m->name, "%.*s", (int) module.name_bytes, (const char *) (copy + 6));
-                fprintf (out, "module %u %lx %lx %02x%02x%02x %s\n", ring->process, m->start, m->end, module.build_id[0],
-                         module.build_id[1], module.build_id[2], m->name);
+                fprintf (out, "module %u %lx %lx %02x%02x%02x %s\n", ring->process, m->start, m->end,
+                         module.build_id[0], module.build_id[1], module.build_id[2], m->name);
               }
             n = 1 + n_words;
             break;
@@ -382,8 +385,10 @@ find (uint64_t address)
 static void
 report (uint32_t slot)
 {
-  uint64_t allocations = 0, frees = 0, reallocations = 0, bytes = 0, freed = 0, delta = 0, live_blocks = 0, live_bytes = 0, unknown = 0;
-  uint64_t own_allocations = 0, own_bytes = 0, own_reallocations = 0, complete = 0, truncated = 0, cut = 0, depth = 0, twice = 0;
+  uint64_t allocations = 0, frees = 0, reallocations = 0, bytes = 0, freed = 0, delta = 0, live_blocks = 0,
+           live_bytes = 0, unknown = 0;
+  uint64_t own_allocations = 0, own_bytes = 0, own_reallocations = 0, complete = 0, truncated = 0, cut = 0, depth = 0,
+           twice = 0;
 
   memset (table, 0, (table_mask + 1) * sizeof *table);
   for (uint64_t i = 0; i < n_events; i++)
@@ -392,8 +397,8 @@ report (uint32_t slot)
       if (event->process != slot)
         continue;
       if (all_events)
-        fprintf (out, "event %u %u %lx %lu %lx %u %d %d\n", slot, event->type, event->address, event->size, event->old, event->depth,
-                 !event->truncated, event->own);
+        fprintf (out, "event %u %u %lx %lu %lx %u %d %d\n", slot, event->type, event->address, event->size, event->old,
+                 event->depth, !event->truncated, event->own);
       if (event->type == HAT_WIRE_ALLOC || event->type == HAT_WIRE_REALLOC)
         {
           complete += !event->truncated;
@@ -446,10 +451,12 @@ report (uint32_t slot)
         }
     }
   fprintf (out,
-           "totals %u allocations %lu frees %lu reallocations %lu bytes %lu freed %lu delta %ld live_blocks %lu live_bytes %lu unknown %lu "
-           "twice %lu own_allocations %lu own_bytes %lu own_reallocations %lu complete %lu truncated %lu cut %lu depth %lu\n",
-           slot, allocations, frees, reallocations, bytes, freed, delta, live_blocks, live_bytes, unknown, twice, own_allocations,
-           own_bytes, own_reallocations, complete, truncated, cut, depth);
+           "totals %u allocations %lu frees %lu reallocations %lu bytes %lu freed %lu delta %ld live_blocks %lu "
+           "live_bytes %lu unknown %lu "
+           "twice %lu own_allocations %lu own_bytes %lu own_reallocations %lu complete %lu truncated %lu cut %lu depth "
+           "%lu\n",
+           slot, allocations, frees, reallocations, bytes, freed, delta, live_blocks, live_bytes, unknown, twice,
+           own_allocations, own_bytes, own_reallocations, complete, truncated, cut, depth);
 }
 
 int
@@ -538,13 +545,13 @@ main (int argc, char **argv)
     if (known[i].seen)
       {
         const HatWireProcess *wire = &known[i].wire;
-        fprintf (out, "process %u %u %u %u %lu %s provider %s argv0 %s\n", i, wire->pid, wire->kind, wire->parent, wire->fork_id, wire->exe,
-                 wire->provider, wire->argv);
+        fprintf (out, "process %u %u %u %u %lu %s provider %s argv0 %s\n", i, wire->pid, wire->kind, wire->parent,
+                 wire->fork_id, wire->exe, wire->provider, wire->argv);
         report (i);
       }
   fprintf (out, "status %d\nlost %lu\nbad %lu\nrings %lu\nblocked %lu\nips %u\n",
-           WIFEXITED (status) ? WEXITSTATUS (status) : 128 + WTERMSIG (status), header->lost_events, n_bad, n_rings, total_blocked,
-           header->n_ips);
+           WIFEXITED (status) ? WEXITSTATUS (status) : 128 + WTERMSIG (status), header->lost_events, n_bad, n_rings,
+           total_blocked, header->n_ips);
   fclose (out);
   return WIFEXITED (status) ? WEXITSTATUS (status) : 128 + WTERMSIG (status);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * An allocator to preload behind the hook: signal-safe, frees nothing, and made so that it would be counted twice by a careless hook: its
- * calloc, realloc, posix_memalign and operator new and delete call malloc and free by their public names. It lacks the rest of the family.
- * __libc_malloc and the like are never used: a block of the C library given to free here ends the program with status 99. */
+ * An allocator to preload behind the hook: signal-safe, frees nothing, and made so that it would be counted twice by
+ * a careless hook: its calloc, realloc, posix_memalign and operator new and delete call malloc and free by their
+ * public names. It lacks the rest of the family. __libc_malloc and the like are never used: a block of the C library
+ * given to free here ends the program with status 99. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,7 +22,8 @@ static size_t used;
 static void
 make_space (void)
 {
-  char *memory = mmap (NULL, SPACE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), *none = NULL;
+  char *memory = mmap (NULL, SPACE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+       *none = NULL;
   if (!__atomic_compare_exchange_n (&space, &none, memory, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
     munmap (memory, SPACE);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * hook-api: calls every allocation function, successfully and not, checks what it returns and errno, and prints what it did:
- * "allocations N bytes N frees N reallocations N delta N live_blocks N live_bytes N". A wrong answer of the library is told on stderr, and the exit status is 1. */
+ * hook-api: calls every allocation function, successfully and not, checks what it returns and errno, and prints what
+ * it did: "allocations N bytes N frees N reallocations N delta N live_blocks N live_bytes N". A wrong answer of the
+ * library is told on stderr, and the exit status is 1. */
 #include <errno.h>
 #include <malloc.h>
 #include <stdint.h>
@@ -147,8 +148,8 @@ main (void)
       text = moved (realloc (text, size * 2), size, size * 2);
       EXPECT (strcmp (text, "abc") == 0);
     }
-  printf ("allocations %lu bytes %lu frees %lu reallocations %lu delta %ld live_blocks %lu live_bytes %lu\n", allocations, bytes, frees,
-          reallocations, delta, live_blocks, live_bytes);
+  printf ("allocations %lu bytes %lu frees %lu reallocations %lu delta %ld live_blocks %lu live_bytes %lu\n",
+          allocations, bytes, frees, reallocations, delta, live_blocks, live_bytes);
   fflush (stdout);
   _exit (wrong);
 }

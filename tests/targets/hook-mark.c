@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * hook-mark: allocates in a constructor, sets two marks round an allocation of 5005 bytes, and prints how many descriptors are open and what
- * the last error was before and after: "descriptors N errno 77". */
+ * hook-mark: allocates in a constructor, sets two marks round an allocation of 5005 bytes, and prints how many
+ * descriptors are open and what the last error was before and after: "descriptors N errno 77". */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>

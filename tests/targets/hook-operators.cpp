@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// hook-operators: 100 objects by operator new, 50 deleted, an array, an over-aligned one; "allocations N bytes N frees N" of its own.
-// new of too much throws through the hook.
+// hook-operators: 100 objects by operator new, 50 deleted, an array, an over-aligned one; "allocations N bytes N
+// frees N" of its own. new of too much throws through the hook.
 #include <cstdio>
 #include <new>
 #include <unistd.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Two plug-ins from one source, of the same layout but for the frame of their function, so that stale rules of one are wrong for the other. */
+ * Two plug-ins from one source, of the same layout but for the frame of their function, so that stale rules of one
+ * are wrong for the other. */
 #include <stdlib.h>
 
 #ifndef FRAME

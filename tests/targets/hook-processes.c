@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * hook-processes: children of every kind, each of which allocates (sizes that name it) and frees a block of its parent. Prints "done".
+ * hook-processes: children of every kind, each of which allocates (sizes that name it) and frees a block of its
+ * parent. Prints "done".
  *   100001 fork; 100002 _Fork; 100003 raw clone without CLONE_VM; 100004 vfork child; 100005 posix_spawn'ed image;
- *   100006 image after exec of a vfork child; 100007 child of a thread's fork; 100008 grandchild; 100009 the parent after all */
+ *   100006 image after exec of a vfork child; 100007 child of a thread's fork; 100008 grandchild; 100009 the parent
+ * after all */
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -93,7 +95,7 @@ main (int argc, char **argv)
       _exit (0);
     }
   wait_for (pid, "vfork");
-  char *const spawned[] = { argv[0], (char *) "100005", NULL }, *const executed[] = { argv[0], (char *) "100006", NULL };
+  char *const spawned[] = { argv[0], (char *)"100005", NULL }, *const executed[] = { argv[0], (char *)"100006", NULL };
   if (posix_spawn (&pid, argv[0], NULL, NULL, spawned, environ) != 0)
     return 2;
   wait_for (pid, "posix_spawn");

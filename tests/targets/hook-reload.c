@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * hook-reload N A B: N times loads plug-in A, allocates 1001 bytes in it, unloads it, the same with B and 1002 bytes. Prints how often B came
- * to lie where A was, "same N". */
+ * hook-reload N A B: N times loads plug-in A, allocates 1001 bytes in it, unloads it, the same with B and 1002 bytes.
+ * Prints how often B came to lie where A was, "same N". */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * hook-signals allocate|escape N: to be run over hook-allocator.so, which can be interrupted. A handler interrupts a loop of allocations
- * and frees wherever it is, the hook included, and allocates (sizes 7) or leaves by siglongjmp. Prints "handled N" and what the handler
- * did. */
+ * hook-signals allocate|escape N: to be run over hook-allocator.so, which can be interrupted. A handler interrupts a
+ * loop of allocations and frees wherever it is, the hook included, and allocates (sizes 7) or leaves by siglongjmp.
+ * Prints "handled N" and what the handler did. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>

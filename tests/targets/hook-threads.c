@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * hook-threads MODE [N]: prints what its own functions did, "allocations N bytes N".
- *   short N     N threads one after the other, 8 at a time, each with 5 allocations, one of them freed by a thread-specific destructor
- *   together N  8 threads that allocate and free N times each
- *   deep N      allocations at every depth of a recursion N deep
- *   ring N      N allocations of which none is freed, faster than anybody reads */
+ *   short N     N threads one after the other, 8 at a time, each with 5 allocations, one of them freed by a
+ * thread-specific destructor together N  8 threads that allocate and free N times each deep N      allocations at every
+ * depth of a recursion N deep ring N      N allocations of which none is freed, faster than anybody reads */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// torture ROUNDS: stacks of every shape with allocations in all of them: exceptions, longjmp, alloca, variable-length arrays, over-aligned
-// frames, tail calls, signal handlers on this and on another stack, coroutines, threads. Prints nothing but "done".
+// torture ROUNDS: stacks of every shape with allocations in all of them: exceptions, longjmp, alloca, variable-length
+// arrays, over-aligned frames, tail calls, signal handlers on this and on another stack, coroutines, threads. Prints
+// nothing but "done".
 #include <csetjmp>
 #include <csignal>
 #include <cstdio>
@@ -158,8 +159,9 @@ on_signal (int)
   with_alloca (1);
 }
 
-// Two outer functions called from one place put the same inner frames at the same addresses, but end at different heights: only a saved
-// rbp, or the word that an over-aligned frame finds its caller by, tells that the stack changed; old return addresses stay in the gap.
+// Two outer functions called from one place put the same inner frames at the same addresses, but end at different
+// heights: only a saved rbp, or the word that an over-aligned frame finds its caller by, tells that the stack
+// changed; old return addresses stay in the gap.
 static int
 touch_below (int n)
 {
