@@ -19,6 +19,12 @@ hat_file_header_init (HatFileHeader *header, gint64 start_unix_us)
       const guint32 random = g_random_int ();
       memcpy (header->id + i, &random, 4);
     }
+  hat_file_header_seal (header);
+}
+
+void
+hat_file_header_seal (HatFileHeader *header)
+{
   header->checksum = XXH64 (header, offsetof (HatFileHeader, checksum), 0);
 }
 

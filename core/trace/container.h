@@ -78,6 +78,8 @@ typedef struct
 #define HAT_TRAILER_BYTES (sizeof (HatChunkHeader) + 16)
 
 void hat_file_header_init (HatFileHeader *header, gint64 start_unix_us);
+/* Fills in the checksum. */
+void hat_file_header_seal (HatFileHeader *header);
 /* Sets an error of the right kind if it is not the header of a trace that can be read. */
 gboolean hat_file_header_check (const HatFileHeader *header, GError **error);
 

@@ -151,7 +151,6 @@ hat_store_take_decoder (HatStore *store)
     return decoder;
   decoder = g_new0 (HatDecoder, 1);
   decoder->zstd = ZSTD_createDCtx ();
-  decoder->events = hat_event_decoder_new ();
   return decoder;
 }
 

@@ -36,7 +36,7 @@ typedef struct
 {
   HatBytes stored, raw;
   ZSTD_DCtx *zstd;
-  HatEventDecoder *events;
+  HatEventDecoder *events; /* 4 MB: NULL until events are read */
 } HatDecoder;
 
 /* Opens the file and checks its header. Errors: IO, NOT_A_TRACE, VERSION, DAMAGED. */

@@ -27,6 +27,8 @@ read_events (HatTrace *trace, guint process, guint index, HatDecoder *decoder, H
       hat_store_set_damaged (trace->store, place->offset, "events that are not where the index says", error);
       return FALSE;
     }
+  if (decoder->events == NULL)
+    decoder->events = hat_event_decoder_new ();
   *out_limits = (HatEventLimits){ .n_stacks = trace->stacks.n, .n_threads = data->threads.n };
   return TRUE;
 }

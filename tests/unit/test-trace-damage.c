@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Damaged, cut, hostile and unwritable traces: an error or a partial trace marked so, never a crash, never silence. */
+
+#include "core/trace/container.h"
+#include "core/trace/event-decoder.h"
+#include "core/trace/event-encoder.h"
+#include "core/trace/writer-private.h"
+#include "tests/unit/trace-fixture.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <unistd.h>
+
+typedef struct
+{
+  char *path;
+  Script *first, *child;
+  char *data;
+  gsize bytes;
+} Sample;
+
+/* Everything a trace can hold, in a few kilobytes. */
+static void
+write_sample (HatTraceWriter *writer, Script **out_first, Script **out_child)
+{
+  fixture_add_stacks (writer);
+  hat_trace_writer_add_note (writer, "command", "target");
+  *out_first = script_new (writer, NULL);
+  script_run (*out_first, 200);
+  hat_trace_writer_flush (writer, TRUE, NULL);
+  *out_child = script_new (writer, *out_first);
+  (*out_child)->free_stacks = TRUE;
+  for (guint i = 0; i < HAT_SPAN_CHUNKS; i++)
+    {
+      script_run (*out_child, 10);
+      hat_trace_writer_add_mark (writer, 1, "mark", (*out_child)->time_ns);
+      hat_trace_writer_flush (writer, TRUE, NULL);
+    }
+  const HatRegion region = { 0x1000, 0x3000, HAT_REGION_HEAP, "[heap]" };
+  hat_trace_writer_add_sample (writer, 0, &(HatSample){ .rss_bytes = 1, .n_regions = 1, .regions = &region });
+  script_run (*out_first, 300);
+  hat_trace_writer_end_process (writer, 0, &(HatProcess){ .end_ns = 5, .disarmed_ns = -1 });
+  const HatSite site = { .stack = 3, .allocations = 1 };
+  const HatLeaf leaf = { .max_bytes = 7 };
+  hat_trace_writer_add_summary (writer, 0, &(HatSummary){ .n_sites = 1, .sites = &site, .n_leaves = 1, .leaves = &leaf });
+  g_autoptr (HatSymbols) symbols = hat_symbols_new ();
+  for (HatFrameId id = 0; id < 39; id += 2)
+    hat_symbols_add (symbols, id, &(HatSourceFrame){ "function", "file.c", id, FALSE }, 1);
+  hat_trace_writer_add_symbols (writer, symbols);
+}
+
+static Sample
+sample_new (void)
+{
+  Sample sample = { .path = fixture_path ("damage") };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (HatTraceWriter) writer = hat_trace_writer_new (sample.path, -1, 0, &error);
+  g_assert_no_error (error);
+  write_sample (writer, &sample.first, &sample.child);
+  g_assert_true (hat_trace_writer_finish (writer, 1, &error));
+  g_assert_true (g_file_get_contents (sample.path, &sample.data, &sample.bytes, &error));
+  g_assert_no_error (error);
+  return sample;
+}
+
+static void
+sample_clear (Sample *sample)
+{
+  fixture_remove (sample->path);
+  g_free (sample->data);
+  script_free (sample->first);
+  script_free (sample->child);
+}
+
+static void
+put_file (const char *path, const char *data, gsize n)
+{
+  FILE *file = g_fopen (path, "wb"); /* g_file_set_contents() syncs or does not truncate */
+  g_assert_nonnull (file);
+  g_assert_cmpuint (fwrite (data, 1, n, file), ==, n);
+  g_assert_cmpint (fclose (file), ==, 0);
+}
+
+/* Uses all that an opened trace offers: nothing of it may crash. */
+static void
+touch_everything (HatTrace *trace)
+{
+  guint n, n_frames;
+  hat_trace_frames (trace, &n_frames);
+  const HatStackNode *stacks = hat_trace_stacks (trace, &n);
+  for (guint i = 2; i < n; i++)
+    g_assert_true (stacks[i].parent < i && stacks[i].frame < n_frames);
+  for (guint i = 0; i < n_frames; i++)
+    g_assert_nonnull (hat_trace_source (trace, i, &n)->function);
+  for (guint i = 0; i < hat_trace_n_processes (trace); i++)
+    {
+      guint n_chunks;
+      g_assert_cmpint (hat_trace_process (trace, i)->parent, <, (int) i);
+      hat_trace_chunks (trace, i, &n_chunks);
+      for (guint j = 0; j < n_chunks; j++)
+        for (guint level = 0; level <= 2; level++)
+          {
+            HatSpan span;
+            hat_trace_read_span (trace, i, level, j, &span, NULL);
+            hat_span_clear (&span);
+          }
+    }
+}
+
+/* The trace holds a prefix of what was written, and all of it decodes. */
+static void
+check_prefix (const Sample *sample, HatTrace *trace)
+{
+  g_autoptr (GError) error = NULL;
+  const guint n = hat_trace_n_processes (trace);
+  g_assert_false (hat_trace_is_complete (trace));
+  g_assert_nonnull (hat_trace_damage (trace));
+  if (n > 0)
+    script_check (sample->first, trace, hat_trace_process (trace, 0)->n_events);
+  if (n > 1)
+    script_check (sample->child, trace, hat_trace_process (trace, 1)->n_events);
+  g_assert_true (hat_trace_check (trace, NULL, &error));
+  g_assert_no_error (error);
+  touch_everything (trace);
+}
+
+static guint64
+check_cut (const Sample *sample, gsize at)
+{
+  g_autoptr (GError) error = NULL;
+  put_file (sample->path, sample->data, at);
+  g_autoptr (HatTrace) trace = hat_trace_open (sample->path, NULL, &error);
+  if (at < sizeof (HatFileHeader))
+    {
+      g_assert_error (error, HAT_ERROR, HAT_ERROR_NOT_A_TRACE);
+      return 0;
+    }
+  g_assert_no_error (error);
+  check_prefix (sample, trace);
+  return hat_trace_n_processes (trace) > 0 ? hat_trace_process (trace, 0)->n_events : 0;
+}
+
+static void
+test_cut_anywhere (void)
+{
+  Sample sample = sample_new ();
+  guint64 events = 0;
+  for (gsize at = sizeof (HatFileHeader); at < sample.bytes;)
+    {
+      const guint64 now = check_cut (&sample, at);
+      g_assert_cmpuint (now, >=, events);
+      events = now;
+      HatChunkHeader header;
+      memcpy (&header, sample.data + at, sizeof (header));
+      at += sizeof (header) + header.stored_bytes;
+    }
+  g_assert_cmpuint (events, ==, sample.first->events->len);
+  for (guint i = 0; i < 200; i++)
+    check_cut (&sample, (gsize) g_test_rand_int_range (0, (gint32) sample.bytes));
+  sample_clear (&sample);
+}
+
+static void
+test_flipped_bytes_are_noticed (void)
+{
+  Sample sample = sample_new ();
+  g_autofree char *data = g_memdup2 (sample.data, sample.bytes);
+  g_assert_cmpuint (sample.bytes, >, 4096);
+  for (guint i = 0; i < 4096 + 500; i++)
+    {
+      const gsize at = i < 4096 ? i : (gsize) g_test_rand_int_range (0, (gint32) sample.bytes);
+      const char before = data[at];
+      data[at] ^= (char) (1 << g_test_rand_int_range (0, 8));
+      put_file (sample.path, data, sample.bytes);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (HatTrace) trace = hat_trace_open (sample.path, NULL, &error);
+      if (trace == NULL)
+        g_assert_true (error->domain == HAT_ERROR);
+      else
+        {
+          touch_everything (trace);
+          const gboolean noticed = !hat_trace_is_complete (trace) || !hat_trace_check (trace, NULL, &error);
+          g_assert_true (noticed);
+          if (error)
+            {
+              g_assert_error (error, HAT_ERROR, HAT_ERROR_DAMAGED);
+              g_assert_nonnull (strstr (error->message, "offset "));
+            }
+        }
+      data[at] = before;
+    }
+  sample_clear (&sample);
+}
+
+/* Somebody who can compute checksums: payloads of chunks are changed and sealed again. */
+static void
+test_forged_chunks (void)
+{
+  Sample sample = sample_new ();
+  for (guint round = 0; round < 1000; round++)
+    {
+      g_autofree char *data = g_memdup2 (sample.data, sample.bytes);
+      for (gsize at = sizeof (HatFileHeader); at < sample.bytes;)
+        {
+          HatChunkHeader header;
+          memcpy (&header, data + at, sizeof (header));
+          guint8 *payload = (guint8 *) data + at + sizeof (header);
+          const gsize next = at + sizeof (header) + header.stored_bytes;
+          if (g_test_rand_int_range (0, 8) == 0)
+            {
+              for (guint i = g_test_rand_int_range (1, 4); i > 0; i--)
+                payload[g_test_rand_int_range (0, (gint32) header.stored_bytes)] = (guint8) g_test_rand_int ();
+              hat_chunk_header_seal (&header, payload);
+              memcpy (data + at, &header, sizeof (header));
+            }
+          at = next;
+        }
+      put_file (sample.path, data, sample.bytes);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (HatTrace) trace = hat_trace_open (sample.path, NULL, &error);
+      if (trace)
+        {
+          touch_everything (trace);
+          hat_trace_check (trace, NULL, NULL);
+        }
+    }
+  sample_clear (&sample);
+}
+
+/* The columns of events themselves, most of them short enough to be stored as they are. */
+static void
+test_forged_events (void)
+{
+  HatEventEncoder *encoder = hat_event_encoder_new ();
+  HatEventDecoder *decoder = hat_event_decoder_new ();
+  char *path = fixture_path ("forged");
+  g_autoptr (HatTraceWriter) writer = hat_trace_writer_new (path, -1, 0, NULL);
+  fixture_add_stacks (writer);
+  g_autoptr (Script) script = script_new (writer, NULL);
+  script->free_stacks = TRUE;
+  script_run (script, 100);
+  const HatEventLimits limits = { FIXTURE_STACKS, 2 };
+  g_autofree HatEvent *events = g_new (HatEvent, HAT_CHUNK_EVENTS);
+  HatChunk chunk = { .first_block = 1, .n_events = 100 };
+  HatBytes payload = { 0 };
+  hat_event_encoder_encode (encoder, (HatEvent *) (gpointer) script->events->data, &chunk, -1, &payload);
+  guint n_accepted = 0;
+  for (guint round = 0; round < 50000; round++)
+    {
+      /* Of exactly this size, so that the address sanitizer sees a read behind its end. */
+      g_autofree guint8 *forged = g_memdup2 (payload.data, payload.len);
+      for (guint i = g_test_rand_int_range (1, 5); i > 0; i--)
+        forged[g_test_rand_int_range (0, (gint32) payload.len)] = (guint8) g_test_rand_int ();
+      HatSpan span;
+      if (hat_event_decoder_span (decoder, forged, payload.len, &chunk, limits, &span) == NULL)
+        hat_span_clear (&span);
+      if (hat_event_decoder_decode (decoder, forged, payload.len, &chunk, limits, events) != NULL)
+        continue;
+      n_accepted++;
+      for (guint i = 0; i < chunk.n_events; i++)
+        g_assert_true (events[i].stack < limits.n_stacks && events[i].thread < limits.n_threads
+                       && events[i].old < chunk.first_block + chunk.n_blocks && events[i].kind <= HAT_EVENT_MISSED_FREE
+                       && events[i].time_ns >= chunk.start_ns && events[i].time_ns <= chunk.end_ns);
+    }
+  g_assert_cmpuint (n_accepted, >, 0); /* e.g. another size: nothing can be said against that */
+  g_assert_cmpuint (n_accepted, <, 50000);
+  hat_bytes_clear (&payload);
+  hat_event_encoder_free (encoder);
+  hat_event_decoder_free (decoder);
+  fixture_remove (path);
+}
+
+static void
+check_refused (const char *path, int code)
+{
+  g_autoptr (GError) error = NULL;
+  g_assert_null (hat_trace_open (path, NULL, &error));
+  g_assert_error (error, HAT_ERROR, code);
+  g_assert_nonnull (strstr (error->message, path));
+}
+
+static void
+test_something_else (void)
+{
+  Sample sample = sample_new ();
+  check_refused ("/nonexistent/trace", HAT_ERROR_IO);
+  check_refused ("/tmp", HAT_ERROR_IO);
+  put_file (sample.path, "", 0);
+  check_refused (sample.path, HAT_ERROR_NOT_A_TRACE);
+  g_autofree char *text = g_strnfill (5000, 'x');
+  put_file (sample.path, text, 5000);
+  check_refused (sample.path, HAT_ERROR_NOT_A_TRACE);
+
+  HatFileHeader header;
+  hat_file_header_init (&header, 0);
+  header.version = HAT_FORMAT_VERSION + 1;
+  hat_file_header_seal (&header);
+  put_file (sample.path, (const char *) &header, sizeof (header));
+  check_refused (sample.path, HAT_ERROR_VERSION);
+
+  /* A trace cannot take notes before it is finished. */
+  put_file (sample.path, sample.data, sample.bytes / 2);
+  g_autoptr (GError) error = NULL;
+  g_assert_false (hat_trace_append_notes (sample.path, &(HatNote){ "a", "b" }, 1, &error));
+  g_assert_error (error, HAT_ERROR, HAT_ERROR_DAMAGED);
+  sample_clear (&sample);
+}
+
+/* ---- writing fails ---- */
+
+typedef struct
+{
+  guint n_writes, fail_at;
+  gboolean shorten;   /* every write takes only some of the bytes */
+  gboolean interrupt; /* every other write is interrupted */
+} Fault;
+
+static ssize_t
+faulty_write (int fd, const void *data, size_t n, gpointer user_data)
+{
+  Fault *fault = user_data;
+  const guint number = fault->n_writes++;
+  if (number >= fault->fail_at)
+    {
+      errno = ENOSPC;
+      return -1;
+    }
+  if (fault->interrupt && number % 2)
+    {
+      errno = EINTR;
+      return -1;
+    }
+  return write (fd, data, fault->shorten ? MIN (n, 1 + number % 50) : n);
+}
+
+/* FALSE: the writer reported the fault. */
+static gboolean
+write_with_fault (Sample *sample, Fault *fault)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (HatTraceWriter) writer = hat_trace_writer_new_with_write (sample->path, -1, 0, faulty_write, fault, &error);
+  g_assert_no_error (error);
+  write_sample (writer, &sample->first, &sample->child);
+  const gboolean done = hat_trace_writer_finish (writer, 1, &error);
+  if (!done)
+    {
+      g_assert_error (error, HAT_ERROR, HAT_ERROR_IO);
+      g_assert_nonnull (strstr (error->message, sample->path));
+    }
+  return done;
+}
+
+static void
+check_faults (gboolean shorten, guint step)
+{
+  Fault whole = { .fail_at = G_MAXUINT, .shorten = shorten, .interrupt = shorten };
+  Sample sample = { .path = fixture_path ("faults") };
+  g_assert_true (write_with_fault (&sample, &whole));
+  g_autoptr (HatTrace) complete = hat_trace_open (sample.path, NULL, NULL);
+  g_assert_true (hat_trace_is_complete (complete));
+  g_clear_pointer (&sample.first, script_free);
+  g_clear_pointer (&sample.child, script_free);
+
+  for (guint n = 0; n < whole.n_writes - (shorten ? 20 : 0); n += step)
+    {
+      Fault fault = { .fail_at = n, .shorten = shorten, .interrupt = shorten };
+      g_assert_false (write_with_fault (&sample, &fault));
+      g_autoptr (GError) error = NULL;
+      g_autoptr (HatTrace) trace = hat_trace_open (sample.path, NULL, &error);
+      if (trace)
+        check_prefix (&sample, trace);
+      else
+        g_assert_error (error, HAT_ERROR, HAT_ERROR_NOT_A_TRACE);
+      g_assert_true (trace != NULL || n <= (shorten ? 20 : 0));
+      g_clear_pointer (&sample.first, script_free);
+      g_clear_pointer (&sample.child, script_free);
+    }
+  fixture_remove (sample.path);
+}
+
+static void
+test_every_write_fails (void)
+{
+  check_faults (FALSE, 1);
+}
+
+static void
+test_short_and_interrupted_writes (void)
+{
+  check_faults (TRUE, 7);
+}
+
+static void
+test_killed_writer (void)
+{
+  Sample sample = { .path = fixture_path ("killed") };
+  HatTraceWriter *writer = hat_trace_writer_new (sample.path, -1, 0, NULL);
+  write_sample (writer, &sample.first, &sample.child);
+  hat_trace_writer_free (writer);
+  g_autoptr (HatTrace) trace = hat_trace_open (sample.path, NULL, NULL);
+  check_prefix (&sample, trace);
+  script_free (sample.first);
+  script_free (sample.child);
+  fixture_remove (sample.path);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/trace-damage/cut-anywhere", test_cut_anywhere);
+  g_test_add_func ("/trace-damage/flipped-bytes-are-noticed", test_flipped_bytes_are_noticed);
+  g_test_add_func ("/trace-damage/forged-chunks", test_forged_chunks);
+  g_test_add_func ("/trace-damage/forged-events", test_forged_events);
+  g_test_add_func ("/trace-damage/something-else", test_something_else);
+  g_test_add_func ("/trace-damage/every-write-fails", test_every_write_fails);
+  g_test_add_func ("/trace-damage/short-and-interrupted-writes", test_short_and_interrupted_writes);
+  g_test_add_func ("/trace-damage/killed-writer", test_killed_writer);
+  return g_test_run ();
+}
