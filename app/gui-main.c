@@ -8,6 +8,8 @@
 #include "ui/views/window.h"
 
 #define APPLICATION_ID "io.github.heapatlas.HeapAtlas"
+#define RECORD "record"
+#define OPEN "open"
 
 typedef struct
 {
@@ -95,26 +97,29 @@ on_activate (GApplication *application, Application *self)
     new_window (self, GTK_APPLICATION (application));
 }
 
-/* Everything before "--" (or nothing) is a trace; everything after it is a program with its arguments. Relative paths belong to the folder of
- * whoever asked, which is not ours when a running instance was asked. */
+/* Arguments as main() hands them over: RECORD or OPEN, then what to record or open. Relative paths belong to the folder of whoever asked,
+ * which is not ours when a running instance was asked. */
 static int
 on_command_line (GApplication *application, GApplicationCommandLine *line, Application *self)
 {
   int argc;
-  g_auto (GStrv) argv = g_application_command_line_get_arguments (line, &argc);
+  g_auto (GStrv) all = g_application_command_line_get_arguments (line, &argc);
+  char **argv = all + 1;
   const char *directory = g_application_command_line_get_cwd (line);
-  if (argc >= 3 && g_str_equal (argv[1], "--"))
+  if (*argv && g_str_equal (*argv, "--"))
+    argv++;
+  if (argv[0] && argv[1] && g_str_equal (argv[0], RECORD))
     {
-      g_autoptr (HatLaunch) launch = hat_launch_new (argv[2], (const char *const *) argv + 3, directory, NULL);
+      g_autoptr (HatLaunch) launch = hat_launch_new (argv[1], (const char *const *) argv + 2, directory, NULL);
       hat_window_record (empty_window (self, GTK_APPLICATION (application)), launch);
       return 0;
     }
-  if (argc < 2)
+  if (argv[0] == NULL || argv[1] == NULL)
     {
       on_activate (application, self);
       return 0;
     }
-  for (int i = 1; i < argc; i++)
+  for (int i = 1; argv[i]; i++)
     {
       g_autoptr (GFile) file = g_application_command_line_create_file_for_arg (line, argv[i]);
       g_autofree char *path = g_file_get_path (file);
@@ -124,7 +129,18 @@ on_command_line (GApplication *application, GApplicationCommandLine *line, Appli
   return 0;
 }
 
-/* "--" must reach on_command_line(), and GApplication's own options must not eat a program's: arguments are taken as they are. */
+/* GApplication takes options out of the arguments, "--" included: everything goes behind a "--" of our own, with a word that says what it is. */
+static char **
+pack_arguments (int argc, char **argv)
+{
+  g_autoptr (GStrvBuilder) packed = g_strv_builder_new ();
+  gboolean is_record = argc >= 2 && g_str_equal (argv[1], "--");
+  g_strv_builder_add_many (packed, argv[0], "--", is_record ? RECORD : OPEN, NULL);
+  g_strv_builder_addv (packed, (const char **) argv + (is_record ? 2 : 1));
+  return g_strv_builder_end (packed);
+}
+
+/* --help and --version need no display. */
 static gboolean
 on_local_arguments (int argc, char **argv)
 {
@@ -161,7 +177,8 @@ main (int argc, char **argv)
   g_signal_connect (application, "startup", G_CALLBACK (on_startup), &self);
   g_signal_connect (application, "activate", G_CALLBACK (on_activate), &self);
   g_signal_connect (application, "command-line", G_CALLBACK (on_command_line), &self);
-  int status = g_application_run (G_APPLICATION (application), argc, argv);
+  g_auto (GStrv) packed = pack_arguments (argc, argv);
+  int status = g_application_run (G_APPLICATION (application), g_strv_length (packed), packed);
   g_object_unref (self.settings);
   return status;
 }

@@ -202,12 +202,17 @@ on_zoomed (HatFlamePicture *flame, HatCallsPage *self)
   GtkWidget *child;
   while ((child = gtk_widget_get_first_child (self->crumbs)))
     gtk_box_remove (GTK_BOX (self->crumbs), child);
-  if (self->costs == NULL || layout == NULL)
+  if (self->costs == NULL)
     return;
-  for (guint i = 0; i < layout->n_crumbs; i++)
-    add_crumb (self, self->costs->top_down, layout->crumbs[i]);
+  const HatTree *tree = self->costs->top_down;
+  g_autoptr (GArray) path = g_array_new (FALSE, FALSE, sizeof (guint));
+  for (guint node = hat_flame_picture_get_root (flame); node != 0; node = tree->nodes[node].parent)
+    g_array_prepend_val (path, node);
+  add_crumb (self, tree, 0);
+  for (guint i = 0; i < path->len; i++)
+    add_crumb (self, tree, g_array_index (path, guint, i));
   const char *filter = hat_view_state_get (hat_page_state (HAT_PAGE (self)))->filter;
-  if (*filter == '\0')
+  if (*filter == '\0' || layout == NULL)
     return;
   g_autofree char *cost = hat_flame_cost_text (self->costs->cost, layout->match_cost);
   g_autofree char *text = g_strdup_printf ("“%s”: %s, %.1f %% of what is shown", filter, cost,
@@ -307,6 +312,15 @@ on_cost_chosen (GtkDropDown *choice, GParamSpec *pspec, HatCallsPage *self)
 }
 
 static void
+on_shape_chosen (GtkDropDown *choice, GParamSpec *pspec, HatCallsPage *self)
+{
+  static const char *const names[] = { "flame", "top-down", "bottom-up", "functions" };
+  guint i = gtk_drop_down_get_selected (choice);
+  if (i < G_N_ELEMENTS (names))
+    gtk_stack_set_visible_child_name (self->stack, names[i]);
+}
+
+static void
 hat_calls_page_dispose (GObject *object)
 {
   HatCallsPage *self = HAT_CALLS_PAGE (object);
@@ -360,18 +374,18 @@ GtkWidget *
 hat_calls_page_new (HatViewState *state)
 {
   static const char *const costs[] = { "Live bytes", "Bytes at the peak", "Allocated bytes", "Allocations", "Temporary allocations", NULL };
+  static const char *const shapes[] = { "Flame graph", "Top-down", "Bottom-up", "Functions", NULL };
   HatCallsPage *self = g_object_new (HAT_TYPE_CALLS_PAGE, NULL);
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *toolbar = hat_toolbar_new (&self->headline);
-  GtkWidget *switcher = gtk_stack_switcher_new ();
+  GtkDropDown *switcher = hat_toolbar_add_choice (toolbar, "Shown as", shapes);
   self->stack = GTK_STACK (gtk_stack_new ());
   self->cost_choice = hat_toolbar_add_choice (toolbar, "Cost", costs);
   g_signal_connect (self->cost_choice, "notify::selected", G_CALLBACK (on_cost_chosen), self);
-  gtk_box_append (GTK_BOX (toolbar), switcher);
-  gtk_stack_add_titled (self->stack, build_flame (self, state), "flame", "Flame graph");
-  gtk_stack_add_titled (self->stack, build_table (self, TABLE_TOP_DOWN), "top-down", "Top-down");
-  gtk_stack_add_titled (self->stack, build_table (self, TABLE_BOTTOM_UP), "bottom-up", "Bottom-up");
-  gtk_stack_add_titled (self->stack, build_functions (self), "functions", "Functions");
-  gtk_stack_switcher_set_stack (GTK_STACK_SWITCHER (switcher), self->stack);
+  gtk_stack_add_named (self->stack, build_flame (self, state), "flame");
+  gtk_stack_add_named (self->stack, build_table (self, TABLE_TOP_DOWN), "top-down");
+  gtk_stack_add_named (self->stack, build_table (self, TABLE_BOTTOM_UP), "bottom-up");
+  gtk_stack_add_named (self->stack, build_functions (self), "functions");
+  g_signal_connect (switcher, "notify::selected", G_CALLBACK (on_shape_chosen), self);
   gtk_box_append (GTK_BOX (box), toolbar);
   gtk_box_append (GTK_BOX (box), GTK_WIDGET (self->stack));
   hat_page_set_up (HAT_PAGE (self), state, box);

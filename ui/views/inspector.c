@@ -206,7 +206,7 @@ static GtkWidget *
 build_empty (void)
 {
   GtkWidget *page = adw_status_page_new ();
-  adw_status_page_set_icon_name (ADW_STATUS_PAGE (page), "edit-select-symbolic");
+  adw_status_page_set_icon_name (ADW_STATUS_PAGE (page), "find-location-symbolic");
   adw_status_page_set_title (ADW_STATUS_PAGE (page), "Nothing Selected");
   adw_status_page_set_description (ADW_STATUS_PAGE (page), "Select a function, a block or a leak candidate to see its stack and its source.");
   gtk_widget_add_css_class (page, "compact");

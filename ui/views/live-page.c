@@ -9,6 +9,7 @@
 
 #define FORCE_PATIENCE_MS 5000     /* after SIGTERM, before SIGKILL is offered */
 #define MOST_OUTPUT_CHARS (1 << 20) /* older output is dropped from the pane */
+#define STATUS_NS (60 * G_GINT64_CONSTANT (1000000)) /* statuses are not further apart */
 #define SHORTEST_AXIS_NS (2 * G_GINT64_CONSTANT (1000000000))
 
 /* ---- the curve ---- */
@@ -69,7 +70,10 @@ hat_live_curve_lay_out (HatPicture *picture, double width, double height)
     return FALSE;
   g_free (self->timeline.bins);
   self->timeline = (HatTimeline) { .range = { 0, MAX (history[n - 1].time_ns, SHORTEST_AXIS_NS) },
-                                   .n_bins = MAX (hat_timeline_layout_bins (width, height), 16), .by = HAT_BY_NONE };
+                                   .by = HAT_BY_NONE };
+  /* Not finer than statuses come, or the rate would be a comb. */
+  guint64 most_bins = self->timeline.range.to / STATUS_NS;
+  self->timeline.n_bins = CLAMP (most_bins, 16, MAX (hat_timeline_layout_bins (width, height), 16));
   self->timeline.bins = g_new0 (HatBin, self->timeline.n_bins);
   fill_bins (self, history, n);
   g_array_set_size (self->samples, 0);

@@ -51,8 +51,9 @@ add_label (GtkWidget *box, const char *text, const char *css_class, gboolean wra
   gtk_label_set_xalign (GTK_LABEL (label), 0);
   gtk_label_set_wrap (GTK_LABEL (label), wraps);
   gtk_label_set_wrap_mode (GTK_LABEL (label), PANGO_WRAP_WORD_CHAR);
-  gtk_label_set_max_width_chars (GTK_LABEL (label), 42);
-  gtk_label_set_width_chars (GTK_LABEL (label), 30);
+  gtk_label_set_max_width_chars (GTK_LABEL (label), 34);
+  if (wraps)
+    gtk_label_set_width_chars (GTK_LABEL (label), 26);
   if (css_class)
     gtk_widget_add_css_class (label, css_class);
   gtk_box_append (GTK_BOX (box), label);
@@ -71,7 +72,7 @@ build_card (HatOverviewPage *self, const HatCard *card)
   add_label (box, card->sentence, NULL, TRUE);
   if (card->n_points > 0 || card->n_parts > 0 || card->share >= 0)
     {
-      GtkWidget *picture = hat_small_picture_new (paint_card, (gpointer) card, NULL, 260, 84);
+      GtkWidget *picture = hat_small_picture_new (paint_card, (gpointer) card, NULL, 220, 84);
       gtk_widget_set_vexpand (picture, TRUE);
       gtk_widget_set_valign (picture, GTK_ALIGN_END);
       gtk_box_append (GTK_BOX (box), picture);
@@ -154,6 +155,7 @@ hat_overview_page_new (HatViewState *state)
   self->flow = GTK_FLOW_BOX (gtk_flow_box_new ());
   gtk_flow_box_set_selection_mode (self->flow, GTK_SELECTION_NONE);
   gtk_flow_box_set_max_children_per_line (self->flow, 4);
+  gtk_flow_box_set_homogeneous (self->flow, TRUE);
   gtk_flow_box_set_column_spacing (self->flow, 12);
   gtk_flow_box_set_row_spacing (self->flow, 12);
   gtk_widget_set_valign (GTK_WIDGET (self->flow), GTK_ALIGN_START);

@@ -72,9 +72,8 @@ add_row (AdwPreferencesGroup *group, const char *title, const char *subtitle, co
   if (value)
     {
       GtkWidget *label = gtk_label_new (value);
-      gtk_label_set_wrap (GTK_LABEL (label), TRUE);
-      gtk_label_set_wrap_mode (GTK_LABEL (label), PANGO_WRAP_WORD_CHAR);
       gtk_label_set_xalign (GTK_LABEL (label), 1);
+      gtk_label_set_justify (GTK_LABEL (label), GTK_JUSTIFY_RIGHT);
       gtk_label_set_selectable (GTK_LABEL (label), TRUE);
       gtk_widget_add_css_class (label, "dim-label");
       gtk_widget_add_css_class (label, "numeric");
@@ -237,7 +236,9 @@ hat_recording_page_set_output (HatRecordingPage *self, GtkTextBuffer *output)
 {
   g_return_if_fail (HAT_IS_RECORDING_PAGE (self));
   gtk_widget_set_visible (GTK_WIDGET (self->output_group), output != NULL);
-  gtk_text_view_set_buffer (self->output, output);
+  /* GTK 4.8 asserts when a view without a buffer is laid out. */
+  g_autoptr (GtkTextBuffer) empty = output ? NULL : gtk_text_buffer_new (NULL);
+  gtk_text_view_set_buffer (self->output, output ? output : empty);
 }
 
 static void

@@ -342,7 +342,7 @@ hat_start_page_new (GSettings *settings)
   gtk_flow_box_append (GTK_FLOW_BOX (self->columns), recents);
   for (int i = 0; i < 2; i++)
     gtk_widget_set_focusable (GTK_WIDGET (gtk_flow_box_get_child_at_index (GTK_FLOW_BOX (self->columns), i)), FALSE);
-  gtk_widget_add_css_class (self->columns, "start");
+  gtk_widget_add_css_class (self->columns, "start-columns");
   adw_clamp_set_maximum_size (ADW_CLAMP (clamp), 1080);
   adw_clamp_set_child (ADW_CLAMP (clamp), self->columns);
   gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (self->scroller), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);

@@ -461,6 +461,7 @@ build_header (HatWindow *self)
   gtk_widget_set_tooltip_text (record, "Launch a program, or choose a recording");
   g_signal_connect (self->process_choice, "notify::selected", G_CALLBACK (on_process_chosen), self);
   AdwHeaderBar *bar = ADW_HEADER_BAR (header);
+  gtk_widget_set_vexpand (header, FALSE); /* whatever its children would like */
   adw_header_bar_set_title_widget (bar, GTK_WIDGET (self->title));
   adw_header_bar_pack_start (bar, self->sidebar_button);
   adw_header_bar_pack_start (bar, open);
