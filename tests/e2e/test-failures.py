@@ -74,7 +74,7 @@ def terminating_the_recorder_finishes_the_trace():
 def full_disk():
     mount = path('small')
     os.makedirs(mount)
-    mounted = run('mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', mount)
+    mounted = run('mount', '-t', 'tmpfs', '-o', 'size=112k', 'tmpfs', mount)
     equal(mounted.returncode, 0, f'mount ({mounted.stderr})')
     try:
         trace = os.path.join(mount, 'full.heapatlas')
