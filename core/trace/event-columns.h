@@ -138,14 +138,13 @@ enum
 static inline gboolean
 hat_kind_makes (guint8 kind)
 {
-  return (kind & HAT_KIND_MASK) == HAT_EVENT_ALLOC || (kind & HAT_KIND_MASK) == HAT_EVENT_REALLOC;
+  return (1u << HAT_EVENT_ALLOC | 1u << HAT_EVENT_REALLOC) >> (kind & HAT_KIND_MASK) & 1;
 }
 
 static inline gboolean
 hat_kind_ends (guint8 kind)
 {
-  const guint8 base = kind & HAT_KIND_MASK;
-  return base == HAT_EVENT_FREE || base == HAT_EVENT_REALLOC || base == HAT_EVENT_MISSED_FREE;
+  return (1u << HAT_EVENT_FREE | 1u << HAT_EVENT_REALLOC | 1u << HAT_EVENT_MISSED_FREE) >> (kind & HAT_KIND_MASK) & 1;
 }
 
 /* Size classes as allocators have them: steps of 16 bytes, then a quarter of a power of two. */

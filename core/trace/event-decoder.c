@@ -23,6 +23,7 @@ struct _HatEventDecoder
   gint64 bound;
 
   guint8 kinds[HAT_CHUNK_EVENTS]; /* HAT_KIND_* by event */
+  guint8 survives[HAT_CHUNK_EVENTS / 8 + 1], is_old[HAT_CHUNK_EVENTS / 8 + 1];
 
   /* By transient. */
   guint32 block_of[HAT_CHUNK_EVENTS];
@@ -238,17 +239,16 @@ decode_size (HatEventDecoder *self, guint column, guint32 stack)
 
 /* ---- the span ---- */
 
-/* Plane 0 of a column of `n` bits. */
-static const guint8 *
-take_bits (HatColumnReader *column, guint32 n)
+/* Copies a column of `n` bits out, with a byte to spare so that the bit after the last may be looked at. */
+static gboolean
+take_bits (HatColumnReader *column, guint32 n, guint8 *bits)
 {
-  return hat_reader_data (&column->planes[0], (n + 7) / 8);
-}
-
-static inline gboolean
-bit_at (const guint8 *bits, guint32 i)
-{
-  return bits[i / 8] >> i % 8 & 1;
+  const guint8 *data = hat_reader_data (&column->planes[0], (n + 7) / 8);
+  if (data == NULL)
+    return FALSE;
+  memcpy (bits, data, (n + 7) / 8);
+  bits[(n + 7) / 8] = 0;
+  return TRUE;
 }
 
 /* Runs to one byte an event. */
@@ -279,24 +279,20 @@ decode_kinds (HatEventDecoder *self)
   guint32 made, ended, survivors = 0, old = 0;
   if (!expand_kinds (self, &made, &ended))
     return "an event of an unknown kind";
-  const guint8 *survives = take_bits (&self->columns[HAT_COLUMN_SURVIVES], made);
-  const guint8 *is_old = take_bits (&self->columns[HAT_COLUMN_OLD], ended);
-  if (made != self->chunk.n_blocks || survives == NULL || is_old == NULL)
+  if (made != self->chunk.n_blocks || !take_bits (&self->columns[HAT_COLUMN_SURVIVES], made, self->survives)
+      || !take_bits (&self->columns[HAT_COLUMN_OLD], ended, self->is_old))
     return "the number of blocks is wrong";
+  /* Without branches: which blocks survive can be as random as it gets. */
   for (guint32 i = 0, m = 0, e = 0; i < self->chunk.n_events; i++)
     {
-      guint8 *kind = &self->kinds[i];
-      const guint8 base = *kind;
-      if (hat_kind_makes (base) && bit_at (survives, m++))
-        {
-          *kind |= HAT_KIND_SURVIVES;
-          survivors++;
-        }
-      if (hat_kind_ends (base) && bit_at (is_old, e++))
-        {
-          *kind |= HAT_KIND_OLD;
-          old++;
-        }
+      const guint8 base = self->kinds[i];
+      const guint8 makes = hat_kind_makes (base), ends = hat_kind_ends (base);
+      const guint8 survives = makes & self->survives[m / 8] >> m % 8, is_old = ends & self->is_old[e / 8] >> e % 8;
+      self->kinds[i] = base | survives * HAT_KIND_SURVIVES | is_old * HAT_KIND_OLD;
+      survivors += survives;
+      old += is_old;
+      m += makes;
+      e += ends;
     }
   if (ended - old != made - survivors)
     return "the number of blocks is wrong";
