@@ -152,7 +152,11 @@ run_event (Program *program, HatTraceWriter *writer, guint max_live)
   if (event.kind == HAT_EVENT_ALLOC || event.kind == HAT_EVENT_REALLOC)
     {
       event.size = random_size ();
-      event.address = event.kind == HAT_EVENT_REALLOC && g_test_rand_bit () ? old.address : (program->next_address += 16 + event.size);
+      event.address = program->next_address;
+      if (event.kind == HAT_EVENT_REALLOC && event.size <= old.size)
+        event.address = old.address;
+      else
+        program->next_address += 16 + event.size;
       event.stack = g_test_rand_int_range (0, FIXTURE_STACKS + 2);
     }
   else if (event.kind == HAT_EVENT_UNKNOWN_FREE)

@@ -227,8 +227,11 @@ names_trace (NameFixture *fixture)
     { .kind = HAT_EVENT_FREE, .time_ns = 5000000, .old = 1 },
   };
   for (guint i = 0; i < G_N_ELEMENTS (events); i++)
-    hat_trace_writer_add_event (writer, 0, &events[i]);
-  hat_trace_writer_add_mark (writer, 0, "loaded", 4000000);
+    {
+      hat_trace_writer_add_event (writer, 0, &events[i]);
+      if (i == 1)
+        hat_trace_writer_add_mark (writer, 0, "loaded", 4000000);
+    }
   const HatProcess end = { .end_ns = 9000000 };
   hat_trace_writer_end_process (writer, 0, &end);
   hat_trace_writer_finish (writer, 10000000, &error);
