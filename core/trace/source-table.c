@@ -161,7 +161,7 @@ names_read (HatReader *reader, guint32 n_frames)
     strings[i] = hat_reader_string (reader);
   if (n_frames > hat_reader_left (reader))
     return NULL;
-  g_autofree const char **names = g_new (const char *, n_frames);
+  g_autofree const char **names = g_new (const char *, n_frames + 1); /* NULL would mean damage */
   guint32 met = 0;
   for (guint32 i = 0; i < n_frames; i++)
     {

@@ -31,8 +31,7 @@ def main():
             print(f'ok {number} {name}', flush=True)
         except Exception:
             bad += 1
-            for line in traceback.format_exc().rstrip().split('\n'):
-                print('# ' + line)
+            print(traceback.format_exc(), file=sys.stderr, flush=True)  # meson shows standard error of what failed
             print(f'not ok {number} {name}', flush=True)
     shutil.rmtree(TMP, ignore_errors=True)
     sys.exit(1 if bad else 0)

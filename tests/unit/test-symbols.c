@@ -283,7 +283,9 @@ agrees (const Variant *variant, GPtrArray *ours, GPtrArray *theirs)
        * outermost one's. */
       const Frame *outermost = g_ptr_array_index (theirs, theirs->len - 1);
       gboolean is_lambda = i == 0 && theirs->len > 1 && strcmp (other->function, outermost->function) == 0;
-      if ((!is_lambda && !is_same_function (one->function, other->function)) || one->line != other->line)
+      /* A #[no_mangle] function has two names: addr2line shows the exported one, we show where it stands in the source. */
+      gboolean is_exported = strstr (one->function, "::") && !strstr (other->function, "::");
+      if ((!is_lambda && !is_exported && !is_same_function (one->function, other->function)) || one->line != other->line)
         return FALSE;
       if (variant->is_file_exact && g_strcmp0 (one->file, other->file) != 0)
         return FALSE;
