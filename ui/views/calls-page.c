@@ -317,7 +317,7 @@ on_shape_chosen (GtkDropDown *choice, GParamSpec *pspec, HatCallsPage *self)
   static const char *const names[] = { "flame", "top-down", "bottom-up", "functions" };
   guint i = gtk_drop_down_get_selected (choice);
   if (i < G_N_ELEMENTS (names))
-    gtk_stack_set_visible_child_name (self->stack, names[i]);
+    hat_stack_show (self->stack, names[i]);
 }
 
 static void
@@ -385,6 +385,7 @@ hat_calls_page_new (HatViewState *state)
   gtk_stack_add_named (self->stack, build_table (self, TABLE_TOP_DOWN), "top-down");
   gtk_stack_add_named (self->stack, build_table (self, TABLE_BOTTOM_UP), "bottom-up");
   gtk_stack_add_named (self->stack, build_functions (self), "functions");
+  hat_stack_show (self->stack, "flame");
   g_signal_connect (switcher, "notify::selected", G_CALLBACK (on_shape_chosen), self);
   gtk_box_append (GTK_BOX (box), toolbar);
   gtk_box_append (GTK_BOX (box), GTK_WIDGET (self->stack));

@@ -7,8 +7,10 @@
 #include <gtksourceview/gtksource.h>
 
 #include "core/heap/format.h"
+#include "ui/views/page.h"
 
 #define MOST_FRAMES 256u
+#define LAYOUT_MS 50
 #define MOST_SOURCE_BYTES (4u << 20)
 
 struct _HatInspector
@@ -22,7 +24,7 @@ struct _HatInspector
   GtkSourceView *source;
   GtkWidget *source_box;
   HatViewState *state;
-  guint n_frames;
+  guint line, reveal; /* the line to show, and the source that will */
 };
 
 G_DEFINE_FINAL_TYPE (HatInspector, hat_inspector, GTK_TYPE_WIDGET)
@@ -38,15 +40,20 @@ on_style_changed (AdwStyleManager *style, GParamSpec *pspec, HatInspector *self)
   gtk_source_buffer_set_style_scheme (buffer, gtk_source_style_scheme_manager_get_scheme (schemes, name));
 }
 
-static void
-reveal_line (HatInspector *self, guint line)
+/* After the view has been laid out: before that, it does not know where its lines are. */
+static gboolean
+reveal_line (gpointer data)
 {
+  HatInspector *self = data;
+  guint line = self->line;
+  self->reveal = 0;
   GtkTextBuffer *buffer = gtk_text_view_get_buffer (GTK_TEXT_VIEW (self->source));
   GtkTextIter at;
   gtk_text_buffer_get_iter_at_line (buffer, &at, line - 1);
   gtk_text_buffer_place_cursor (buffer, &at);
   GtkTextMark *mark = gtk_text_buffer_get_insert (buffer);
   gtk_text_view_scroll_to_mark (GTK_TEXT_VIEW (self->source), mark, 0, TRUE, 0, 0.4);
+  return G_SOURCE_REMOVE;
 }
 
 static void
@@ -72,7 +79,9 @@ show_source (HatInspector *self, const HatStackFrame *frame)
   GtkSourceLanguage *language = gtk_source_language_manager_guess_language (gtk_source_language_manager_get_default (), frame->file, NULL);
   gtk_source_buffer_set_language (GTK_SOURCE_BUFFER (buffer), language);
   gtk_text_buffer_set_text (buffer, text, length);
-  reveal_line (self, frame->line);
+  self->line = frame->line;
+  if (self->reveal == 0)
+    self->reveal = g_timeout_add_full (G_PRIORITY_LOW, LAYOUT_MS, reveal_line, self, NULL);
 }
 
 static void
@@ -183,7 +192,7 @@ show_selection (HatInspector *self)
   const HatQuestion *now = hat_view_state_get (self->state);
   if (selection->kind == HAT_SELECTED_NOTHING || now->heap == NULL)
     {
-      gtk_stack_set_visible_child_name (self->stack, "empty");
+      hat_stack_show (self->stack, "empty");
       return;
     }
   g_autofree char *title = hat_format_function (selection->function ? selection->function : "", 160);
@@ -192,7 +201,7 @@ show_selection (HatInspector *self)
   gtk_label_set_label (self->title, title);
   gtk_label_set_label (self->facts, facts);
   show_stack (self, hat_heap_trace (now->heap), selection->stack);
-  gtk_stack_set_visible_child_name (self->stack, "selection");
+  hat_stack_show (self->stack, "selection");
 }
 
 static void
@@ -227,7 +236,7 @@ build_source (HatInspector *self)
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), GTK_WIDGET (self->source));
   gtk_widget_set_vexpand (scroller, TRUE);
   self->source_box = scroller;
-  gtk_widget_set_size_request (scroller, -1, 160);
+  gtk_widget_set_size_request (scroller, -1, 130);
   g_signal_connect_object (adw_style_manager_get_default (), "notify::dark", G_CALLBACK (on_style_changed), self, 0);
   on_style_changed (adw_style_manager_get_default (), NULL, self);
 }
@@ -255,6 +264,8 @@ build_selection (HatInspector *self)
   gtk_widget_add_css_class (list_box, "inspector-list");
   gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scroller), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), list_box);
+  gtk_scrolled_window_set_min_content_height (GTK_SCROLLED_WINDOW (scroller), 120);
+  gtk_scrolled_window_set_propagate_natural_height (GTK_SCROLLED_WINDOW (scroller), TRUE);
   gtk_widget_set_vexpand (scroller, TRUE);
   self->source_title = GTK_LABEL (frame_label (NULL, "caption-heading"));
   gtk_label_set_ellipsize (self->source_title, PANGO_ELLIPSIZE_START);
@@ -271,6 +282,7 @@ static void
 hat_inspector_dispose (GObject *object)
 {
   HatInspector *self = HAT_INSPECTOR (object);
+  g_clear_handle_id (&self->reveal, g_source_remove);
   g_clear_pointer (&self->box, gtk_widget_unparent);
   g_clear_object (&self->state);
   G_OBJECT_CLASS (hat_inspector_parent_class)->dispose (object);
@@ -290,6 +302,7 @@ hat_inspector_init (HatInspector *self)
   self->stack = GTK_STACK (gtk_stack_new ());
   gtk_stack_add_named (self->stack, build_empty (), "empty");
   gtk_stack_add_named (self->stack, build_selection (self), "selection");
+  hat_stack_show (self->stack, "empty");
   self->box = GTK_WIDGET (self->stack);
   gtk_widget_set_parent (self->box, GTK_WIDGET (self));
   gtk_widget_set_size_request (GTK_WIDGET (self), 300, -1);

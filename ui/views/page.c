@@ -14,6 +14,16 @@ typedef struct
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (HatPage, hat_page, ADW_TYPE_BIN)
 
+void
+hat_stack_show (GtkStack *stack, const char *name)
+{
+  GtkWidget *shown = gtk_stack_get_child_by_name (stack, name);
+  gtk_widget_set_visible (shown, TRUE);
+  gtk_stack_set_visible_child (stack, shown);
+  for (GtkWidget *child = gtk_widget_get_first_child (GTK_WIDGET (stack)); child; child = gtk_widget_get_next_sibling (child))
+    gtk_widget_set_visible (child, child == shown);
+}
+
 static void
 catch_up (HatPage *self)
 {
@@ -33,7 +43,7 @@ on_state_changed (HatViewState *state, guint changes, HatPage *self)
   if (changes & HAT_CHANGED_HEAP)
     {
       hat_query_cancel (priv->query);
-      gtk_stack_set_visible_child_name (priv->stack, "loading");
+      hat_stack_show (priv->stack, "loading");
     }
   catch_up (self);
 }
@@ -87,6 +97,7 @@ hat_page_set_up (HatPage *self, HatViewState *state, GtkWidget *content)
   HatPagePrivate *priv = hat_page_get_instance_private (self);
   priv->state = g_object_ref (state);
   gtk_stack_add_named (priv->stack, content, "content");
+  hat_stack_show (priv->stack, "loading");
   g_signal_connect_object (state, "changed", G_CALLBACK (on_state_changed), self, 0);
 }
 
@@ -103,7 +114,7 @@ hat_page_ask (HatPage *self, const HatQueryKind *kind, gpointer extra)
   g_return_if_fail (HAT_IS_PAGE (self));
   HatPagePrivate *priv = hat_page_get_instance_private (self);
   if (g_strcmp0 (gtk_stack_get_visible_child_name (priv->stack), "status") == 0)
-    gtk_stack_set_visible_child_name (priv->stack, "loading");
+    hat_stack_show (priv->stack, "loading");
   hat_query_run (priv->query, kind, hat_view_state_ask (priv->state), extra);
 }
 
@@ -111,7 +122,7 @@ void
 hat_page_show_content (HatPage *self)
 {
   HatPagePrivate *priv = hat_page_get_instance_private (self);
-  gtk_stack_set_visible_child_name (priv->stack, "content");
+  hat_stack_show (priv->stack, "content");
 }
 
 void
@@ -121,7 +132,7 @@ hat_page_show_empty (HatPage *self, const char *icon, const char *title, const c
   adw_status_page_set_icon_name (priv->status, icon);
   adw_status_page_set_title (priv->status, title);
   adw_status_page_set_description (priv->status, text);
-  gtk_stack_set_visible_child_name (priv->stack, "status");
+  hat_stack_show (priv->stack, "status");
 }
 
 void

@@ -10,6 +10,9 @@
 
 G_BEGIN_DECLS
 
+/* Shows one child and makes the others invisible, not just unmapped: GTK 4.8 tells assistive tools of the difference only that way. */
+void hat_stack_show (GtkStack *stack, const char *name);
+
 #define HAT_TYPE_PAGE (hat_page_get_type ())
 G_DECLARE_DERIVABLE_TYPE (HatPage, hat_page, HAT, PAGE, AdwBin)
 

@@ -130,6 +130,11 @@ hat_question_cost_range (const HatQuestion *question)
 char *
 hat_question_when (const HatQuestion *question)
 {
+  if (hat_question_has_range (question) && question->cost == HAT_COST_LIVE)
+    {
+      g_autofree char *end = hat_format_time (question->range.to);
+      return g_strdup_printf ("at the end of the range, %s", end);
+    }
   if (hat_question_has_range (question))
     {
       g_autofree char *from = hat_format_time (question->range.from);

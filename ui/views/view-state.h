@@ -71,7 +71,7 @@ HatRange hat_question_cost_range (const HatQuestion *question);
 /* The range, or everything. */
 HatRange hat_question_range (const HatQuestion *question);
 gboolean hat_question_has_range (const HatQuestion *question);
-char *hat_question_when (const HatQuestion *question); /* "at 4.10 s", "from 1 s to 2 s", "in the whole recording" */
+char *hat_question_when (const HatQuestion *question); /* of the cost: "at 4.10 s", "from 1 s to 2 s", "in the whole recording" */
 
 /* Another process: cursor to its peak, no range, no selection. Takes new references. Both NULL: nothing is open. */
 void hat_view_state_set_heap (HatViewState *self, HatHeap *heap, HatColors *colors);

@@ -4,7 +4,7 @@
 #include "ui/views/window.h"
 
 #include "core/heap/format.h"
-#include "ui/views/query.h"
+#include "ui/views/page.h"
 #include "ui/views/recordings.h"
 #include "ui/views/window-private.h"
 
@@ -48,7 +48,7 @@ static void
 show_face (HatWindow *self, const char *name)
 {
   gboolean is_workbench = g_str_equal (name, "workbench");
-  gtk_stack_set_visible_child_name (self->stack, name);
+  hat_stack_show (self->stack, name);
   gtk_widget_set_visible (self->sidebar_button, is_workbench);
   gtk_widget_set_visible (self->search_button, is_workbench);
   gtk_widget_set_visible (self->export_button, is_workbench);

@@ -20,7 +20,7 @@ struct _HatWorkbench
   GtkWidget *paned;
   GtkWidget *scrubber;
   AdwFlap *side_flap, *inspector_flap;
-  AdwViewStack *stack;
+  GtkStack *stack;
   GtkListBox *sidebar;
   GtkWidget *recording_page;
   GSettings *settings;
@@ -47,7 +47,7 @@ on_view_selected (GtkListBox *list, GtkListBoxRow *row, HatWorkbench *self)
 {
   if (row == NULL)
     return;
-  adw_view_stack_set_visible_child_name (self->stack, views[gtk_list_box_row_get_index (row)].name);
+  hat_stack_show (self->stack, views[gtk_list_box_row_get_index (row)].name);
 }
 
 static void
@@ -121,7 +121,7 @@ hat_workbench_show_view (HatWorkbench *self, const char *name)
 const char *
 hat_workbench_shown_view (HatWorkbench *self)
 {
-  return adw_view_stack_get_visible_child_name (self->stack);
+  return gtk_stack_get_visible_child_name (self->stack);
 }
 
 void
@@ -176,11 +176,11 @@ hat_workbench_new (HatViewState *state, GSettings *settings)
 {
   HatWorkbench *self = g_object_new (HAT_TYPE_WORKBENCH, NULL);
   self->settings = g_object_ref (settings);
-  self->stack = ADW_VIEW_STACK (adw_view_stack_new ());
+  self->stack = GTK_STACK (gtk_stack_new ());
   for (guint i = 0; i < G_N_ELEMENTS (views); i++)
     {
       GtkWidget *page = views[i].make (state);
-      adw_view_stack_add_titled (self->stack, page, views[i].name, views[i].title);
+      gtk_stack_add_named (self->stack, page, views[i].name);
       if (HAT_IS_RECORDING_PAGE (page))
         self->recording_page = page;
     }
