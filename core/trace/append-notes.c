@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 /* The entries of the index at the end of the file. */
@@ -64,14 +65,11 @@ hat_trace_append_notes (const char *path, const HatNote *notes, guint n, GError 
   guint64 bytes;
   if (store == NULL)
     return FALSE;
-  gboolean done = hat_store_size (store, &bytes, error);
-  const int fd = done ? open (path, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
-  if (done && fd < 0)
-    {
-      g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "%s: could not open for writing: %s", path, g_strerror (errno));
-      done = FALSE;
-    }
-  done = done && append (fd, store, bytes, notes, n, error);
+  const int fd = open (path, O_WRONLY | O_APPEND | O_CLOEXEC);
+  gboolean done = fd >= 0 && flock (fd, LOCK_EX) == 0; /* others may be adding notes just now */
+  if (!done)
+    g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "%s: could not open for writing: %s", path, g_strerror (errno));
+  done = done && hat_store_size (store, &bytes, error) && append (fd, store, bytes, notes, n, error);
   if (fd >= 0 && close (fd) != 0 && done)
     {
       g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "%s: could not close: %s", path, g_strerror (errno));

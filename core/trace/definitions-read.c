@@ -243,6 +243,8 @@ static const char *
 read_sites (HatTrace *trace, HatSummary *summary, HatReader *reader)
 {
   const guint32 n = hat_reader_count (reader, 12);
+  if (n > trace->stacks.n)
+    return "totals of stacks that are not there";
   HatSite *sites = hat_store_alloc0 (trace->store, n * sizeof (HatSite));
   gint64 last = -1;
   for (guint32 i = 0; i < n; i++)

@@ -156,7 +156,7 @@ static gboolean
 runs_next_tick (Runs *runs, HatEventDecoder *self)
 {
   const gboolean first = runs->left == self->chunk.n_events;
-  runs->tick += 1 + (gint64) hat_column_get_upto (runs->ticks, MAX_TICK);
+  runs->tick += 1 + (gint64) hat_column_get_upto (runs->ticks, first ? 0 : MAX_TICK);
   runs->tick_left = hat_column_get_upto (runs->ticks, runs->left);
   if (runs->tick_left == 0 || runs->tick > MAX_TICK)
     return FALSE;

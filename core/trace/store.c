@@ -53,13 +53,19 @@ read_at (HatStore *store, guint64 offset, gpointer data, gsize n, GError **error
 HatStore *
 hat_store_open (const char *path, GError **error)
 {
-  const int fd = open (path, O_RDONLY | O_CLOEXEC);
+  const int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make us wait */
   struct stat info;
-  if (fd < 0 || fstat (fd, &info) != 0 || (!S_ISREG (info.st_mode) && (errno = S_ISDIR (info.st_mode) ? EISDIR : ESPIPE)))
+  if (fd < 0 || fstat (fd, &info) != 0)
     {
       set_io_error (path, errno, error);
       if (fd >= 0)
         close (fd);
+      return NULL;
+    }
+  if (!S_ISREG (info.st_mode))
+    {
+      g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "%s: could not read: not a file", path);
+      close (fd);
       return NULL;
     }
   HatStore *store = g_new0 (HatStore, 1);

@@ -81,7 +81,7 @@ typedef struct
   gint32 exit_status;    /* -1 = unknown (not our child, still running, replaced by exec) */
   gint32 signal;         /* 0 = none */
   HatBlockId first_block;/* number of the first block of its own; smaller ones are inherited */
-  guint64 fork_event;    /* is_fork: events of the parent's stream that came before */
+  guint64 fork_event;    /* is_fork: events of the parent's stream that came before (more than it has, if the file was cut) */
   guint64 inherited_blocks, inherited_bytes; /* live at the fork */
   guint64 n_events;
   guint64 lost_events;   /* could not be recorded, counted by hook and recorder */

@@ -17,7 +17,8 @@ G_BEGIN_DECLS
 
 typedef struct _HatTraceWriter HatTraceWriter;
 
-/* Truncates `path`, or writes to `fd` if path is NULL (takes ownership of fd). Error: IO. */
+/* Truncates `path`, or writes to the empty file `fd` if path is NULL (takes ownership; best open for reading too: checkpoints
+ * are built from what was written). Error: IO. */
 HatTraceWriter *hat_trace_writer_new (const char *path, int fd, gint64 start_unix_us, GError **error);
 
 void hat_trace_writer_add_note (HatTraceWriter *writer, const char *key, const char *value);
@@ -36,6 +37,8 @@ guint hat_trace_writer_add_module (HatTraceWriter *writer, const HatModule *modu
 HatFrameId hat_trace_writer_add_frame (HatTraceWriter *writer, const HatFrame *frame);
 HatStackId hat_trace_writer_add_stack (HatTraceWriter *writer, HatStackId parent, HatFrameId frame); /* from 2; the caller makes them canonical */
 
+/* The mark's time is moved to between the decoded times of the events before and after this call, so that "up to the mark"
+ * means exactly the events before it. */
 void hat_trace_writer_add_mark (HatTraceWriter *writer, guint process, const char *name, gint64 time_ns);
 void hat_trace_writer_add_sample (HatTraceWriter *writer, guint process, const HatSample *sample);
 
@@ -43,7 +46,8 @@ void hat_trace_writer_add_sample (HatTraceWriter *writer, guint process, const H
  * keeps it to give it back as `old`. Hot path: called once per event. */
 HatBlockId hat_trace_writer_add_event (HatTraceWriter *writer, guint process, const HatEvent *event);
 
-/* Closes chunks that are old (or all, if `all`), and reports a failure of the writing thread. Call at least every 250 ms. */
+/* Closes chunks that are old (or all, if `all`: and then waits until they are written), and reports a failure of the writing
+ * thread. Call at least every 250 ms. */
 gboolean hat_trace_writer_flush (HatTraceWriter *writer, gboolean all, GError **error);
 
 /* The same event data as seen by the reader: definitions so far, for symbolising at the end without opening the file. */
@@ -51,6 +55,7 @@ const HatModule *hat_trace_writer_modules (HatTraceWriter *writer, guint *out_n)
 const HatFrame *hat_trace_writer_frames (HatTraceWriter *writer, guint *out_n);
 
 void hat_trace_writer_add_symbols (HatTraceWriter *writer, const HatSymbols *symbols);
+/* After the last event. Its times (leaves, peak) are replaced by those of the decoded events. */
 void hat_trace_writer_add_summary (HatTraceWriter *writer, guint process, const HatSummary *summary);
 
 guint64 hat_trace_writer_bytes (HatTraceWriter *writer); /* written so far */

@@ -119,7 +119,12 @@ check_prefix (const Sample *sample, HatTrace *trace)
   if (n > 0)
     script_check (sample->first, trace, hat_trace_process (trace, 0)->n_events);
   if (n > 1)
-    script_check (sample->child, trace, hat_trace_process (trace, 1)->n_events);
+    {
+      const HatProcess *child = hat_trace_process (trace, 1);
+      script_check (sample->child, trace, child->n_events);
+      if (child->n_events > 0)
+        g_assert_cmpuint (hat_trace_process (trace, 0)->n_events, >=, child->fork_event);
+    }
   g_assert_true (hat_trace_check (trace, NULL, &error));
   g_assert_no_error (error);
   touch_everything (trace);
