@@ -202,7 +202,7 @@ take_block (HatDecoder *decoder, guint64 word, HatRawEvent *event)
 static inline HatDecodeResult
 later (HatDecoder *decoder, guint64 ticks)
 {
-  decoder->next_ticks = ticks;
+  decoder->next_ticks = decoder->next_began = ticks;
   return HAT_DECODE_LATER;
 }
 
@@ -212,8 +212,6 @@ read_reallocation (HatDecoder *decoder, guint64 first, guint64 limit, HatRawEven
   guint64 at = decoder->at + 1, ticks = decoder->ticks + address_word_ticks (first);
   const HatDecoderEscapes before = decoder->escapes;
 
-  if (ticks > limit)
-    return later (decoder, ticks);
   event->old_ticks = ticks;
   event->old = take_address (decoder, first);
   if (!read_escapes (decoder, &at, &ticks) || at + 2 > decoder->head)
@@ -223,6 +221,13 @@ read_reallocation (HatDecoder *decoder, guint64 first, guint64 limit, HatRawEven
     }
   const guint64 second = word_at (decoder, at);
   ticks += address_word_ticks (second);
+  if ((decoder->early ? event->old_ticks : ticks) > limit)
+    {
+      decoder->escapes = before;
+      later (decoder, decoder->early ? event->old_ticks : ticks);
+      decoder->next_began = event->old_ticks;
+      return HAT_DECODE_LATER;
+    }
   event->address = take_address (decoder, second);
   if (!take_block (decoder, word_at (decoder, at + 1), event) || event->address == 0)
     return bad (decoder, "a reallocation without its stack or size");

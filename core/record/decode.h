@@ -59,10 +59,12 @@ typedef struct
   HatStacks *stacks;
   HatModules *modules; /* of the address space */
   const guint32 *n_ips;
-  gboolean must; /* do not stall */
+  gboolean must;  /* do not stall */
+  gboolean early; /* the limit is for when a reallocation began, not for when it was over */
 
   /* for the owner to read */
   guint64 next_ticks;
+  guint64 next_began; /* likewise; of a reallocation: when it began */
   guint64 stalled_at; /* the address without a module */
   const char *bad;
   char name[256];
@@ -75,7 +77,7 @@ typedef struct
 
 void hat_decoder_clear (HatDecoder *decoder);
 
-/* The next event that is not after `limit` (in ticks); a reallocation counts from when it began. */
+/* The next event that is not after `limit` (in ticks). */
 HatDecodeResult hat_decoder_next (HatDecoder *decoder, guint64 limit, HatRawEvent *out_event);
 
 G_END_DECLS

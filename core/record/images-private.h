@@ -25,7 +25,9 @@ typedef struct
   guint64 pending;      /* stamp of its next event, G_MAXUINT64 = none for now */
   gint64 stalled_since; /* 0 = it does not */
   gboolean is_broken;
-  gboolean was_asleep, is_silent; /* its thread sleeps: it has nothing to tell that happened before */
+  gboolean is_silent;   /* its thread has nothing to tell that happened before now */
+  gboolean was_asleep;  /* at the last look */
+  guint64 run_ns;       /* processor time at the first look since it last spoke, 0 = not looked */
 } HatRing;
 
 /* A range of addresses where there is code but no module. */
@@ -40,6 +42,7 @@ struct _HatImage
   guint slot;
   gboolean is_first_process;
   gboolean is_foreign; /* its pid is not a pid here (another pid namespace) */
+  gboolean is_held;       /* too many events wait for one that is not told yet */
   gboolean is_last_drain; /* nothing more will come: wait for nothing */
   gboolean is_finished;
   int pidfd;
@@ -89,7 +92,8 @@ struct _HatImages
   gint64 first_end_ns;
   guint64 first_start; /* of the launched process, clock ticks since boot */
   guint64 seen_lost;   /* of the session's lost events */
-  gint64 now_ns;
+  guint64 now_ticks; /* of this round */
+  gint64 now_ns;     /* likewise */
   gint64 next_reclaim_ns, next_names_ns;
 };
 
@@ -98,7 +102,7 @@ HatRing *hat_ring_new (HatImages *images, guint number, HatImage *image);
 void hat_ring_free (HatRing *ring);
 /* Takes in the image's events that are not after `limit`. */
 guint64 hat_image_drain (HatImages *images, HatImage *image, guint64 limit);
-/* Finds out which threads sleep, when events wait for what some thread may still have to tell. */
+/* Finds out which threads have nothing to tell, when events wait for what some thread may still have to. */
 void hat_image_look_for_silence (HatImage *image);
 /* The stamp up to which every thread of the image has spoken. */
 guint64 hat_image_complete_ticks (HatImage *image);

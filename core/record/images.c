@@ -532,6 +532,7 @@ hat_images_drain (HatImages *images)
   const guint64 limit = hat_clock_ticks ();
   guint64 n = 0;
 
+  images->now_ticks = limit;
   images->now_ns = hat_clock_ns (images->clock, limit);
   /* Parents come before their children. */
   for (guint i = 0; i < images->running->len; i++)

@@ -103,6 +103,14 @@ hat_proc_is_asleep (guint32 pid, guint32 tid)
   return rest && rest[1] == ' ' && rest[2] == 'S';
 }
 
+guint64
+hat_proc_run_ns (guint32 pid, guint32 tid)
+{
+  g_autofree char *file = g_strdup_printf ("task/%u/schedstat", tid);
+  g_autofree char *text = read_file (pid, file, NULL);
+  return text ? g_ascii_strtoull (text, NULL, 10) : 0;
+}
+
 gboolean
 hat_proc_has_thread (guint32 pid, guint32 tid)
 {

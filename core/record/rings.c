@@ -12,7 +12,8 @@
 #define NONSENSE_TICKS (1ull << 22)
 #define STALL_NS 20000000
 #define MANY_PARKED 2048u
-#define HELD_TICKS (1u << 15) /* about a millisecond */
+#define HELD_TICKS 64u /* beyond the oldest event that waits */
+#define SILENT_RUN_NS 20000000
 
 HatRing *
 hat_ring_new (HatImages *images, guint number, HatImage *image)
@@ -138,6 +139,14 @@ take (HatImages *images, HatRing *ring, const HatRawEvent *raw)
     }
 }
 
+/* Much waits for what one thread has not told yet (it has lost its processor inside a reallocation). Until it has, the others have to wait,
+ * or ever more would depend on it; their rings hold them up if it takes long. */
+static inline gboolean
+has_to_be_held (HatImage *image)
+{
+  return G_UNLIKELY (hat_stream_n_parked (image->stream) > MANY_PARKED) && !image->is_last_drain;
+}
+
 /* Takes in one ring's events up to `limit`; sets ring->pending. Returns how many. */
 static guint64
 consume (HatImages *images, HatRing *ring, guint64 limit)
@@ -148,6 +157,7 @@ consume (HatImages *images, HatRing *ring, guint64 limit)
   HatRawEvent raw;
 
   ring->pending = G_MAXUINT64;
+  decoder->early = ring->image->is_held;
   for (gboolean goes_on = TRUE; goes_on;)
     switch (hat_decoder_next (decoder, limit, &raw))
       {
@@ -155,6 +165,7 @@ consume (HatImages *images, HatRing *ring, guint64 limit)
         take (images, ring, &raw);
         if (++n % RELEASE_EVERY == 0)
           hat_session_release (ring->wire, decoder->at);
+        goes_on = !has_to_be_held (ring->image) || ring->image->is_held;
         break;
       case HAT_DECODE_EMPTY:
         goes_on = FALSE;
@@ -180,9 +191,9 @@ consume (HatImages *images, HatRing *ring, guint64 limit)
 }
 
 static void
-mistrust_clock (HatRing *ring, guint64 limit)
+mistrust_clock (HatImages *images, HatRing *ring, guint64 limit)
 {
-  if (ring->pending != G_MAXUINT64 && ring->pending > limit && ring->pending - limit > NONSENSE_TICKS)
+  if (ring->pending != G_MAXUINT64 && ring->pending > images->now_ticks && ring->pending - images->now_ticks > NONSENSE_TICKS)
     ring->pending = limit;
 }
 
@@ -203,6 +214,7 @@ find_active (HatImages *images, HatImage *image, guint64 limit, guint64 *n)
           continue;
         }
       ring->was_asleep = ring->is_silent = FALSE;
+      ring->run_ns = 0;
       ring->decoder.head = head;
       if (head - ring->decoder.at > HAT_WIRE_RING_WORDS)
         {
@@ -211,7 +223,7 @@ find_active (HatImages *images, HatImage *image, guint64 limit, guint64 *n)
           continue;
         }
       *n += consume (images, ring, 0);
-      mistrust_clock (ring, limit);
+      mistrust_clock (images, ring, limit);
       if (ring->pending <= limit)
         g_ptr_array_add (images->active, ring);
     }
@@ -223,12 +235,11 @@ hat_image_drain (HatImages *images, HatImage *image, guint64 limit)
   GPtrArray *active = images->active;
   guint64 n = 0;
 
-  /* Much waits for what one thread has not told yet (it has lost its processor inside a reallocation): the others have to wait, or ever
-   * more would depend on it. Their rings hold them up if it takes long. */
-  if (G_UNLIKELY (hat_stream_n_parked (image->stream) > MANY_PARKED) && !image->is_last_drain)
+  image->is_held = has_to_be_held (image);
+  if (image->is_held)
     limit = MIN (limit, hat_stream_oldest_parked (image->stream) + HELD_TICKS);
   find_active (images, image, limit, &n);
-  while (active->len > 0)
+  while (active->len > 0 && (image->is_held || !has_to_be_held (image)))
     {
       guint first = 0;
       guint64 second = limit;
@@ -245,7 +256,7 @@ hat_image_drain (HatImages *images, HatImage *image, guint64 limit)
       /* An event with a nonsensical stamp is let through on its own. */
       const gboolean is_nonsense = ring->decoder.next_ticks != ring->pending;
       n += consume (images, ring, is_nonsense ? ring->decoder.next_ticks : second);
-      mistrust_clock (ring, limit);
+      mistrust_clock (images, ring, limit);
       if (ring->pending > limit || ring->is_broken || ring->decoder.at == decoded)
         g_ptr_array_remove_index_fast (active, first);
     }
@@ -259,7 +270,11 @@ hat_image_look_for_silence (HatImage *image)
     {
       HatRing *ring = image->rings->pdata[i];
       const gboolean is_asleep = ring->thread->tid == 0 || hat_proc_is_asleep (image->info.pid, ring->thread->tid);
-      ring->is_silent = is_asleep && ring->was_asleep;
+      const guint64 run_ns = ring->thread->tid ? hat_proc_run_ns (image->info.pid, ring->thread->tid) : 0;
+      if (ring->run_ns == 0)
+        ring->run_ns = run_ns;
+      /* A thread that has lost its processor between doing and telling neither sleeps nor runs. */
+      ring->is_silent = (is_asleep && ring->was_asleep) || run_ns > ring->run_ns + SILENT_RUN_NS;
       ring->was_asleep = is_asleep;
     }
 }
@@ -271,7 +286,9 @@ hat_image_complete_ticks (HatImage *image)
   for (guint i = 0; i < image->rings->len; i++)
     {
       const HatRing *ring = image->rings->pdata[i];
-      if (!ring->is_silent || ring->decoder.at != ring->decoder.head)
+      if (ring->pending != G_MAXUINT64)
+        ticks = MIN (ticks, ring->decoder.next_began);
+      else if (!ring->is_silent || ring->decoder.at != ring->decoder.head)
         ticks = MIN (ticks, ring->decoder.ticks);
     }
   return ticks;

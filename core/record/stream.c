@@ -6,16 +6,18 @@
 
 #include "core/wire/wire.h"
 
-/* Stamps of two threads closer than this (about 1.6 us) do not tell who was first. */
-#define DISORDER_TICKS (4096u >> HAT_WIRE_TSC_SHIFT)
+/* Stamps of two threads closer than this (about 100 ns) do not tell who was first. Clocks of two cores were seen to differ by 77 cycles. */
+#define DISORDER_TICKS (256u >> HAT_WIRE_TSC_SHIFT)
 #define MAX_PARKED 65536u
 
+/* An event that waits. It stands in the queue of each address it is about, and in that of all. */
 typedef struct
 {
   HatRawEvent raw;
   HatStreamThread *thread;
   gint64 time_ns;
   gint64 since_ns; /* stream time when it was parked */
+  GList in_all, at_address, at_old; /* links */
 } Parked;
 
 struct _HatStream
@@ -29,15 +31,9 @@ struct _HatStream
   gint64 last_ns;
 
   gint64 now_ns;
-  guint n_parked;
-  GHashTable *parked; /* address -> GQueue of Parked, in the order of arrival */
+  GQueue all;         /* Parked, owned, in the order of arrival */
+  GHashTable *queues; /* address -> GQueue of Parked, likewise */
 };
-
-static void
-free_queue (gpointer data)
-{
-  g_queue_free_full (data, g_free);
-}
 
 void
 hat_stream_state_clear (HatStreamState *state)
@@ -55,7 +51,8 @@ hat_stream_new (HatTraceWriter *writer, guint process, HatStreamState *state)
   stream->live = state ? g_steal_pointer (&state->live) : hat_live_set_new ();
   stream->first_block = stream->next_block = state ? state->next_block : 1;
   stream->account = hat_account_new (hat_live_set_n_blocks (stream->live), hat_live_set_n_bytes (stream->live));
-  stream->parked = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, free_queue);
+  g_queue_init (&stream->all);
+  stream->queues = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_free);
   return stream;
 }
 
@@ -66,7 +63,12 @@ hat_stream_free (HatStream *stream)
     return;
   hat_live_set_free (stream->live);
   hat_account_free (stream->account);
-  g_hash_table_unref (stream->parked);
+  g_hash_table_unref (stream->queues);
+  for (Parked *parked; (parked = g_queue_peek_head (&stream->all));)
+    {
+      g_queue_unlink (&stream->all, &parked->in_all);
+      g_free (parked);
+    }
   g_free (stream);
 }
 
@@ -115,16 +117,13 @@ apply_free (HatStream *stream, HatStreamThread *thread, const HatRawEvent *raw, 
   return TRUE;
 }
 
-/* FALSE: *out_waits_for is the address in the way. */
 static gboolean
-apply_realloc (HatStream *stream, HatStreamThread *thread, const HatRawEvent *raw, gint64 time_ns, guint64 *out_waits_for)
+apply_realloc (HatStream *stream, HatStreamThread *thread, const HatRawEvent *raw, gint64 time_ns)
 {
   HatLiveBlock old;
 
-  *out_waits_for = raw->address;
   if (raw->address != raw->old && hat_live_set_find (stream->live, raw->address, NULL))
     return FALSE;
-  *out_waits_for = raw->old;
   if (!hat_live_set_remove (stream->live, raw->old, &old))
     return FALSE;
   const HatLiveBlock block = { .id = stream->next_block, .size = raw->number, .stack = raw->stack };
@@ -136,14 +135,13 @@ apply_realloc (HatStream *stream, HatStreamThread *thread, const HatRawEvent *ra
 }
 
 static inline gboolean
-apply (HatStream *stream, HatStreamThread *thread, const HatRawEvent *raw, gint64 time_ns, guint64 *out_waits_for)
+apply (HatStream *stream, HatStreamThread *thread, const HatRawEvent *raw, gint64 time_ns)
 {
-  *out_waits_for = raw->address;
   if (raw->kind == HAT_RAW_ALLOC)
     return apply_alloc (stream, thread, raw, time_ns);
   if (raw->kind == HAT_RAW_FREE)
     return apply_free (stream, thread, raw, time_ns);
-  return apply_realloc (stream, thread, raw, time_ns, out_waits_for);
+  return apply_realloc (stream, thread, raw, time_ns);
 }
 
 static void
@@ -179,8 +177,7 @@ apply_anyway (HatStream *stream, HatStreamThread *thread, const HatRawEvent *raw
         write_missed_free (stream, thread, raw->address, time_ns);
       if (hat_live_set_find (stream->live, raw->old, NULL))
         {
-          guint64 waits_for;
-          apply_realloc (stream, thread, raw, time_ns, &waits_for);
+              apply_realloc (stream, thread, raw, time_ns);
           return;
         }
       write_unknown_free (stream, thread, raw->old, HAT_STACK_NONE, time_ns);
@@ -198,26 +195,52 @@ apply_anyway (HatStream *stream, HatStreamThread *thread, const HatRawEvent *raw
 
 /* ---- parking ---- */
 
-static void
-park (HatStream *stream, guint64 address, Parked *parked)
+static inline gboolean
+has_two_addresses (const HatRawEvent *raw)
 {
-  GQueue *queue = g_hash_table_lookup (stream->parked, &address);
-  if (queue == NULL)
-    {
-      queue = g_queue_new ();
-      g_hash_table_insert (stream->parked, g_memdup2 (&address, sizeof address), queue);
-    }
-  g_queue_push_tail (queue, parked);
-  stream->n_parked++;
+  return raw->kind == HAT_RAW_REALLOC && raw->old != raw->address;
 }
 
 static void
-unpark (HatStream *stream, guint64 address, GQueue *queue, GList *link)
+enqueue (HatStream *stream, guint64 address, GList *link)
 {
-  g_queue_delete_link (queue, link);
-  stream->n_parked--;
+  GQueue *queue = g_hash_table_lookup (stream->queues, &address);
+  if (queue == NULL)
+    {
+      queue = g_new0 (GQueue, 1);
+      g_hash_table_insert (stream->queues, g_memdup2 (&address, sizeof address), queue);
+    }
+  g_queue_push_tail_link (queue, link);
+}
+
+static void
+dequeue (HatStream *stream, guint64 address, GList *link)
+{
+  GQueue *queue = g_hash_table_lookup (stream->queues, &address);
+  g_queue_unlink (queue, link);
   if (queue->length == 0)
-    g_hash_table_remove (stream->parked, &address);
+    g_hash_table_remove (stream->queues, &address);
+}
+
+static void
+park (HatStream *stream, HatStreamThread *thread, const HatRawEvent *raw, gint64 time_ns)
+{
+  Parked *parked = g_new (Parked, 1);
+
+  *parked = (Parked) { *raw, thread, time_ns, stream->now_ns, { parked }, { parked }, { parked } };
+  g_queue_push_tail_link (&stream->all, &parked->in_all);
+  enqueue (stream, raw->address, &parked->at_address);
+  if (has_two_addresses (raw))
+    enqueue (stream, raw->old, &parked->at_old);
+}
+
+static void
+unpark (HatStream *stream, Parked *parked)
+{
+  g_queue_unlink (&stream->all, &parked->in_all);
+  dequeue (stream, parked->raw.address, &parked->at_address);
+  if (has_two_addresses (&parked->raw))
+    dequeue (stream, parked->raw.old, &parked->at_old);
 }
 
 /* When the event did to the address what it did: a reallocation lets go of its old one some time before it is over. */
@@ -227,41 +250,75 @@ ticks_at (const HatRawEvent *raw, guint64 address)
   return raw->kind == HAT_RAW_REALLOC && raw->old == address ? raw->old_ticks : raw->ticks;
 }
 
-/* Finds the first parked event of the queue that may go ahead and does it. Events of one thread stay in order, and so do those whose
- * stamps are far enough apart. A reallocation frees an address and takes another: *out_other is then that one, else 0. */
+/* Who stands before an event in a queue. Events of one thread stay in order, and so do those whose stamps are far enough apart. */
+typedef struct
+{
+  HatStreamThread *threads[16];
+  guint n_threads;
+  guint64 earliest;
+} Before;
+
+static gboolean
+is_behind (const Before *before, const Parked *parked, guint64 address)
+{
+  if (before->n_threads == G_N_ELEMENTS (before->threads)
+      || (before->n_threads > 0 && ticks_at (&parked->raw, address) > before->earliest + DISORDER_TICKS))
+    return TRUE;
+  for (guint i = 0; i < before->n_threads; i++)
+    if (before->threads[i] == parked->thread)
+      return TRUE;
+  return FALSE;
+}
+
+static void
+pass (Before *before, const Parked *parked, guint64 address)
+{
+  const guint64 ticks = ticks_at (&parked->raw, address);
+
+  before->earliest = before->n_threads ? MIN (before->earliest, ticks) : ticks;
+  for (guint i = 0; i < before->n_threads; i++)
+    if (before->threads[i] == parked->thread)
+      return;
+  if (before->n_threads < G_N_ELEMENTS (before->threads))
+    before->threads[before->n_threads++] = parked->thread;
+}
+
+/* Whether it has to wait for others in the queue of its other address. */
+static gboolean
+is_behind_elsewhere (HatStream *stream, const Parked *parked, guint64 here)
+{
+  if (!has_two_addresses (&parked->raw))
+    return FALSE;
+  const guint64 other = parked->raw.old == here ? parked->raw.address : parked->raw.old;
+  GQueue *queue = g_hash_table_lookup (stream->queues, &other);
+  Before before = {};
+  for (GList *link = queue->head; link && link->data != parked; link = link->next)
+    {
+      pass (&before, link->data, other);
+      if (is_behind (&before, parked, other))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* Does the first event of the queue that may go ahead. *out_other: the other address that it was about, else 0. */
 static gboolean
 settle_one (HatStream *stream, guint64 address, GQueue *queue, guint64 *out_other)
 {
-  HatStreamThread *passed[16];
-  guint n_passed = 0;
-  guint64 earliest = G_MAXUINT64 - DISORDER_TICKS;
+  Before before = {};
 
-  *out_other = 0;
-  for (GList *link = queue->head; link && n_passed < G_N_ELEMENTS (passed); link = link->next)
+  for (GList *link = queue->head; link && before.n_threads < G_N_ELEMENTS (before.threads); link = link->next)
     {
       Parked *parked = link->data;
-      gboolean is_behind = ticks_at (&parked->raw, address) > earliest + DISORDER_TICKS;
-      for (guint i = 0; i < n_passed && !is_behind; i++)
-        is_behind = passed[i] == parked->thread;
-
-      guint64 waits_for = address;
-      if (!is_behind && apply (stream, parked->thread, &parked->raw, parked->time_ns, &waits_for))
+      if (!is_behind (&before, parked, address) && !is_behind_elsewhere (stream, parked, address)
+          && apply (stream, parked->thread, &parked->raw, parked->time_ns))
         {
-          if (parked->raw.kind == HAT_RAW_REALLOC)
-            *out_other = parked->raw.old == address ? parked->raw.address : parked->raw.old;
-          unpark (stream, address, queue, link);
+          *out_other = !has_two_addresses (&parked->raw) ? 0 : parked->raw.old == address ? parked->raw.address : parked->raw.old;
+          unpark (stream, parked);
           g_free (parked);
           return TRUE;
         }
-      if (waits_for != address)
-        {
-          unpark (stream, address, queue, link);
-          park (stream, waits_for, parked);
-          return TRUE;
-        }
-      if (n_passed == 0 || passed[n_passed - 1] != parked->thread)
-        passed[n_passed++] = parked->thread;
-      earliest = MIN (earliest, ticks_at (&parked->raw, address));
+      pass (&before, parked, address);
     }
   return FALSE;
 }
@@ -273,14 +330,14 @@ settle (HatStream *stream, guint64 address)
   g_autoptr (GArray) addresses = g_array_new (FALSE, FALSE, sizeof (guint64));
 
   g_array_append_val (addresses, address);
-  while (addresses->len > 0 && stream->n_parked > 0)
+  while (addresses->len > 0 && stream->all.length > 0)
     {
       guint64 other = 0;
       address = g_array_index (addresses, guint64, addresses->len - 1);
-      GQueue *queue = g_hash_table_lookup (stream->parked, &address);
+      GQueue *queue = g_hash_table_lookup (stream->queues, &address);
       if (queue == NULL || !settle_one (stream, address, queue, &other))
         g_array_set_size (addresses, addresses->len - 1);
-      else if (other != 0 && other != address)
+      else if (other != 0)
         g_array_append_val (addresses, other);
     }
 }
@@ -289,114 +346,76 @@ static void
 settle_after (HatStream *stream, const HatRawEvent *raw)
 {
   settle (stream, raw->address);
-  if (raw->kind == HAT_RAW_REALLOC && raw->old != raw->address)
+  if (has_two_addresses (raw))
     settle (stream, raw->old);
+}
+
+/* Gives up on the event that has waited longest. */
+static void
+expire_first (HatStream *stream)
+{
+  Parked *parked = g_queue_peek_head (&stream->all);
+
+  unpark (stream, parked);
+  apply_anyway (stream, parked->thread, &parked->raw, parked->time_ns);
+  settle_after (stream, &parked->raw);
+  g_free (parked);
 }
 
 static void
 add_slowly (HatStream *stream, HatStreamThread *thread, const HatRawEvent *raw, gint64 time_ns)
 {
-  guint64 address = raw->address;
-  gboolean is_queued = g_hash_table_contains (stream->parked, &address);
-
-  if (!is_queued && raw->kind == HAT_RAW_REALLOC)
-    {
-      address = raw->old;
-      is_queued = g_hash_table_contains (stream->parked, &address);
-    }
-  if (!is_queued && apply (stream, thread, raw, time_ns, &address))
+  const gboolean is_queued = g_hash_table_contains (stream->queues, &raw->address)
+                             || (has_two_addresses (raw) && g_hash_table_contains (stream->queues, &raw->old));
+  if (!is_queued && apply (stream, thread, raw, time_ns))
     return;
-
-  if (stream->n_parked >= MAX_PARKED)
-    hat_stream_settle_all (stream);
-  Parked *parked = g_new (Parked, 1);
-  *parked = (Parked) { *raw, thread, time_ns, stream->now_ns };
-  park (stream, address, parked);
+  if (stream->all.length >= MAX_PARKED)
+    expire_first (stream);
+  park (stream, thread, raw, time_ns);
   if (is_queued)
-    settle (stream, address);
+    settle_after (stream, raw);
 }
 
 void
 hat_stream_add (HatStream *stream, HatStreamThread *thread, const HatRawEvent *raw, gint64 time_ns)
 {
-  guint64 waits_for;
-
-  if (G_LIKELY (stream->n_parked == 0) && G_LIKELY (apply (stream, thread, raw, time_ns, &waits_for)))
+  if (G_LIKELY (stream->all.length == 0) && G_LIKELY (apply (stream, thread, raw, time_ns)))
     return;
   add_slowly (stream, thread, raw, time_ns);
-}
-
-static int
-compare_parked (gconstpointer a, gconstpointer b)
-{
-  const Parked *x = *(Parked *const *) a, *y = *(Parked *const *) b;
-  return x->time_ns < y->time_ns ? -1 : x->time_ns > y->time_ns;
-}
-
-/* Gives up on what was parked before `before_ns`, or happened well before `complete_ticks`. */
-static void
-expire (HatStream *stream, gint64 before_ns, guint64 complete_ticks)
-{
-  g_autoptr (GPtrArray) expired = g_ptr_array_new_with_free_func (g_free);
-  GHashTableIter iter;
-  gpointer value;
-  g_hash_table_iter_init (&iter, stream->parked);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
-    {
-      GQueue *queue = value;
-      for (Parked *parked; (parked = g_queue_peek_head (queue));)
-        {
-          if (parked->since_ns >= before_ns && parked->raw.ticks + DISORDER_TICKS >= complete_ticks)
-            break;
-          g_ptr_array_add (expired, g_queue_pop_head (queue));
-          stream->n_parked--;
-        }
-      if (queue->length == 0)
-        g_hash_table_iter_remove (&iter);
-    }
-  g_ptr_array_sort (expired, compare_parked);
-  for (guint i = 0; i < expired->len; i++)
-    {
-      Parked *parked = expired->pdata[i];
-      apply_anyway (stream, parked->thread, &parked->raw, parked->time_ns);
-      settle_after (stream, &parked->raw);
-    }
 }
 
 void
 hat_stream_tick (HatStream *stream, gint64 now_ns, guint64 complete_ticks)
 {
+  const gint64 previous_ns = stream->now_ns;
+  const Parked *parked;
+
   stream->now_ns = now_ns;
-  if (G_UNLIKELY (stream->n_parked > 0))
-    expire (stream, now_ns - HAT_STREAM_PATIENCE_NS, complete_ticks);
+  /* What was parked in this very round may wait for a thread whose ring nobody has seen yet. */
+  while (G_UNLIKELY ((parked = g_queue_peek_head (&stream->all)) != NULL)
+         && (parked->since_ns < now_ns - HAT_STREAM_PATIENCE_NS
+             || (parked->raw.ticks + DISORDER_TICKS < complete_ticks && parked->since_ns < previous_ns)))
+    expire_first (stream);
 }
 
 guint
 hat_stream_n_parked (HatStream *stream)
 {
-  return stream->n_parked;
+  return stream->all.length;
 }
 
 guint64
 hat_stream_oldest_parked (HatStream *stream)
 {
-  guint64 oldest = G_MAXUINT64;
-  GHashTableIter iter;
-  gpointer queue;
-  g_hash_table_iter_init (&iter, stream->parked);
-  while (g_hash_table_iter_next (&iter, NULL, &queue))
-    {
-      const Parked *parked = g_queue_peek_head (queue);
-      oldest = MIN (oldest, parked->raw.ticks);
-    }
-  return oldest;
+  const Parked *parked = g_queue_peek_head (&stream->all);
+  return parked ? parked->raw.ticks : G_MAXUINT64;
 }
 
 void
 hat_stream_settle_all (HatStream *stream)
 {
-  while (stream->n_parked > 0)
-    expire (stream, G_MAXINT64, 0);
+  while (stream->all.length > 0)
+    expire_first (stream);
 }
 
 /* ---- the rest ---- */

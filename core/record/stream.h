@@ -18,7 +18,7 @@
 G_BEGIN_DECLS
 
 /* A thread that has lost its processor inside a reallocation may take long to tell. */
-#define HAT_STREAM_PATIENCE_NS 1000000000
+#define HAT_STREAM_PATIENCE_NS G_GINT64_CONSTANT (10000000000)
 
 typedef struct _HatStream HatStream;
 

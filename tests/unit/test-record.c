@@ -112,7 +112,7 @@ address_of (gint index)
 static guint64
 stamp (Heap *heap, guint thread)
 {
-  guint64 ticks = 1000000 + heap->step * 3 + g_test_rand_int_range (0, heap->clock_error + 1);
+  guint64 ticks = 1000000 + heap->step + g_test_rand_int_range (0, heap->clock_error + 1);
   ticks = ticks / heap->clock_step * heap->clock_step;
   return heap->last_stamp[thread] = MAX (ticks, heap->last_stamp[thread]);
 }
@@ -329,7 +329,7 @@ test_good_clocks (void)
 static void
 test_disagreeing_clocks (void)
 {
-  run_threads (40, 1, TRUE);
+  run_threads (4, 1, TRUE);
 }
 
 static void
@@ -360,7 +360,7 @@ test_missed_and_unknown (gconstpointer data)
   hat_stream_tick (stream, HAT_STREAM_PATIENCE_NS - 1, 0);
   g_assert_cmpuint (hat_stream_n_events (stream), ==, 1);
   if (GPOINTER_TO_INT (data)) /* every thread has spoken of later things */
-    hat_stream_tick (stream, HAT_STREAM_PATIENCE_NS - 1, 1000000);
+    hat_stream_tick (stream, HAT_STREAM_PATIENCE_NS, 1000000);
   else
     hat_stream_tick (stream, HAT_STREAM_PATIENCE_NS + 1, 0);
   const HatTotals *totals = hat_stream_totals (stream);
@@ -549,7 +549,7 @@ test_words (void)
           switch (hat_decoder_next (decoder, limit, &event))
             {
             case HAT_DECODE_EVENT:
-              g_assert_cmpuint (event.kind == HAT_RAW_REALLOC ? event.old_ticks : event.ticks, <=, limit);
+              g_assert_cmpuint (event.ticks, <=, limit);
               check_honest_event (decoder, n_events++, &event);
               break;
             case HAT_DECODE_LATER:
