@@ -137,7 +137,7 @@ ugly_trace (void)
   Builder builder;
   builder_init (&builder);
   g_autoptr (GString) template_name = g_string_new ("std::map<");
-  for (guint i = 0; i < 300; i++)
+  for (guint i = 0; i < 60; i++)
     g_string_append_printf (template_name, "std::pair<std::basic_string<char%u>, Foo<Bar>>, ", i);
   g_string_append (template_name, ">::operator[](std::basic_string<char> const&)");
   const char *names[] = {
@@ -158,7 +158,7 @@ ugly_trace (void)
   processes[3] = add_process (&builder, "/bin/other", 0, TRUE);
   processes[4] = add_process (&builder, "/bin/last", 0, TRUE);
   HatStackId deep = HAT_STACK_NONE;
-  for (guint i = 0; i < 300; i++)
+  for (guint i = 0; i < 40; i++)
     deep = call (&builder, deep, names[i % G_N_ELEMENTS (names)],
                  i % 3 ? NULL : "/a/long path/with \xff/in_it_and_a_very_long_base_name_of_a_source_file.cpp");
   for (guint i = 0; i < 1000; i++)
