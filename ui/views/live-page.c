@@ -10,7 +10,7 @@
 #define FORCE_PATIENCE_MS 5000     /* after SIGTERM, before SIGKILL is offered */
 #define MOST_OUTPUT_CHARS (1 << 20) /* older output is dropped from the pane */
 #define STATUS_NS (60 * G_GINT64_CONSTANT (1000000)) /* statuses are not further apart */
-#define SHORTEST_AXIS_NS (2 * G_GINT64_CONSTANT (1000000000))
+#define SHORTEST_AXIS_NS G_GINT64_CONSTANT (100000000)
 
 /* ---- the curve ---- */
 
@@ -40,13 +40,15 @@ fill_bins (HatLiveCurve *self, const HatLiveStatus *history, guint n)
   for (guint i = 0; i < t->n_bins; i++)
     {
       gint64 end = t->range.from + length * (i + 1) / t->n_bins;
+      gboolean is_first = TRUE;
       HatBin bin = { before.last_bytes, before.last_bytes, before.last_bytes, before.last_blocks, 0, 0, 0 };
       for (; k < n && history[k].time_ns <= end; k++)
         {
           bin.last_bytes = history[k].live_bytes;
           bin.last_blocks = history[k].live_blocks;
-          bin.min_bytes = MIN (bin.min_bytes, bin.last_bytes);
-          bin.max_bytes = MAX (bin.max_bytes, bin.last_bytes);
+          bin.min_bytes = is_first ? bin.last_bytes : MIN (bin.min_bytes, bin.last_bytes);
+          bin.max_bytes = is_first ? bin.last_bytes : MAX (bin.max_bytes, bin.last_bytes);
+          is_first = FALSE;
           bin.allocations += history[k].allocations - MIN (history[k].allocations, allocations);
           allocations = history[k].allocations;
           if (bin.last_bytes > t->peak_bytes)
@@ -73,7 +75,7 @@ hat_live_curve_lay_out (HatPicture *picture, double width, double height)
                                    .by = HAT_BY_NONE };
   /* Not finer than statuses come, or the rate would be a comb. */
   guint64 most_bins = self->timeline.range.to / STATUS_NS;
-  self->timeline.n_bins = CLAMP (most_bins, 16, MAX (hat_timeline_layout_bins (width, height), 16));
+  self->timeline.n_bins = CLAMP (most_bins, 2, MAX (hat_timeline_layout_bins (width, height), 2));
   self->timeline.bins = g_new0 (HatBin, self->timeline.n_bins);
   fill_bins (self, history, n);
   g_array_set_size (self->samples, 0);
@@ -146,6 +148,8 @@ enum
   N_COUNTERS,
 };
 
+static const char *const counter_names[N_COUNTERS] = { "Live", "Events", "Events per second", "Lost", "Resident", "Trace" };
+
 struct _HatLivePage
 {
   GtkWidget parent_instance;
@@ -168,7 +172,9 @@ G_DEFINE_FINAL_TYPE (HatLivePage, hat_live_page, GTK_TYPE_WIDGET)
 static void
 set_counter (HatLivePage *self, guint i, char *text)
 {
+  g_autofree char *label = g_strdup_printf ("%s: %s", counter_names[i], text);
   gtk_label_set_label (self->counters[i], text);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->counters[i]), GTK_ACCESSIBLE_PROPERTY_LABEL, label, -1);
   g_free (text);
 }
 
@@ -363,7 +369,6 @@ hat_live_page_class_init (HatLivePageClass *klass)
 static GtkWidget *
 build_counters (HatLivePage *self)
 {
-  static const char *const names[N_COUNTERS] = { "Live", "Events", "Events per second", "Lost", "Resident", "Trace" };
   GtkWidget *flow = gtk_flow_box_new ();
   gtk_flow_box_set_selection_mode (GTK_FLOW_BOX (flow), GTK_SELECTION_NONE);
   gtk_flow_box_set_max_children_per_line (GTK_FLOW_BOX (flow), N_COUNTERS);
@@ -371,13 +376,12 @@ build_counters (HatLivePage *self)
   gtk_flow_box_set_homogeneous (GTK_FLOW_BOX (flow), TRUE);
   for (guint i = 0; i < N_COUNTERS; i++)
     {
-      GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *name = gtk_label_new (names[i]);
+      GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *name = gtk_label_new (counter_names[i]);
       self->counters[i] = GTK_LABEL (gtk_label_new ("–"));
       gtk_widget_add_css_class (GTK_WIDGET (self->counters[i]), "title-3");
       gtk_widget_add_css_class (GTK_WIDGET (self->counters[i]), "numeric");
       gtk_widget_add_css_class (name, "caption");
       gtk_widget_add_css_class (name, "dim-label");
-      gtk_accessible_update_relation (GTK_ACCESSIBLE (self->counters[i]), GTK_ACCESSIBLE_RELATION_LABELLED_BY, name, NULL, -1);
       gtk_box_append (GTK_BOX (box), GTK_WIDGET (self->counters[i]));
       gtk_box_append (GTK_BOX (box), name);
       gtk_flow_box_append (GTK_FLOW_BOX (flow), box);

@@ -33,6 +33,7 @@ struct _HatTimelineView
   HatTimeline *curve; /* waiting for its turn */
   HatTimelineLayout *layout;
   HatRange shown;
+  guint asked_bins; /* of the timeline that is asked for */
   gint isolated_band;
   double press_x;
   Drag drag;
@@ -138,6 +139,7 @@ ask (HatTimelineView *self)
     return;
   guint n_bins = hat_timeline_layout_bins (gtk_widget_get_width (widget), gtk_widget_get_height (widget));
   Window window = { self->shown, MAX (n_bins, 16) };
+  self->asked_bins = window.n_bins;
   if (now (self)->by != HAT_BY_NONE)
     hat_query_run (self->bands_query, &bands_kind, hat_view_state_ask (self->state), g_memdup2 (&window, sizeof window));
   else
@@ -464,9 +466,8 @@ static void
 hat_timeline_view_size_allocate (GtkWidget *widget, int width, int height, int baseline)
 {
   HatTimelineView *self = HAT_TIMELINE_VIEW (widget);
-  guint before = self->timeline ? self->timeline->n_bins : 0;
   GTK_WIDGET_CLASS (hat_timeline_view_parent_class)->size_allocate (widget, width, height, baseline);
-  if (before != MAX (hat_timeline_layout_bins (width, height), 16) && !hat_query_is_busy (self->curve_query))
+  if (self->asked_bins != MAX (hat_timeline_layout_bins (width, height), 16))
     ask (self);
 }
 
