@@ -289,11 +289,15 @@ hat_timeline_paint (const HatTimelineLayout *layout, const HatPalette *palette, 
 
 /* ---- overlay ---- */
 
+/* Pales everything but the band, which keeps its colour. */
 static void
 paint_highlight (const HatTimelineLayout *layout, const HatPalette *palette, guint highlight, cairo_t *cr)
 {
   guint n = layout->n_columns;
 
+  cairo_save (cr);
+  cairo_set_fill_rule (cr, CAIRO_FILL_RULE_EVEN_ODD);
+  cairo_rectangle (cr, layout->plot.x, layout->plot.y, layout->plot.width, layout->plot.height);
   for (guint c = 0; c < n; c++)
     {
       const HatTimelineColumn *column = &layout->columns[c];
@@ -306,8 +310,9 @@ paint_highlight (const HatTimelineLayout *layout, const HatPalette *palette, gui
           cairo_rectangle (cr, column->x, top, column->width, hat_timeline_layout_y (layout, below) - top);
         }
     }
-  set_color (cr, hat_color_fade (palette->accent, 0.75));
+  set_color (cr, hat_color_fade (palette->background, 0.7));
   cairo_fill (cr);
+  cairo_restore (cr);
 }
 
 void
