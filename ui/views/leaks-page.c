@@ -167,7 +167,7 @@ build_card (HatLeaksPage *self, const Card *values)
   g_autofree char *callers = hat_leaks_callers (trace, card->stack, 4);
   GtkWidget *badge = make_label (card->growing ? "GROWING" : "UNFREED", "leak-badge");
   GtkWidget *name = make_label (function, "heading"), *size = make_label (amount, "numeric");
-  GtkWidget *picture = hat_small_picture_new (card->growing ? paint_growth : paint_births, card, NULL, 160, 26);
+  GtkWidget *picture = hat_small_picture_new (card->growing ? paint_growth : paint_births, card, NULL, 60, 26);
 
   g_object_set_data_full (G_OBJECT (row), "card", card, g_free);
   gtk_widget_add_css_class (badge, card->growing ? "growing" : "unfreed");

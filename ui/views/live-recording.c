@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <gio/gunixinputstream.h>
 #include <gio/gunixoutputstream.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,6 +29,7 @@ struct _HatLiveRecording
   GArray *history; /* HatLiveStatus */
   GArray *marks;   /* HatMark, names owned */
   guint32 pid;
+  int pidfd; /* of the program: its number may be somebody else's when it has ended; -1: none */
   gboolean program_runs, is_finished;
   double progress;
   char *progress_what, *error, *done_path;
@@ -96,6 +99,8 @@ static void
 hat_live_recording_finalize (GObject *object)
 {
   HatLiveRecording *self = HAT_LIVE_RECORDING (object);
+  if (self->pidfd >= 0)
+    close (self->pidfd);
   g_clear_object (&self->cancellable);
   hat_launch_free (self->launch);
   g_array_unref (self->history);
@@ -128,6 +133,7 @@ hat_live_recording_init (HatLiveRecording *self)
   self->marks = g_array_new (FALSE, FALSE, sizeof (HatMark));
   g_array_set_clear_func (self->marks, clear_mark);
   self->progress = -1;
+  self->pidfd = -1;
   self->program_runs = TRUE;
 }
 
@@ -166,8 +172,11 @@ static void
 take_process (HatLiveRecording *self, const char *line)
 {
   const char *state = find_value (line, "state");
-  if (number (line, "index") == 0)
-    self->pid = number (line, "pid");
+  if (number (line, "index") == 0 && self->pid == 0)
+    {
+      self->pid = number (line, "pid");
+      self->pidfd = pidfd_open (self->pid, 0);
+    }
   if (state && g_str_has_prefix (state, "exited") && number (line, "pid") == self->pid)
     self->program_runs = FALSE;
   g_signal_emit (self, signals[PROCESSES], 0);
@@ -405,8 +414,9 @@ hat_live_recording_pid (HatLiveRecording *self)
 gboolean
 hat_live_recording_program_runs (HatLiveRecording *self)
 {
-  if (self->is_finished && self->program_runs && self->pid)
-    return kill (self->pid, 0) == 0; /* recording was stopped, nobody tells us any more */
+  struct pollfd ended = { self->pidfd, POLLIN, 0 };
+  if (self->is_finished && self->program_runs && self->pidfd >= 0)
+    return poll (&ended, 1, 0) == 0; /* recording was stopped, nobody else tells us any more */
   return self->program_runs && !self->is_finished;
 }
 
@@ -441,9 +451,9 @@ hat_live_recording_stop (HatLiveRecording *self)
 void
 hat_live_recording_end (HatLiveRecording *self, gboolean by_force)
 {
-  if (self->is_finished && self->pid)
-    kill (self->pid, by_force ? SIGKILL : SIGTERM);
-  else
+  if (self->is_finished && self->pidfd >= 0)
+    pidfd_send_signal (self->pidfd, by_force ? SIGKILL : SIGTERM, NULL, 0);
+  else if (!self->is_finished)
     tell (self, by_force ? "kill" : "end");
 }
 

@@ -8,6 +8,9 @@
 #include "ui/views/picture.h"
 #include "ui/views/toolbar.h"
 
+#define NARROW_PX 640
+#define PANEL_PX 220
+
 /* ---- the picture ---- */
 
 #define HAT_TYPE_SIZES_PICTURE (hat_sizes_picture_get_type ())
@@ -56,6 +59,23 @@ hat_sizes_picture_describe_at (HatPicture *picture, double x, double y)
   return hat_sizes_hit_text (self->layout, hat_sizes_layout_hit (self->layout, x, y));
 }
 
+/* Four panels in a square, or one under the other where it is narrow. */
+static void
+hat_sizes_picture_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum, int *natural, int *minimum_baseline,
+                           int *natural_baseline)
+{
+  if (orientation == GTK_ORIENTATION_HORIZONTAL)
+    *minimum = *natural = 320;
+  else
+    *minimum = *natural = for_size > 0 && for_size < NARROW_PX ? 4 * PANEL_PX : 2 * PANEL_PX;
+}
+
+static GtkSizeRequestMode
+hat_sizes_picture_get_request_mode (GtkWidget *widget)
+{
+  return GTK_SIZE_REQUEST_HEIGHT_FOR_WIDTH;
+}
+
 static void
 hat_sizes_picture_dispose (GObject *object)
 {
@@ -70,6 +90,8 @@ hat_sizes_picture_class_init (HatSizesPictureClass *klass)
 {
   HatPictureClass *picture_class = HAT_PICTURE_CLASS (klass);
   G_OBJECT_CLASS (klass)->dispose = hat_sizes_picture_dispose;
+  GTK_WIDGET_CLASS (klass)->measure = hat_sizes_picture_measure;
+  GTK_WIDGET_CLASS (klass)->get_request_mode = hat_sizes_picture_get_request_mode;
   picture_class->lay_out = hat_sizes_picture_lay_out;
   picture_class->paint = hat_sizes_picture_paint;
   picture_class->paint_overlay = hat_sizes_picture_paint_overlay;
@@ -79,7 +101,6 @@ hat_sizes_picture_class_init (HatSizesPictureClass *klass)
 static void
 hat_sizes_picture_init (HatSizesPicture *self)
 {
-  gtk_widget_set_size_request (GTK_WIDGET (self), 480, 420);
   gtk_widget_set_vexpand (GTK_WIDGET (self), TRUE);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, "Sizes and lifetimes", -1);
 }
@@ -170,6 +191,7 @@ hat_sizes_page_new (HatViewState *state)
   HatSizesPage *self = g_object_new (HAT_TYPE_SIZES_PAGE, NULL);
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *scroller = gtk_scrolled_window_new ();
   self->picture = g_object_new (HAT_TYPE_SIZES_PICTURE, NULL);
+  gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scroller), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), GTK_WIDGET (self->picture));
   gtk_box_append (GTK_BOX (box), hat_toolbar_new (&self->headline));
   gtk_box_append (GTK_BOX (box), scroller);

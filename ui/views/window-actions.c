@@ -175,6 +175,14 @@ act_record_again (GtkWidget *widget, const char *name, GVariant *parameter)
 }
 
 static void
+act_end_program (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  HatWindow *self = HAT_WINDOW (widget);
+  if (self->recording)
+    hat_live_recording_end (self->recording, FALSE);
+}
+
+static void
 act_show_view (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   hat_workbench_show_view (HAT_WINDOW (widget)->workbench, g_variant_get_string (parameter, NULL));
@@ -221,6 +229,7 @@ static const struct
   { "win.copy-picture", NULL, act_copy, GDK_KEY_c, GDK_CONTROL_MASK | GDK_SHIFT_MASK },
   { "win.start", NULL, act_start, GDK_KEY_Home, GDK_ALT_MASK },
   { "win.record-again", NULL, act_record_again, GDK_KEY_r, GDK_CONTROL_MASK },
+  { "win.end-program", NULL, act_end_program, 0, 0 },
   { "win.show-view", "s", act_show_view, 0, 0 },
   { "win.search", NULL, act_search, GDK_KEY_f, GDK_CONTROL_MASK },
   { "win.toggle-inspector", NULL, act_inspector, GDK_KEY_F9, 0 },

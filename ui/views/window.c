@@ -191,6 +191,17 @@ show_error (HatWindow *self, const GError *error)
   show_face (self, "error");
 }
 
+/* Recording was stopped: the program is no longer ours to watch, but still ours to end. */
+static void
+offer_end (HatWindow *self)
+{
+  AdwToast *toast = adw_toast_new ("The program runs on, unrecorded");
+  adw_toast_set_button_label (toast, "End Program");
+  adw_toast_set_action_name (toast, "win.end-program");
+  adw_toast_set_timeout (toast, 0);
+  adw_toast_overlay_add_toast (self->toasts, toast);
+}
+
 static void
 on_opened (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -217,6 +228,9 @@ on_opened (GObject *source, GAsyncResult *result, gpointer data)
   fill_processes (self);
   show_process (self, hat_opened_trace_first_process (opened));
   hat_workbench_show_view (self->workbench, "overview");
+  hat_workbench_show_view (self->workbench, "timeline"); /* the keyboard starts there */
+  if (is_ours && hat_live_recording_program_runs (self->recording))
+    offer_end (self);
   remember (self);
 }
 
