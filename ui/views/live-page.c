@@ -10,7 +10,7 @@
 #define FORCE_PATIENCE_MS 5000     /* after SIGTERM, before SIGKILL is offered */
 #define MOST_OUTPUT_CHARS (1 << 20) /* older output is dropped from the pane */
 #define STATUS_NS (60 * G_GINT64_CONSTANT (1000000)) /* statuses are not further apart */
-#define SHORTEST_AXIS_NS G_GINT64_CONSTANT (100000000)
+#define SHORTEST_AXIS_NS (2 * STATUS_NS) /* the curve ends at now: it claims nothing of the future */
 
 /* ---- the curve ---- */
 
