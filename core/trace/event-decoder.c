@@ -6,6 +6,7 @@
 #include "core/trace/event-decoder.h"
 #include "core/trace/container.h"
 #include "core/trace/event-columns.h"
+#include "core/trace/span.h"
 
 #include <zstd.h>
 
@@ -356,13 +357,6 @@ used_up (const HatEventDecoder *self, HatColumn last)
   return TRUE;
 }
 
-static int
-compare_ids (gconstpointer a, gconstpointer b)
-{
-  const HatBlockId x = *(const HatBlockId *) a, y = *(const HatBlockId *) b;
-  return (x > y) - (x < y);
-}
-
 const char *
 hat_event_decoder_span (HatEventDecoder *self, const guint8 *payload, gsize n_bytes, const HatChunk *chunk,
                         HatEventLimits limits, HatSpan *out_span)
@@ -411,8 +405,7 @@ hat_event_decoder_span (HatEventDecoder *self, const guint8 *payload, gsize n_by
   if (time != chunk->end_ns || !used_up (self, HAT_COLUMN_OLD_DEATHS))
     return "columns of events do not end together";
 
-  if (n_died > 1)
-    qsort (died, n_died, sizeof (*died), compare_ids);
+  hat_span_sort_ids (died, n_died);
   *out_span = (HatSpan){ .n_born = n_born, .n_died = n_died, .born = g_steal_pointer (&born), .died = g_steal_pointer (&died) };
   return NULL;
 }

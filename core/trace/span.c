@@ -13,42 +13,78 @@ hat_span_clear (HatSpan *span)
   *span = (HatSpan){ 0 };
 }
 
-static int
-compare_ids (gconstpointer a, gconstpointer b)
+#define DIGIT_BITS 11u
+
+/* From the lowest digit to the highest one that differs. */
+void
+hat_span_sort_ids (HatBlockId *ids, gsize n)
 {
-  const HatBlockId x = *(const HatBlockId *) a, y = *(const HatBlockId *) b;
-  return (x > y) - (x < y);
+  HatBlockId all_or = 0, all_and = G_MAXUINT64;
+  gboolean sorted = TRUE;
+  for (gsize i = 0; i < n; i++)
+    {
+      all_or |= ids[i];
+      all_and &= ids[i];
+      sorted &= i == 0 || ids[i - 1] <= ids[i];
+    }
+  if (sorted)
+    return;
+  g_autofree HatBlockId *other = g_new (HatBlockId, n);
+  HatBlockId *from = ids, *to = other;
+  for (guint shift = 0; shift < 64 && (all_or ^ all_and) >> shift != 0; shift += DIGIT_BITS)
+    {
+      gsize start[(1u << DIGIT_BITS) + 1] = { 0 };
+      for (gsize i = 0; i < n; i++)
+        start[(from[i] >> shift & ((1u << DIGIT_BITS) - 1)) + 1]++;
+      for (guint digit = 0; digit < 1u << DIGIT_BITS; digit++)
+        start[digit + 1] += start[digit];
+      for (gsize i = 0; i < n; i++)
+        to[start[from[i] >> shift & ((1u << DIGIT_BITS) - 1)]++] = from[i];
+      HatBlockId *swap = from;
+      from = to;
+      to = swap;
+    }
+  if (from != ids)
+    memcpy (ids, from, n * sizeof (*ids));
 }
 
 void
-hat_span_join (const HatSpan *spans, guint n, HatBlockId first_block, HatBlockId end_block, HatSpan *out_span)
+hat_span_join_init (HatSpanJoin *join, HatBlockId first_block, HatBlockId end_block, HatBlockFunc func, gpointer data)
 {
-  guint n_born = 0, n_died = 0;
-  for (guint i = 0; i < n; i++)
+  *join = (HatSpanJoin){ .first_block = first_block,
+                         .ended = g_malloc0 ((end_block - first_block) / 8 + 1),
+                         .died = g_array_new (FALSE, FALSE, sizeof (HatBlockId)),
+                         .func = func,
+                         .data = data };
+}
+
+void
+hat_span_join_add (HatSpanJoin *join, const HatSpan *span)
+{
+  for (guint i = span->n_born; i-- > 0;)
     {
-      n_born += spans[i].n_born;
-      n_died += spans[i].n_died;
+      const guint64 own = span->born[i].id - join->first_block;
+      if (join->ended[own / 8] & (1u << own % 8))
+        continue;
+      join->func (&span->born[i], join->data);
+      join->n_kept++;
     }
-  *out_span = (HatSpan){ .born = g_new (HatBlock, n_born), .died = g_new (HatBlockId, n_died) };
-  g_autofree guint8 *ended = g_malloc0 ((end_block - first_block) / 8 + 1);
-  for (guint i = 0; i < n; i++)
-    for (guint j = 0; j < spans[i].n_died; j++)
-      {
-        const HatBlockId id = spans[i].died[j];
-        if (id >= first_block)
-          ended[(id - first_block) / 8] |= (guint8) (1u << (id - first_block) % 8);
-        else
-          out_span->died[out_span->n_died++] = id;
-      }
-  for (guint i = 0; i < n; i++)
-    for (guint j = 0; j < spans[i].n_born; j++)
-      {
-        const guint64 own = spans[i].born[j].id - first_block;
-        if (!(ended[own / 8] & (1u << own % 8)))
-          out_span->born[out_span->n_born++] = spans[i].born[j];
-      }
-  if (out_span->n_died > 1)
-    qsort (out_span->died, out_span->n_died, sizeof (HatBlockId), compare_ids);
+  for (guint i = 0; i < span->n_died; i++)
+    {
+      const guint64 own = span->died[i] - join->first_block;
+      if (span->died[i] < join->first_block)
+        g_array_append_val (join->died, span->died[i]);
+      else
+        join->ended[own / 8] |= (guint8) (1u << own % 8);
+    }
+  join->n_seen += (guint64) span->n_born + span->n_died;
+}
+
+void
+hat_span_join_clear (HatSpanJoin *join)
+{
+  g_free (join->ended);
+  g_array_unref (join->died);
 }
 
 /* ---- file ---- */

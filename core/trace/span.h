@@ -1,15 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Spans: putting consecutive ones together, and the form in the file of those that are stored. */
+/* Spans: joining consecutive ones, and the form in the file of those that are stored. */
 
 #include "core/trace/bytes.h"
 #include "core/trace/trace.h"
 
 G_BEGIN_DECLS
 
-/* Joins `n` consecutive spans whose blocks are numbered from `first_block` to `end_block` - 1 into *out_span. */
-void hat_span_join (const HatSpan *spans, guint n, HatBlockId first_block, HatBlockId end_block, HatSpan *out_span);
+/* Sorts ids. */
+void hat_span_sort_ids (HatBlockId *ids, gsize n);
+
+/* Joins consecutive spans, given the last one first: all later deaths are then known when a birth is met, so that one pass is
+ * enough. Blocks that outlive the whole are handed out at once, the youngest first. */
+typedef void (*HatBlockFunc) (const HatBlock *block, gpointer data);
+
+typedef struct
+{
+  HatBlockId first_block;
+  guint8 *ended; /* a bit per block of the whole */
+  GArray *died;  /* HatBlockId older than the whole */
+  guint64 n_seen, n_kept; /* births and deaths given, births handed out */
+  HatBlockFunc func;
+  gpointer data;
+} HatSpanJoin;
+
+/* The blocks of the whole are numbered from `first_block` to `end_block` - 1. */
+void hat_span_join_init (HatSpanJoin *join, HatBlockId first_block, HatBlockId end_block, HatBlockFunc func, gpointer data);
+void hat_span_join_add (HatSpanJoin *join, const HatSpan *span);
+void hat_span_join_clear (HatSpanJoin *join);
 
 /* What a stored span may refer to. */
 typedef struct

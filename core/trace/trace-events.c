@@ -78,24 +78,50 @@ read_chunk_span (HatTrace *trace, guint process, guint index, HatSpan *out_span,
   return done;
 }
 
-/* A level 1 span is put together from its chunks: their survivors are there already, and storing them a second time would
- * double the size of a program that only grows. */
-static gboolean
-join_chunk_spans (HatTrace *trace, guint process, guint first, HatSpan *out_span, GError **error)
+static void
+append_block (const HatBlock *block, gpointer data)
 {
-  const HatProcessData *data = process_at (trace, process);
-  HatSpan spans[HAT_SPAN_CHUNKS] = { 0 };
+  g_array_append_vals (data, block, 1);
+}
+
+static void
+reverse_blocks (HatBlock *blocks, guint n)
+{
+  for (guint i = 0; i < n / 2; i++)
+    {
+      const HatBlock swap = blocks[i];
+      blocks[i] = blocks[n - 1 - i];
+      blocks[n - 1 - i] = swap;
+    }
+}
+
+/* A span that is not stored is put together from its chunks: their survivors are there already, and storing them once more would
+ * make the trace of a program that only grows more than twice as long. */
+static gboolean
+join_chunk_spans (HatTrace *trace, guint process, guint first, guint n, HatSpan *out_span, GError **error)
+{
+  const HatChunk *chunks = hat_list_items (&process_at (trace, process)->chunks, const HatChunk) + first;
+  g_autoptr (GArray) born = g_array_new (FALSE, FALSE, sizeof (HatBlock));
+  HatSpanJoin join;
   gboolean done = TRUE;
-  for (guint i = 0; done && i < HAT_SPAN_CHUNKS; i++)
-    done = read_chunk_span (trace, process, first + i, &spans[i], error);
+  hat_span_join_init (&join, chunks[0].first_block, chunks[n - 1].first_block + chunks[n - 1].n_blocks, append_block, born);
+  for (guint i = n; done && i-- > 0;)
+    {
+      HatSpan span = { 0 };
+      done = read_chunk_span (trace, process, first + i, &span, error);
+      if (done)
+        hat_span_join_add (&join, &span);
+      hat_span_clear (&span);
+    }
   if (done)
     {
-      const HatChunk *chunks = hat_list_items (&data->chunks, const HatChunk) + first;
-      const HatChunk *last = &chunks[HAT_SPAN_CHUNKS - 1];
-      hat_span_join (spans, HAT_SPAN_CHUNKS, chunks->first_block, last->first_block + last->n_blocks, out_span);
+      *out_span = (HatSpan){ .n_born = born->len, .n_died = join.died->len };
+      out_span->born = (HatBlock *) (gpointer) g_array_steal (born, NULL);
+      out_span->died = (HatBlockId *) (gpointer) g_array_steal (join.died, NULL);
+      reverse_blocks (out_span->born, out_span->n_born);
+      hat_span_sort_ids (out_span->died, out_span->n_died);
     }
-  for (guint i = 0; i < HAT_SPAN_CHUNKS; i++)
-    hat_span_clear (&spans[i]);
+  hat_span_join_clear (&join);
   return done;
 }
 
@@ -133,17 +159,20 @@ read_stored_span (HatTrace *trace, guint process, const HatSpanPlace *stored, Ha
 gboolean
 hat_trace_read_span (HatTrace *trace, guint process, guint level, guint index, HatSpan *out_span, GError **error)
 {
+  static const guint chunks_of_level[] = { 1, HAT_SPAN_CHUNKS, HAT_SPAN_CHUNKS * HAT_SPAN_CHUNKS };
   const HatProcessData *data = process_at (trace, process);
+  g_assert (level < G_N_ELEMENTS (chunks_of_level));
+  const guint n = chunks_of_level[level];
   *out_span = (HatSpan){ 0 };
-  if (level == 0 && index < data->chunks.n)
+  if (((guint64) index + 1) * n > data->chunks.n)
+    return FALSE;
+  if (level == 0)
     return read_chunk_span (trace, process, index, out_span, error);
-  if (level == 1 && (index + 1) * (guint64) HAT_SPAN_CHUNKS <= data->chunks.n)
-    return join_chunk_spans (trace, process, index * HAT_SPAN_CHUNKS, out_span, error);
   const HatSpanPlace *spans = hat_list_items (&data->spans, const HatSpanPlace);
   for (guint i = 0; i < data->spans.n; i++)
     if (spans[i].level == level && spans[i].number == index)
       return read_stored_span (trace, process, &spans[i], out_span, error);
-  return FALSE;
+  return join_chunk_spans (trace, process, index * n, n, out_span, error);
 }
 
 guint64

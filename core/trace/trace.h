@@ -274,8 +274,8 @@ typedef struct
   HatBlockId *died;
 } HatSpan;
 
-/* The span of chunk number `index` (level 0), of HAT_SPAN_CHUNKS chunks (level 1) or of HAT_SPAN_CHUNKS^2 (level 2), without replaying
- * its events. Levels 1 and 2 exist for full spans only: returns FALSE without error if that one is not in the file. */
+/* The span of chunk number `index` (level 0), of HAT_SPAN_CHUNKS chunks (level 1) or of HAT_SPAN_CHUNKS^2 (level 2), without
+ * replaying its events. Levels 1 and 2 exist for full spans only: returns FALSE without error if there is none. */
 gboolean hat_trace_read_span (HatTrace *trace, guint process, guint level, guint index, HatSpan *out_span, GError **error);
 void hat_span_clear (HatSpan *span);
 

@@ -18,6 +18,7 @@
 
 #define MAX_WAITING_EVENTS 6u /* full buffers are 3.7 MB each */
 #define FIRST_CAPACITY 256u
+#define MAX_SPAN_BLOCKS 1000000u /* bounds the memory of a checkpoint that will not be stored */
 
 typedef enum
 {
@@ -130,31 +131,17 @@ read_back_span (HatWriterWorker *worker, const HatIndexEntry *entry, HatSpan *ou
 
 /* ---- checkpoints ---- */
 
-static int
-compare_ids (gconstpointer a, gconstpointer b)
+/* A checkpoint is worth its bytes if it spares a reader most of what it sums up. */
+static gboolean
+is_worth_storing (const HatSpanJoin *join)
 {
-  const HatBlockId x = *(const HatBlockId *) a, y = *(const HatBlockId *) b;
-  return (x > y) - (x < y);
+  return (join->n_kept + join->died->len) * 4 <= join->n_seen;
 }
 
-/* Adds what one chunk contributes: chunks come last one first, so that all later deaths are known already. */
 static void
-add_to_span (const HatSpan *chunk, HatBlockId first_block, guint8 *ended, HatSpanWriter *writer, GArray *died)
+write_block (const HatBlock *block, gpointer data)
 {
-  for (guint i = chunk->n_born; i-- > 0;)
-    {
-      const guint64 own = chunk->born[i].id - first_block;
-      if (!(ended[own / 8] & (1u << own % 8)))
-        hat_span_writer_add (writer, &chunk->born[i]);
-    }
-  for (guint i = 0; i < chunk->n_died; i++)
-    {
-      const guint64 own = chunk->died[i] - first_block;
-      if (chunk->died[i] < first_block)
-        g_array_append_val (died, chunk->died[i]);
-      else
-        ended[own / 8] |= (guint8) (1u << own % 8);
-    }
+  hat_span_writer_add (data, block);
 }
 
 /* Writes the level 2 span that the process' last chunk has completed. */
@@ -164,29 +151,32 @@ put_span (HatWriterWorker *worker, guint32 process)
   const guint n = HAT_SPAN_CHUNKS * HAT_SPAN_CHUNKS;
   const GArray *all = worker_process (worker, process)->entries;
   const HatIndexEntry *entries = &g_array_index (all, HatIndexEntry, all->len - n);
-  const HatBlockId first_block = entries[0].events.first_block;
   const HatChunk *last = &entries[n - 1].events;
-  g_autofree guint8 *ended = g_malloc0 ((last->first_block + last->n_blocks - first_block) / 8 + 1);
-  g_autoptr (GArray) died = g_array_new (FALSE, FALSE, sizeof (HatBlockId));
   HatSpanWriter *writer = hat_span_writer_new ();
+  HatSpanJoin join;
   gboolean readable = TRUE;
+  hat_span_join_init (&join, entries[0].events.first_block, last->first_block + last->n_blocks, write_block, writer);
   for (guint i = n; readable && i-- > 0;)
     {
       HatSpan chunk;
       readable = read_back_span (worker, &entries[i], &chunk);
       if (readable)
         {
-          add_to_span (&chunk, first_block, ended, writer, died);
+          hat_span_join_add (&join, &chunk);
           hat_span_clear (&chunk);
         }
+      if (join.n_kept > MAX_SPAN_BLOCKS && !is_worth_storing (&join))
+        break; /* it only grows */
     }
-  g_array_sort (died, compare_ids);
+  HatBlockId *died = (HatBlockId *) (gpointer) join.died->data;
+  hat_span_sort_ids (died, join.died->len);
   const HatIndexEntry about = { .level = 2, .number = all->len / n - 1 };
   HatBytes payload = { 0 };
-  hat_span_writer_finish (writer, about.level, about.number, (HatBlockId *) (gpointer) died->data, died->len, &payload);
-  if (readable && payload.len <= HAT_CHUNK_MAX_BYTES)
+  hat_span_writer_finish (writer, about.level, about.number, died, join.died->len, &payload);
+  if (readable && is_worth_storing (&join) && payload.len <= HAT_CHUNK_MAX_BYTES)
     hat_chunk_sink_put (&worker->sink, HAT_TYPE_SPAN, process, payload.data, payload.len, 3, &about);
   hat_bytes_clear (&payload);
+  hat_span_join_clear (&join);
 }
 
 /* ---- jobs ---- */

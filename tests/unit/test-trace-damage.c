@@ -5,6 +5,7 @@
 #include "core/trace/container.h"
 #include "core/trace/event-decoder.h"
 #include "core/trace/event-encoder.h"
+#include "core/trace/span.h"
 #include "core/trace/writer-private.h"
 #include "tests/unit/trace-fixture.h"
 
@@ -277,6 +278,38 @@ test_forged_events (void)
 }
 
 static void
+test_forged_spans (void)
+{
+  const HatSpanLimits limits = { .first_block = 50, .end_block = 200, .start_ns = 10, .end_ns = 10000, .n_stacks = 20, .n_threads = 3 };
+  HatSpanWriter *writer = hat_span_writer_new ();
+  for (guint i = 30; i-- > 0;)
+    hat_span_writer_add (writer, &(HatBlock){ 0x5000 + 32 * i, i, 50 + 5 * i, 10 + 300 * i, i % 20, i % 3 });
+  const HatBlockId died[] = { 1, 2, 49 };
+  HatBytes payload = { 0 };
+  hat_span_writer_finish (writer, 2, 7, died, G_N_ELEMENTS (died), &payload);
+  HatReader whole = { .at = payload.data, .end = payload.data + payload.len };
+  HatSpan span;
+  g_assert_cmpstr (hat_span_read (&whole, 2, 7, &limits, &span), ==, NULL);
+  g_assert_cmpuint (span.born[29].id, ==, 195);
+  g_assert_cmpuint (span.died[2], ==, 49);
+  hat_span_clear (&span);
+  for (guint round = 0; round < 20000; round++)
+    {
+      g_autofree guint8 *forged = g_memdup2 (payload.data, payload.len);
+      for (guint i = g_test_rand_int_range (1, 4); i > 0; i--)
+        forged[g_test_rand_int_range (0, (gint32) payload.len)] = (guint8) g_test_rand_int ();
+      HatReader reader = { .at = forged, .end = forged + payload.len };
+      if (hat_span_read (&reader, 2, 7, &limits, &span) != NULL)
+        continue;
+      for (guint i = 0; i < span.n_born; i++)
+        g_assert_true (span.born[i].id >= 50 && span.born[i].id < 200 && span.born[i].birth_ns <= 10000
+                       && span.born[i].stack < 20 && span.born[i].thread < 3 && (i == 0 || span.born[i].id > span.born[i - 1].id));
+      hat_span_clear (&span);
+    }
+  hat_bytes_clear (&payload);
+}
+
+static void
 check_refused (const char *path, int code)
 {
   g_autoptr (GError) error = NULL;
@@ -417,6 +450,7 @@ main (int argc, char **argv)
   g_test_add_func ("/trace-damage/flipped-bytes-are-noticed", test_flipped_bytes_are_noticed);
   g_test_add_func ("/trace-damage/forged-chunks", test_forged_chunks);
   g_test_add_func ("/trace-damage/forged-events", test_forged_events);
+  g_test_add_func ("/trace-damage/forged-spans", test_forged_spans);
   g_test_add_func ("/trace-damage/something-else", test_something_else);
   g_test_add_func ("/trace-damage/every-write-fails", test_every_write_fails);
   g_test_add_func ("/trace-damage/short-and-interrupted-writes", test_short_and_interrupted_writes);

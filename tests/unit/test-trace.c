@@ -2,6 +2,7 @@
 
 /* The trace file: what is written comes back; spans equal a replay; any instant costs at most one chunk of it. */
 
+#include "core/trace/container.h"
 #include "tests/unit/trace-fixture.h"
 
 static HatTraceWriter *
@@ -352,13 +353,14 @@ check_span (const Script *script, HatTrace *trace, guint level, guint index)
 
 /* Short chunks, so that all levels are reached; in a fork, so that inherited blocks die too. */
 static void
-test_spans_equal_replay (void)
+check_all_spans (guint max_live, guint n_stored)
 {
   char *path = fixture_path ("spans");
   HatTraceWriter *writer = start (path);
   g_autoptr (Script) parent = script_new (writer, NULL);
   script_run (parent, 500);
   g_autoptr (Script) script = script_new (writer, parent);
+  script->max_live = max_live;
   const guint n = 2 * HAT_SPAN_CHUNKS * HAT_SPAN_CHUNKS + HAT_SPAN_CHUNKS + 3;
   for (guint i = 0; i < n; i++)
     {
@@ -375,6 +377,7 @@ test_spans_equal_replay (void)
     check_span (script, trace, 1, i);
   check_span (script, trace, 2, 0);
   check_span (script, trace, 2, 1);
+  g_assert_cmpuint (fixture_count_chunks (path, HAT_TYPE_SPAN), ==, n_stored);
   HatSpan span;
   g_autoptr (GError) error = NULL;
   g_assert_false (hat_trace_read_span (trace, script->process, 2, 2, &span, &error));
@@ -383,6 +386,19 @@ test_spans_equal_replay (void)
   g_assert_true (hat_trace_check (trace, NULL, &error));
   g_assert_no_error (error);
   fixture_remove (path);
+}
+
+static void
+test_spans_equal_replay (void)
+{
+  check_all_spans (100, 2);
+}
+
+/* Where hardly anything dies, checkpoints are not stored but put together. */
+static void
+test_spans_of_a_growing_program (void)
+{
+  check_all_spans (0, 0);
 }
 
 static void
@@ -500,6 +516,7 @@ main (int argc, char **argv)
   g_test_add_func ("/trace/marks-lie-between-events", test_marks_lie_between_events);
   g_test_add_func ("/trace/definitions-come-back", test_definitions_come_back);
   g_test_add_func ("/trace/spans-equal-replay", test_spans_equal_replay);
+  g_test_add_func ("/trace/spans-of-a-growing-program", test_spans_of_a_growing_program);
   g_test_add_func ("/trace/seek-decodes-one-chunk", test_seek_decodes_one_chunk);
   g_test_add_func ("/trace/refresh-while-writing", test_refresh_while_writing);
   return g_test_run ();

@@ -4,6 +4,8 @@
 
 #include "tests/unit/trace-fixture.h"
 
+#include "core/trace/container.h"
+
 #include <glib/gstdio.h>
 #include <unistd.h>
 
@@ -18,6 +20,23 @@ fixture_remove (char *path)
 {
   g_unlink (path);
   g_free (path);
+}
+
+guint
+fixture_count_chunks (const char *path, guint type)
+{
+  g_autofree char *data = NULL;
+  gsize bytes;
+  guint n = 0;
+  g_assert_true (g_file_get_contents (path, &data, &bytes, NULL));
+  for (gsize at = sizeof (HatFileHeader); at < bytes;)
+    {
+      HatChunkHeader header;
+      memcpy (&header, data + at, sizeof (header));
+      n += header.type == type;
+      at += sizeof (header) + header.stored_bytes;
+    }
+  return n;
 }
 
 void
@@ -129,7 +148,10 @@ script_run (Script *script, guint n)
       HatEvent event = { .thread = g_test_rand_int_range (0, 20) ? 0 : 1 };
       script->time_ns += g_test_rand_int_range (0, 100) ? g_test_rand_int_range (0, 500) : g_test_rand_int_range (0, 1000000);
       event.time_ns = script->time_ns;
-      if (kind < 50 || (kind < 90 && script->live->len == 0))
+      const gboolean full = script->max_live && script->live->len > script->max_live;
+      if (full && kind < 50)
+        event.kind = HAT_EVENT_FREE;
+      else if (kind < 50 || (kind < 90 && script->live->len == 0))
         event.kind = HAT_EVENT_ALLOC;
       else if (kind < 80)
         event.kind = HAT_EVENT_FREE;

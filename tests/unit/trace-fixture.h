@@ -11,6 +11,7 @@ typedef struct
   HatTraceWriter *writer;
   guint process, n_threads, n_stacks;
   gboolean free_stacks;
+  guint max_live; /* 0: grows */
   HatBlockId first_block;
   GArray *events;    /* HatEvent as given, with block filled in */
   GArray *live;      /* HatBlockId */
@@ -20,6 +21,9 @@ typedef struct
 
 char *fixture_path (const char *name); /* in the test's own folder */
 void fixture_remove (char *path);      /* and frees it */
+
+/* Chunks of a HatChunkType in the file. */
+guint fixture_count_chunks (const char *path, guint type);
 
 /* 40 frames in 3 modules and 200 stack nodes. */
 void fixture_add_stacks (HatTraceWriter *writer);
