@@ -61,9 +61,9 @@ static void
 on_about (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   GtkWindow *window = gtk_application_get_active_window (GTK_APPLICATION (g_application_get_default ()));
-  adw_show_about_window (window, "application-name", "Heap Atlas", "application-icon", APPLICATION_ID, "version", HAT_VERSION, "comments",
-                         "See what a program does with its heap.", "license-type", GTK_LICENSE_APACHE_2_0, "developer-name",
-                         "The Heap Atlas authors", NULL);
+  adw_show_about_window (window, "application-name", "Heap Atlas", "application-icon", APPLICATION_ID, "version",
+                         HAT_VERSION, "comments", "See what a program does with its heap.", "license-type",
+                         GTK_LICENSE_APACHE_2_0, "developer-name", "The Heap Atlas authors", NULL);
 }
 
 static void
@@ -80,9 +80,12 @@ on_startup (GApplication *application, Application *self)
 {
   static const GActionEntry entries[] = { { "new-window", on_new_window }, { "about", on_about }, { "quit", on_quit } };
   g_action_map_add_action_entries (G_ACTION_MAP (application), entries, G_N_ELEMENTS (entries), self);
-  gtk_application_set_accels_for_action (GTK_APPLICATION (application), "app.new-window", (const char *[]) { "<Control>n", NULL });
-  gtk_application_set_accels_for_action (GTK_APPLICATION (application), "app.quit", (const char *[]) { "<Control>q", NULL });
-  gtk_application_set_accels_for_action (GTK_APPLICATION (application), "window.close", (const char *[]) { "<Control>w", NULL });
+  gtk_application_set_accels_for_action (GTK_APPLICATION (application), "app.new-window",
+                                         (const char *[]){ "<Control>n", NULL });
+  gtk_application_set_accels_for_action (GTK_APPLICATION (application), "app.quit",
+                                         (const char *[]){ "<Control>q", NULL });
+  gtk_application_set_accels_for_action (GTK_APPLICATION (application), "window.close",
+                                         (const char *[]){ "<Control>w", NULL });
   gtk_window_set_default_icon_name (APPLICATION_ID);
   hat_preferences_follow_color_scheme (self->settings);
 }
@@ -97,8 +100,8 @@ on_activate (GApplication *application, Application *self)
     new_window (self, GTK_APPLICATION (application));
 }
 
-/* Arguments as main() hands them over: RECORD or OPEN, then what to record or open. Relative paths belong to the folder of whoever asked,
- * which is not ours when a running instance was asked. */
+/* Arguments as main() hands them over: RECORD or OPEN, then what to record or open. Relative paths belong to the folder
+ * of whoever asked, which is not ours when a running instance was asked. */
 static int
 on_command_line (GApplication *application, GApplicationCommandLine *line, Application *self)
 {
@@ -129,7 +132,8 @@ on_command_line (GApplication *application, GApplicationCommandLine *line, Appli
   return 0;
 }
 
-/* GApplication takes options out of the arguments, "--" included: everything goes behind a "--" of our own, with a word that says what it is. */
+/* GApplication takes options out of the arguments, "--" included: everything goes behind a "--" of our own, with a word
+ * that says what it is. */
 static char **
 pack_arguments (int argc, char **argv)
 {
@@ -149,7 +153,8 @@ on_local_arguments (int argc, char **argv)
   if (g_str_equal (argv[1], "--version"))
     g_print ("heapatlas-gui %s\n", HAT_VERSION);
   else if (g_str_equal (argv[1], "--help") || g_str_equal (argv[1], "-h"))
-    g_print ("Usage:\n  heapatlas-gui [TRACE]\n  heapatlas-gui -- PROGRAM [ARG...]\n\nShows a trace, or records a program and shows its heap.\n");
+    g_print ("Usage:\n  heapatlas-gui [TRACE]\n  heapatlas-gui -- PROGRAM [ARG...]\n\nShows a trace, or records a "
+             "program and shows its heap.\n");
   else
     return FALSE;
   return TRUE;

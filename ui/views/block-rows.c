@@ -223,7 +223,7 @@ sort_rows (HatBlockRows *self, HatBlockOrder order)
     ranks = rank_stacks (hat_heap_trace (self->heap), self->live);
   g_autofree Keyed *keyed = g_new (Keyed, MAX (self->n, 1));
   for (guint i = 0; i < self->n; i++)
-    keyed[i] = (Keyed) { sort_key (&self->live->blocks[self->order[i]], order.column, ranks), self->order[i] };
+    keyed[i] = (Keyed){ sort_key (&self->live->blocks[self->order[i]], order.column, ranks), self->order[i] };
   if (order.column != HAT_BLOCK_ADDRESS) /* live sets come by address */
     qsort (keyed, self->n, sizeof (Keyed), compare_keyed);
   for (guint i = 0; i < self->n; i++)
@@ -249,12 +249,14 @@ filter_rows (HatBlockRows *self, Filter *filter, const HatProgress *progress, GE
 }
 
 HatBlockRows *
-hat_block_rows_new (HatHeap *heap, HatLive *live, HatBlockOrder order, const char *needle, const HatProgress *progress, GError **error)
+hat_block_rows_new (HatHeap *heap, HatLive *live, HatBlockOrder order, const char *needle, const HatProgress *progress,
+                    GError **error)
 {
   g_autoptr (HatBlockRows) self = g_object_new (HAT_TYPE_BLOCK_ROWS, NULL);
   self->heap = hat_heap_ref (heap);
   self->live = live;
-  Filter filter = { .trace = hat_heap_trace (heap), .needle = g_strdup (needle), .stacks = g_hash_table_new (NULL, NULL) };
+  Filter filter
+      = { .trace = hat_heap_trace (heap), .needle = g_strdup (needle), .stacks = g_hash_table_new (NULL, NULL) };
   filter.threads = hat_trace_threads (filter.trace, hat_heap_process (heap), &filter.n_threads);
   gboolean is_done = filter_rows (self, &filter, progress, error);
   g_hash_table_unref (filter.stacks);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A list model over a live set: rows in any order, made when they are looked at. Sorting and filtering make a new one. */
+/* A list model over a live set: rows in any order, made when they are looked at. Sorting and filtering make a new one.
+ */
 
 #include <gio/gio.h>
 
@@ -34,10 +35,10 @@ const HatBlock *hat_block_row_get_block (HatBlockRow *self);
 #define HAT_TYPE_BLOCK_ROWS (hat_block_rows_get_type ())
 G_DECLARE_FINAL_TYPE (HatBlockRows, hat_block_rows, HAT, BLOCK_ROWS, GObject)
 
-/* Any thread. `filter` is looked for, without case, in function, module, address and thread name; "" keeps all. Takes over `live`, also when it
- * fails (cancelled). */
-HatBlockRows *hat_block_rows_new (HatHeap *heap, HatLive *live, HatBlockOrder order, const char *filter, const HatProgress *progress,
-                                  GError **error);
+/* Any thread. `filter` is looked for, without case, in function, module, address and thread name; "" keeps all. Takes
+ * over `live`, also when it fails (cancelled). */
+HatBlockRows *hat_block_rows_new (HatHeap *heap, HatLive *live, HatBlockOrder order, const char *filter,
+                                  const HatProgress *progress, GError **error);
 const HatLive *hat_block_rows_live (HatBlockRows *self);
 guint64 hat_block_rows_bytes (HatBlockRows *self); /* of those that are in */
 const HatBlock *hat_block_rows_at (HatBlockRows *self, guint position);

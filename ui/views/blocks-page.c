@@ -42,7 +42,8 @@ on_blocks (gpointer owner, gpointer answer, const GError *error)
   g_object_unref (answer);
   const HatLive *live = hat_block_rows_live (self->rows);
   guint n = g_list_model_get_n_items (G_LIST_MODEL (self->rows));
-  g_autofree char *time = hat_format_time (live->time_ns), *bytes = hat_format_bytes (hat_block_rows_bytes (self->rows));
+  g_autofree char *time = hat_format_time (live->time_ns),
+                  *bytes = hat_format_bytes (hat_block_rows_bytes (self->rows));
   g_autofree char *count = hat_format_count (n), *all = hat_format_count (live->n);
   g_autofree char *headline = n == live->n ? g_strdup_printf ("%s blocks, %s live at %s", count, bytes, time)
                                            : g_strdup_printf ("%s of %s blocks, %s, at %s", count, all, bytes, time);
@@ -56,7 +57,8 @@ on_blocks (gpointer owner, gpointer answer, const GError *error)
   else if (live->n > 0)
     hat_page_show_empty (HAT_PAGE (self), "edit-find-symbolic", "No block matches", "Change what is searched for.");
   else
-    hat_page_show_empty (HAT_PAGE (self), "hat-blocks-symbolic", "No block is live here", "Move the cursor in the timeline.");
+    hat_page_show_empty (HAT_PAGE (self), "hat-blocks-symbolic", "No block is live here",
+                         "Move the cursor in the timeline.");
 }
 
 static const HatQueryKind blocks_kind = { query_blocks, on_blocks, g_object_unref, g_free };
@@ -68,7 +70,7 @@ ask (HatBlocksPage *self)
   gboolean is_descending;
   int column = hat_columns_sorted_by (self->view, &is_descending);
   if (column >= 0)
-    order = (HatBlockOrder) { column, is_descending };
+    order = (HatBlockOrder){ column, is_descending };
   hat_page_ask (HAT_PAGE (self), &blocks_kind, g_memdup2 (&order, sizeof order));
 }
 
@@ -130,7 +132,8 @@ static void
 cell_site (gpointer item, gpointer data, char **out_text, double *out_share)
 {
   HatHeap *heap = hat_view_state_get (hat_page_state (HAT_PAGE (data)))->heap;
-  *out_text = hat_format_function (hat_stack_function (hat_heap_trace (heap), hat_block_row_get_block (item)->stack), 100);
+  *out_text
+      = hat_format_function (hat_stack_function (hat_heap_trace (heap), hat_block_row_get_block (item)->stack), 100);
 }
 
 static void
@@ -162,8 +165,10 @@ hat_blocks_page_new (HatViewState *state)
     gboolean is_number;
     HatCellText text;
   } columns[HAT_N_BLOCK_COLUMNS] = {
-    [HAT_BLOCK_ADDRESS] = { "Address", 160, TRUE, cell_address }, [HAT_BLOCK_SIZE] = { "Size", 110, TRUE, cell_size },
-    [HAT_BLOCK_AGE] = { "Age", 110, TRUE, cell_age },             [HAT_BLOCK_THREAD] = { "Thread", 150, FALSE, cell_thread },
+    [HAT_BLOCK_ADDRESS] = { "Address", 160, TRUE, cell_address },
+    [HAT_BLOCK_SIZE] = { "Size", 110, TRUE, cell_size },
+    [HAT_BLOCK_AGE] = { "Age", 110, TRUE, cell_age },
+    [HAT_BLOCK_THREAD] = { "Thread", 150, FALSE, cell_thread },
     [HAT_BLOCK_SITE] = { "Allocated by", 0, FALSE, cell_site },
   };
   HatBlocksPage *self = g_object_new (HAT_TYPE_BLOCKS_PAGE, NULL);
@@ -176,7 +181,8 @@ hat_blocks_page_new (HatViewState *state)
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->view), GTK_ACCESSIBLE_PROPERTY_LABEL, "Live blocks", -1);
   for (int i = 0; i < HAT_N_BLOCK_COLUMNS; i++)
     hat_columns_make_sortable (
-        hat_columns_add (self->view, columns[i].title, columns[i].width, columns[i].is_number, columns[i].text, self), i);
+        hat_columns_add (self->view, columns[i].title, columns[i].width, columns[i].is_number, columns[i].text, self),
+        i);
   g_signal_connect (self->selection, "notify::selected-item", G_CALLBACK (on_selected), self);
   g_signal_connect_object (gtk_column_view_get_sorter (self->view), "changed", G_CALLBACK (on_sort_changed), self, 0);
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), GTK_WIDGET (self->view));

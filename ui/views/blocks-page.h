@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Every live block at the cursor as a table: sorted and filtered on plain arrays in a worker, shown lazily, ten million rows as one. */
+/* Every live block at the cursor as a table: sorted and filtered on plain arrays in a worker, shown lazily, ten million
+ * rows as one. */
 
 #include "ui/views/page.h"
 

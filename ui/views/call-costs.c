@@ -140,10 +140,11 @@ hat_call_row_facts (HatCallRow *row)
   if (row->tree == NULL)
     {
       const HatFunctionRow *f = &row->function;
-      return (HatCallRowFacts) { f->function, f->module, f->file, f->line, f->self[cost], f->total[cost], f->total, f->example };
+      return (HatCallRowFacts){ f->function,   f->module,      f->file,  f->line,
+                                f->self[cost], f->total[cost], f->total, f->example };
     }
   const HatTreeNode *n = &row->tree->nodes[row->node];
-  return (HatCallRowFacts) { n->function, n->module, n->file, n->line, n->self, n->cost, n->costs, n->example };
+  return (HatCallRowFacts){ n->function, n->module, n->file, n->line, n->self, n->cost, n->costs, n->example };
 }
 
 HatCallCosts *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Everything that the calls view shows, worked out together in a worker: sites of the range, both trees, the functions. Immutable, counted:
- * rows of lists keep it. */
+/* Everything that the calls view shows, worked out together in a worker: sites of the range, both trees, the functions.
+ * Immutable, counted: rows of lists keep it. */
 
 #include <gio/gio.h>
 
@@ -39,7 +39,7 @@ typedef struct
 {
   const char *function, *module, *file;
   guint32 line;
-  guint64 self, total; /* of the cost */
+  guint64 self, total;  /* of the cost */
   const guint64 *costs; /* all, with everything below */
   HatStackId example;
 } HatCallRowFacts;

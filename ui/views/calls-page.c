@@ -19,7 +19,8 @@ typedef enum
 } TableKind;
 #define N_TABLES 5
 
-static const char *const table_labels[N_TABLES] = { "Calls from the top down", "Calls from the bottom up", "Functions", "Callers", "Callees" };
+static const char *const table_labels[N_TABLES]
+    = { "Calls from the top down", "Calls from the bottom up", "Functions", "Callers", "Callees" };
 
 struct _HatCallsPage
 {
@@ -55,7 +56,8 @@ fill_table (HatCallsPage *self, TableKind kind, GListModel *rows)
   self->is_filling = TRUE;
   if (rows && kind <= TABLE_BOTTOM_UP)
     {
-      g_autoptr (GtkTreeListModel) tree = gtk_tree_list_model_new (g_steal_pointer (&owned), FALSE, FALSE, create_children, NULL, NULL);
+      g_autoptr (GtkTreeListModel) tree
+          = gtk_tree_list_model_new (g_steal_pointer (&owned), FALSE, FALSE, create_children, NULL, NULL);
       gtk_single_selection_set_model (self->tables[kind], G_LIST_MODEL (tree));
     }
   else
@@ -68,15 +70,19 @@ static void
 fill_functions (HatCallsPage *self)
 {
   if (self->costs)
-    fill_table (self, TABLE_FUNCTIONS, hat_call_rows_functions (self->costs, NULL, hat_view_state_get (hat_page_state (HAT_PAGE (self)))->filter));
+    fill_table (
+        self, TABLE_FUNCTIONS,
+        hat_call_rows_functions (self->costs, NULL, hat_view_state_get (hat_page_state (HAT_PAGE (self)))->filter));
 }
 
 static void
 fill_neighbours (HatCallsPage *self, const HatCallRowFacts *facts)
 {
   HatTrace *trace = hat_heap_trace (self->costs->heap);
-  HatFunctions *callers = hat_functions_callers (trace, self->costs->sites, self->costs->cost, facts->function, facts->module);
-  HatFunctions *callees = hat_functions_callees (trace, self->costs->sites, self->costs->cost, facts->function, facts->module);
+  HatFunctions *callers
+      = hat_functions_callers (trace, self->costs->sites, self->costs->cost, facts->function, facts->module);
+  HatFunctions *callees
+      = hat_functions_callees (trace, self->costs->sites, self->costs->cost, facts->function, facts->module);
   fill_table (self, TABLE_CALLERS, callers ? hat_call_rows_functions (self->costs, callers, "") : NULL);
   fill_table (self, TABLE_CALLEES, callees ? hat_call_rows_functions (self->costs, callees, "") : NULL);
 }
@@ -232,8 +238,8 @@ on_picked (HatFlamePicture *flame, guint node, HatCallsPage *self)
       hat_view_state_select_nothing (hat_page_state (HAT_PAGE (self)));
       return;
     }
-  hat_view_state_select_function (hat_page_state (HAT_PAGE (self)), tree->nodes[node].function, tree->nodes[node].example,
-                                  hat_call_costs_stacks (self->costs, tree, node));
+  hat_view_state_select_function (hat_page_state (HAT_PAGE (self)), tree->nodes[node].function,
+                                  tree->nodes[node].example, hat_call_costs_stacks (self->costs, tree, node));
 }
 
 /* ---- answers ---- */
@@ -253,7 +259,8 @@ drop_costs (HatCallsPage *self)
   g_clear_pointer (&self->costs, hat_call_costs_unref);
 }
 
-static const char *const cost_titles[HAT_N_COSTS] = { "live", "live at the peak", "allocated", "allocations", "temporary allocations" };
+static const char *const cost_titles[HAT_N_COSTS]
+    = { "live", "live at the peak", "allocated", "allocations", "temporary allocations" };
 
 static void
 on_calls (gpointer owner, gpointer answer, const GError *error)
@@ -269,8 +276,9 @@ on_calls (gpointer owner, gpointer answer, const GError *error)
   guint64 total = self->costs->top_down->n ? self->costs->top_down->nodes[0].cost : 0;
   if (total == 0)
     {
-      g_autofree char *text = g_strdup_printf ("Nothing %s %s. Choose another cost, or move the cursor or the range in the timeline.",
-                                               cost_titles[self->costs->cost], self->costs->when);
+      g_autofree char *text
+          = g_strdup_printf ("Nothing %s %s. Choose another cost, or move the cursor or the range in the timeline.",
+                             cost_titles[self->costs->cost], self->costs->when);
       hat_page_show_empty (HAT_PAGE (self), "hat-calls-symbolic", "No cost here", text);
       return;
     }
@@ -296,7 +304,8 @@ hat_calls_page_update (HatPage *page, HatChanges changes)
     drop_costs (self);
   if (changes & HAT_CHANGED_COST)
     gtk_drop_down_set_selected (self->cost_choice, now->cost);
-  if (changes & (HAT_CHANGED_HEAP | HAT_CHANGED_RANGE | HAT_CHANGED_COST) || (changes & HAT_CHANGED_CURSOR && is_instant))
+  if (changes & (HAT_CHANGED_HEAP | HAT_CHANGED_RANGE | HAT_CHANGED_COST)
+      || (changes & HAT_CHANGED_CURSOR && is_instant))
     hat_page_ask (page, &calls_kind, NULL);
   else if (changes & HAT_CHANGED_FILTER)
     {
@@ -373,7 +382,8 @@ build_functions (HatCallsPage *self)
 GtkWidget *
 hat_calls_page_new (HatViewState *state)
 {
-  static const char *const costs[] = { "Live bytes", "Bytes at the peak", "Allocated bytes", "Allocations", "Temporary allocations", NULL };
+  static const char *const costs[]
+      = { "Live bytes", "Bytes at the peak", "Allocated bytes", "Allocations", "Temporary allocations", NULL };
   static const char *const shapes[] = { "Flame graph", "Top-down", "Bottom-up", "Functions", NULL };
   HatCallsPage *self = g_object_new (HAT_TYPE_CALLS_PAGE, NULL);
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *toolbar = hat_toolbar_new (&self->headline);

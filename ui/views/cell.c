@@ -24,7 +24,7 @@ hat_cell_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
       hat_palette_init_for_desktop (&palette);
       HatColor c = palette.accent;
       float width = gtk_widget_get_width (widget) * CLAMP (self->share, 0, 1), height = gtk_widget_get_height (widget);
-      gtk_snapshot_append_color (snapshot, &(GdkRGBA) { c.red, c.green, c.blue, 0.22f },
+      gtk_snapshot_append_color (snapshot, &(GdkRGBA){ c.red, c.green, c.blue, 0.22f },
                                  &GRAPHENE_RECT_INIT (gtk_widget_get_width (widget) - width, 1, width, height - 2));
     }
   GTK_WIDGET_CLASS (hat_cell_parent_class)->snapshot (widget, snapshot);

@@ -63,7 +63,7 @@ add (GtkColumnView *view, const char *title, Column column)
 GtkColumnViewColumn *
 hat_columns_add (GtkColumnView *view, const char *title, int width, gboolean is_number, HatCellText text, gpointer data)
 {
-  GtkColumnViewColumn *column = add (view, title, (Column) { text, data, is_number, FALSE });
+  GtkColumnViewColumn *column = add (view, title, (Column){ text, data, is_number, FALSE });
   if (width > 0)
     gtk_column_view_column_set_fixed_width (column, width);
   else
@@ -74,15 +74,15 @@ hat_columns_add (GtkColumnView *view, const char *title, int width, gboolean is_
 GtkColumnViewColumn *
 hat_columns_add_tree (GtkColumnView *view, const char *title, HatCellText text, gpointer data)
 {
-  GtkColumnViewColumn *column = add (view, title, (Column) { text, data, FALSE, TRUE });
+  GtkColumnViewColumn *column = add (view, title, (Column){ text, data, FALSE, TRUE });
   gtk_column_view_column_set_expand (column, TRUE);
   return column;
 }
 
 /* ---- sorting ---- */
 
-/* GTK 4.8 cannot tell which column sorts (that came with 4.10), but the sorter of the view asks its columns one after the other until
- * they disagree: the first one asked is the one, and how its answer comes back tells the direction. */
+/* GTK 4.8 cannot tell which column sorts (that came with 4.10), but the sorter of the view asks its columns one after
+ * the other until they disagree: the first one asked is the one, and how its answer comes back tells the direction. */
 static int asked_column;
 
 static int

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Column views without fuss: columns of text, columns with a bar of a share, and which column the user wants to sort by. */
+/* Column views without fuss: columns of text, columns with a bar of a share, and which column the user wants to sort
+ * by. */
 
 #include <gtk/gtk.h>
 
@@ -11,12 +12,13 @@ G_BEGIN_DECLS
 typedef void (*HatCellText) (gpointer item, gpointer data, char **out_text, double *out_share);
 
 /* A column whose cells are told by `text`: out_text is g_free'd; a share of 0 to 1 draws a bar behind it, -1 none. */
-GtkColumnViewColumn *hat_columns_add (GtkColumnView *view, const char *title, int width, gboolean is_number, HatCellText text, gpointer data);
+GtkColumnViewColumn *hat_columns_add (GtkColumnView *view, const char *title, int width, gboolean is_number,
+                                      HatCellText text, gpointer data);
 /* The same, with the arrow that unfolds a row of a GtkTreeListModel. */
 GtkColumnViewColumn *hat_columns_add_tree (GtkColumnView *view, const char *title, HatCellText text, gpointer data);
 
-/* Makes a click on the column's title sort. Models sort themselves, in a worker: hat_columns_sorted_by() tells by what, whenever
- * the sorter of the view says "changed". Returns the index given here, or -1. */
+/* Makes a click on the column's title sort. Models sort themselves, in a worker: hat_columns_sorted_by() tells by what,
+ * whenever the sorter of the view says "changed". Returns the index given here, or -1. */
 void hat_columns_make_sortable (GtkColumnViewColumn *column, int index);
 int hat_columns_sorted_by (GtkColumnView *view, gboolean *out_is_descending);
 

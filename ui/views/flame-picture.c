@@ -29,8 +29,13 @@ hat_flame_picture_lay_out (HatPicture *picture, double width, double height)
   if (self->tree == NULL || self->tree->n == 0)
     return FALSE;
   const HatQuestion *now = hat_view_state_get (self->state);
-  HatFlameInput input = { .tree = self->tree, .colors = now->colors, .root = self->root, .search = now->filter,
-                          .selected = self->selected, .has_legend = TRUE, .scroll_px = self->scroll_px };
+  HatFlameInput input = { .tree = self->tree,
+                          .colors = now->colors,
+                          .root = self->root,
+                          .search = now->filter,
+                          .selected = self->selected,
+                          .has_legend = TRUE,
+                          .scroll_px = self->scroll_px };
   self->layout = hat_flame_layout_new (&input, width, height);
   double most = MAX (0, self->layout->content_height - self->layout->plot.height);
   if (self->scroll_px > most)
@@ -200,9 +205,11 @@ hat_flame_picture_class_init (HatFlamePictureClass *klass)
     const char *name;
     guint key;
   } bindings[] = {
-    { "flame.zoom-in", GDK_KEY_Return },    { "flame.zoom-out", GDK_KEY_BackSpace }, { "flame.zoom-reset", GDK_KEY_Home },
-    { "flame.callee", GDK_KEY_Down },       { "flame.caller", GDK_KEY_Up },          { "flame.bigger", GDK_KEY_Left },
-    { "flame.smaller", GDK_KEY_Right },     { "flame.page-up", GDK_KEY_Page_Up },    { "flame.page-down", GDK_KEY_Page_Down },
+    { "flame.zoom-in", GDK_KEY_Return },      { "flame.zoom-out", GDK_KEY_BackSpace },
+    { "flame.zoom-reset", GDK_KEY_Home },     { "flame.callee", GDK_KEY_Down },
+    { "flame.caller", GDK_KEY_Up },           { "flame.bigger", GDK_KEY_Left },
+    { "flame.smaller", GDK_KEY_Right },       { "flame.page-up", GDK_KEY_Page_Up },
+    { "flame.page-down", GDK_KEY_Page_Down },
   };
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
   HatPictureClass *picture_class = HAT_PICTURE_CLASS (klass);
@@ -216,8 +223,10 @@ hat_flame_picture_class_init (HatFlamePictureClass *klass)
       gtk_widget_class_install_action (widget_class, bindings[i].name, NULL, activate);
       gtk_widget_class_add_binding_action (widget_class, bindings[i].key, 0, bindings[i].name, NULL);
     }
-  picked_signal = g_signal_new ("picked", HAT_TYPE_FLAME_PICTURE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_UINT);
-  zoomed_signal = g_signal_new ("zoomed", HAT_TYPE_FLAME_PICTURE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  picked_signal = g_signal_new ("picked", HAT_TYPE_FLAME_PICTURE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
+                                1, G_TYPE_UINT);
+  zoomed_signal
+      = g_signal_new ("zoomed", HAT_TYPE_FLAME_PICTURE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void

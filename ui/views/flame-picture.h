@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The flame graph as a widget: a click zooms in, backspace goes up, the wheel scrolls deep trees, arrows walk. The tree is given by whoever
- * worked it out; the search is the state's filter. */
+/* The flame graph as a widget: a click zooms in, backspace goes up, the wheel scrolls deep trees, arrows walk. The tree
+ * is given by whoever worked it out; the search is the state's filter. */
 
 #include "ui/draw/flame-layout.h"
 #include "ui/views/picture.h"

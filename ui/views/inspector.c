@@ -64,7 +64,8 @@ show_source (HatInspector *self, const HatStackFrame *frame)
   g_autofree char *place = frame->file ? g_strdup_printf ("%s:%u", frame->file, frame->line) : NULL;
   if (frame->file == NULL || frame->line == 0)
     {
-      gtk_label_set_label (self->source_title, frame->module && *frame->module ? frame->module : "No source line is known");
+      gtk_label_set_label (self->source_title,
+                           frame->module && *frame->module ? frame->module : "No source line is known");
       gtk_widget_set_visible (self->source_box, FALSE);
       return;
     }
@@ -76,7 +77,8 @@ show_source (HatInspector *self, const HatStackFrame *frame)
   if (!is_there)
     return;
   GtkTextBuffer *buffer = gtk_text_view_get_buffer (GTK_TEXT_VIEW (self->source));
-  GtkSourceLanguage *language = gtk_source_language_manager_guess_language (gtk_source_language_manager_get_default (), frame->file, NULL);
+  GtkSourceLanguage *language
+      = gtk_source_language_manager_guess_language (gtk_source_language_manager_get_default (), frame->file, NULL);
   gtk_source_buffer_set_language (GTK_SOURCE_BUFFER (buffer), language);
   gtk_text_buffer_set_text (buffer, text, length);
   self->line = frame->line;
@@ -117,8 +119,9 @@ build_frame (const HatStackFrame *frame, gboolean is_own)
   GtkWidget *row = gtk_list_box_row_new (), *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0);
   g_autofree char *function = hat_format_function (frame->function, 120);
   g_autofree char *file = g_path_get_basename (frame->file ? frame->file : frame->module ? frame->module : "");
-  g_autofree char *place = frame->file && frame->line ? g_strdup_printf ("%s:%u%s", file, frame->line, frame->is_inline ? ", inlined" : "")
-                                                      : g_strdup (file);
+  g_autofree char *place = frame->file && frame->line
+                               ? g_strdup_printf ("%s:%u%s", file, frame->line, frame->is_inline ? ", inlined" : "")
+                               : g_strdup (file);
   gtk_box_append (GTK_BOX (box), frame_label (function, is_own ? "heading" : NULL));
   GtkWidget *where = frame_label (place, "caption");
   gtk_widget_add_css_class (where, "dim-label");
@@ -154,11 +157,13 @@ static char *
 block_facts (HatHeap *heap, const HatQuestion *now, const HatBlock *block)
 {
   g_autofree char *address = hat_format_address (block->address), *size = hat_format_bytes (block->size);
-  g_autofree char *birth = hat_format_time (block->birth_ns), *age = hat_format_time (MAX (0, now->cursor_ns - block->birth_ns));
+  g_autofree char *birth = hat_format_time (block->birth_ns),
+                  *age = hat_format_time (MAX (0, now->cursor_ns - block->birth_ns));
   guint n;
   const HatThread *threads = hat_trace_threads (hat_heap_trace (heap), hat_heap_process (heap), &n);
   const char *thread = block->thread < n && threads[block->thread].name ? threads[block->thread].name : "unknown";
-  return g_strdup_printf ("Block at %s\n%s\nAllocated at %s, %s old at the cursor\nThread %s", address, size, birth, age, thread);
+  return g_strdup_printf ("Block at %s\n%s\nAllocated at %s, %s old at the cursor\nThread %s", address, size, birth,
+                          age, thread);
 }
 
 static char *
@@ -181,8 +186,8 @@ stacks_facts (HatHeap *heap, GHashTable *stacks)
   g_autofree char *allocations = hat_format_count (sum.allocations), *bytes = hat_format_bytes (sum.bytes);
   g_autofree char *live = hat_format_bytes (sum.live_bytes), *blocks = hat_format_count (sum.live_blocks);
   g_autofree char *peak = hat_format_bytes (sum.peak_bytes), *temporary = hat_format_count (sum.temporary);
-  return g_strdup_printf ("%s allocations, %s in all\n%s at the peak\n%s in %s blocks at the end\n%s temporary", allocations, bytes,
-                          peak, live, blocks, temporary);
+  return g_strdup_printf ("%s allocations, %s in all\n%s at the peak\n%s in %s blocks at the end\n%s temporary",
+                          allocations, bytes, peak, live, blocks, temporary);
 }
 
 static void
@@ -217,7 +222,8 @@ build_empty (void)
   GtkWidget *page = adw_status_page_new ();
   adw_status_page_set_icon_name (ADW_STATUS_PAGE (page), "find-location-symbolic");
   adw_status_page_set_title (ADW_STATUS_PAGE (page), "Nothing Selected");
-  adw_status_page_set_description (ADW_STATUS_PAGE (page), "Select a function, a block or a leak candidate to see its stack and its source.");
+  adw_status_page_set_description (ADW_STATUS_PAGE (page),
+                                   "Select a function, a block or a leak candidate to see its stack and its source.");
   gtk_widget_add_css_class (page, "compact");
   return page;
 }
@@ -244,7 +250,8 @@ build_source (HatInspector *self)
 static GtkWidget *
 build_selection (HatInspector *self)
 {
-  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *scroller = gtk_scrolled_window_new (), *list_box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *scroller = gtk_scrolled_window_new (),
+            *list_box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
   self->title = GTK_LABEL (frame_label (NULL, "title-4"));
   gtk_label_set_wrap (self->title, TRUE);
   gtk_label_set_wrap_mode (self->title, PANGO_WRAP_WORD_CHAR);

@@ -58,7 +58,7 @@ query_leaks (const HatQuestion *question, gpointer extra, const HatProgress *pro
 typedef struct
 {
   HatStackId stack;
-  const HatUnfreed *unfreed;     /* or */
+  const HatUnfreed *unfreed; /* or */
   const HatGrowingSite *growing;
   HatRange life;
 } Card;
@@ -68,8 +68,8 @@ paint_births (gpointer data, const HatPalette *palette, HatRect rect, cairo_t *c
 {
   const Card *card = data;
   double length = MAX (1, card->life.to - card->life.from);
-  hat_leaks_paint_births ((card->unfreed->first_ns - card->life.from) / length, (card->unfreed->last_ns - card->life.from) / length,
-                          palette, rect, cr);
+  hat_leaks_paint_births ((card->unfreed->first_ns - card->life.from) / length,
+                          (card->unfreed->last_ns - card->life.from) / length, palette, rect, cr);
 }
 
 static void
@@ -100,9 +100,9 @@ on_show_births (GtkButton *button, HatLeaksPage *self)
 {
   const Card *card = card_of (GTK_WIDGET (button));
   HatViewState *state = hat_page_state (HAT_PAGE (self));
-  HatRange range = card->unfreed ? (HatRange) { card->unfreed->first_ns, card->unfreed->last_ns } : card->life;
+  HatRange range = card->unfreed ? (HatRange){ card->unfreed->first_ns, card->unfreed->last_ns } : card->life;
   hat_view_state_select_stack (state, card->stack);
-  hat_view_state_set_range (state, (HatRange) { range.from, MAX (range.to, range.from + 1) });
+  hat_view_state_set_range (state, (HatRange){ range.from, MAX (range.to, range.from + 1) });
 }
 
 static void
@@ -160,7 +160,8 @@ build_card (HatLeaksPage *self, const Card *values)
 {
   HatTrace *trace = hat_heap_trace (self->heap);
   Card *card = g_memdup2 (values, sizeof *values);
-  GtkWidget *row = gtk_list_box_row_new (), *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6), *top = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12);
+  GtkWidget *row = gtk_list_box_row_new (), *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6),
+            *top = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12);
   GtkWidget *buttons = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
   g_autofree char *function = hat_format_function (hat_stack_function (trace, card->stack), 80);
   g_autofree char *amount = card_amount (card), *sentence = card_sentence (card);
@@ -225,7 +226,8 @@ add_rest (HatLeaksPage *self, guint from)
   for (guint i = from; i < self->unfreed->n; i++)
     bytes += self->unfreed->groups[i].bytes;
   g_autofree char *amount = hat_format_bytes (bytes);
-  g_autofree char *text = g_strdup_printf ("%u smaller groups, %s: search to narrow them down", self->unfreed->n - from, amount);
+  g_autofree char *text
+      = g_strdup_printf ("%u smaller groups, %s: search to narrow them down", self->unfreed->n - from, amount);
   GtkWidget *row = gtk_list_box_row_new (), *label = make_label (text, "dim-label");
   gtk_widget_add_css_class (label, "leak-card");
   gtk_list_box_row_set_selectable (GTK_LIST_BOX_ROW (row), FALSE);
@@ -257,7 +259,8 @@ fill (HatLeaksPage *self)
   if (i < self->unfreed->n)
     add_rest (self, i);
   if (n_cards == 0 && *filter)
-    hat_page_show_empty (HAT_PAGE (self), "edit-find-symbolic", "No leak candidate matches", "Change what is searched for.");
+    hat_page_show_empty (HAT_PAGE (self), "edit-find-symbolic", "No leak candidate matches",
+                         "Change what is searched for.");
   else
     hat_page_show_content (HAT_PAGE (self));
 }
@@ -283,7 +286,8 @@ on_leaks (gpointer owner, gpointer data, const GError *error)
   g_autofree char *summary = hat_leaks_summary (self->unfreed, self->growing);
   gtk_label_set_label (self->headline, summary);
   if (self->unfreed->n == 0 && self->growing->n == 0)
-    hat_page_show_empty (HAT_PAGE (self), "hat-leaks-symbolic", "No leak candidates", "Everything that was allocated was freed.");
+    hat_page_show_empty (HAT_PAGE (self), "hat-leaks-symbolic", "No leak candidates",
+                         "Everything that was allocated was freed.");
   else
     fill (self);
 }
@@ -296,7 +300,8 @@ hat_leaks_page_update (HatPage *page, HatChanges changes)
   HatLeaksPage *self = HAT_LEAKS_PAGE (page);
   if (changes & HAT_CHANGED_HEAP)
     hat_page_ask (page, &leaks_kind, NULL);
-  else if (changes & HAT_CHANGED_FILTER && self->unfreed && self->heap == hat_view_state_get (hat_page_state (page))->heap
+  else if (changes & HAT_CHANGED_FILTER && self->unfreed
+           && self->heap == hat_view_state_get (hat_page_state (page))->heap
            && (self->unfreed->n > 0 || self->growing->n > 0))
     fill (self);
 }

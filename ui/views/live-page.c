@@ -7,10 +7,10 @@
 #include "ui/draw/timeline-paint.h"
 #include "ui/views/picture.h"
 
-#define FORCE_PATIENCE_MS 5000     /* after SIGTERM, before SIGKILL is offered */
-#define MOST_OUTPUT_CHARS (1 << 20) /* older output is dropped from the pane */
+#define FORCE_PATIENCE_MS 5000                       /* after SIGTERM, before SIGKILL is offered */
+#define MOST_OUTPUT_CHARS (1 << 20)                  /* older output is dropped from the pane */
 #define STATUS_NS (60 * G_GINT64_CONSTANT (1000000)) /* statuses are not further apart */
-#define SHORTEST_AXIS_NS (2 * STATUS_NS) /* the curve ends at now: it claims nothing of the future */
+#define SHORTEST_AXIS_NS (2 * STATUS_NS)             /* the curve ends at now: it claims nothing of the future */
 
 /* ---- the curve ---- */
 
@@ -71,8 +71,7 @@ hat_live_curve_lay_out (HatPicture *picture, double width, double height)
   if (n == 0)
     return FALSE;
   g_free (self->timeline.bins);
-  self->timeline = (HatTimeline) { .range = { 0, MAX (history[n - 1].time_ns, SHORTEST_AXIS_NS) },
-                                   .by = HAT_BY_NONE };
+  self->timeline = (HatTimeline){ .range = { 0, MAX (history[n - 1].time_ns, SHORTEST_AXIS_NS) }, .by = HAT_BY_NONE };
   /* Not finer than statuses come, or the rate would be a comb. */
   guint64 most_bins = self->timeline.range.to / STATUS_NS;
   self->timeline.n_bins = CLAMP (most_bins, 2, MAX (hat_timeline_layout_bins (width, height), 2));
@@ -84,8 +83,11 @@ hat_live_curve_lay_out (HatPicture *picture, double width, double height)
       HatSample sample = { .time_ns = history[i].time_ns, .rss_bytes = history[i].rss };
       g_array_append_val (self->samples, sample);
     }
-  HatTimelineInput input = { .timeline = &self->timeline, .n_samples = self->samples->len, .samples = (HatSample *) self->samples->data,
-                             .has_legend = TRUE, .isolated_band = -1 };
+  HatTimelineInput input = { .timeline = &self->timeline,
+                             .n_samples = self->samples->len,
+                             .samples = (HatSample *) self->samples->data,
+                             .has_legend = TRUE,
+                             .isolated_band = -1 };
   input.marks = hat_live_recording_marks (self->recording, &input.n_marks);
   self->layout = hat_timeline_layout_new (&input, width, height);
   return TRUE;
@@ -132,7 +134,8 @@ hat_live_curve_init (HatLiveCurve *self)
   self->samples = g_array_new (FALSE, FALSE, sizeof (HatSample));
   gtk_widget_set_size_request (GTK_WIDGET (self), -1, 180);
   gtk_widget_set_vexpand (GTK_WIDGET (self), TRUE);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, "Heap while it is recorded", -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, "Heap while it is recorded",
+                                  -1);
 }
 
 /* ---- the page ---- */
@@ -148,7 +151,8 @@ enum
   N_COUNTERS,
 };
 
-static const char *const counter_names[N_COUNTERS] = { "Live", "Events", "Events per second", "Lost", "Resident", "Trace" };
+static const char *const counter_names[N_COUNTERS]
+    = { "Live", "Events", "Events per second", "Lost", "Resident", "Trace" };
 
 struct _HatLivePage
 {
@@ -191,7 +195,8 @@ update_buttons (HatLivePage *self)
   gtk_widget_set_sensitive (GTK_WIDGET (self->input), runs);
   if (is_finishing && !is_finished)
     {
-      g_autofree char *text = g_strdup_printf ("Finishing the trace: %s %.0f %%", what, 100 * hat_live_recording_progress (self->recording, &what));
+      g_autofree char *text = g_strdup_printf ("Finishing the trace: %s %.0f %%", what,
+                                               100 * hat_live_recording_progress (self->recording, &what));
       gtk_label_set_label (self->notice, text);
     }
 }
@@ -428,7 +433,8 @@ build_output (HatLivePage *self)
   gtk_text_view_set_monospace (self->output, TRUE);
   gtk_text_view_set_wrap_mode (self->output, GTK_WRAP_CHAR);
   gtk_widget_add_css_class (GTK_WIDGET (self->output), "output");
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self->output), GTK_ACCESSIBLE_PROPERTY_LABEL, "Output of the program", -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->output), GTK_ACCESSIBLE_PROPERTY_LABEL, "Output of the program",
+                                  -1);
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), GTK_WIDGET (self->output));
   gtk_scrolled_window_set_min_content_height (GTK_SCROLLED_WINDOW (scroller), 80);
   gtk_widget_set_vexpand (scroller, TRUE);
@@ -437,7 +443,8 @@ build_output (HatLivePage *self)
   gtk_entry_set_placeholder_text (self->input, "Input for the program");
   gtk_entry_set_icon_from_icon_name (self->input, GTK_ENTRY_ICON_SECONDARY, "object-select-symbolic");
   gtk_entry_set_icon_tooltip_text (self->input, GTK_ENTRY_ICON_SECONDARY, "End of input");
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self->input), GTK_ACCESSIBLE_PROPERTY_LABEL, "Input for the program", -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->input), GTK_ACCESSIBLE_PROPERTY_LABEL, "Input for the program",
+                                  -1);
   g_signal_connect (self->input, "activate", G_CALLBACK (on_input), self);
   g_signal_connect (self->input, "icon-press", G_CALLBACK (on_end_of_input), self);
   gtk_box_append (GTK_BOX (box), scroller);

@@ -62,7 +62,8 @@ hat_launch_new (const char *program, const char *const *arguments, const char *d
 HatLaunch *
 hat_launch_copy (const HatLaunch *launch)
 {
-  return hat_launch_new (launch->program, (const char *const *) launch->arguments, launch->directory, (const char *const *) launch->env);
+  return hat_launch_new (launch->program, (const char *const *) launch->arguments, launch->directory,
+                         (const char *const *) launch->env);
 }
 
 void
@@ -119,10 +120,13 @@ hat_live_recording_class_init (HatLiveRecordingClass *klass)
   G_OBJECT_CLASS (klass)->dispose = hat_live_recording_dispose;
   G_OBJECT_CLASS (klass)->finalize = hat_live_recording_finalize;
   signals[STATUS] = g_signal_new ("status", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
-  signals[OUTPUT] = g_signal_new ("output", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_BOOLEAN);
+  signals[OUTPUT] = g_signal_new ("output", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_STRING,
+                                  G_TYPE_BOOLEAN);
   signals[PROCESSES] = g_signal_new ("processes", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
-  signals[WARNING] = g_signal_new ("warning", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
-  signals[FINISHED] = g_signal_new ("finished", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
+  signals[WARNING]
+      = g_signal_new ("warning", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
+  signals[FINISHED] = g_signal_new ("finished", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2,
+                                    G_TYPE_STRING, G_TYPE_STRING);
 }
 
 static void
@@ -160,9 +164,15 @@ number (const char *line, const char *key)
 static void
 take_status (HatLiveRecording *self, const char *line)
 {
-  HatLiveStatus status = { (gint64) number (line, "time_ns"), number (line, "live_bytes"), number (line, "live_blocks"),
-                           number (line, "events"),           number (line, "allocations"), number (line, "lost"),
-                           number (line, "rss"),              number (line, "bytes_written"), number (line, "events_per_s"),
+  HatLiveStatus status = { (gint64) number (line, "time_ns"),
+                           number (line, "live_bytes"),
+                           number (line, "live_blocks"),
+                           number (line, "events"),
+                           number (line, "allocations"),
+                           number (line, "lost"),
+                           number (line, "rss"),
+                           number (line, "bytes_written"),
+                           number (line, "events_per_s"),
                            number (line, "running") };
   g_array_append_val (self->history, status);
   g_signal_emit (self, signals[STATUS], 0);
@@ -217,8 +227,12 @@ finish (HatLiveRecording *self)
   if (self->is_finished)
     return;
   self->is_finished = TRUE;
-  const char *error = self->error ? self->error : self->done_path ? NULL : "The recorder ended before the trace was finished.";
-  const char *path = self->done_path ? self->done_path : g_file_test (self->output_path, G_FILE_TEST_EXISTS) ? self->output_path : NULL;
+  const char *error = self->error       ? self->error
+                      : self->done_path ? NULL
+                                        : "The recorder ended before the trace was finished.";
+  const char *path = self->done_path                                       ? self->done_path
+                     : g_file_test (self->output_path, G_FILE_TEST_EXISTS) ? self->output_path
+                                                                           : NULL;
   g_signal_emit (self, signals[FINISHED], 0, path, error);
 }
 
@@ -227,7 +241,8 @@ on_line (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (HatLiveRecording) self = data;
   g_autoptr (GError) error = NULL;
-  g_autofree char *line = g_data_input_stream_read_line_finish_utf8 (G_DATA_INPUT_STREAM (source), result, NULL, &error);
+  g_autofree char *line
+      = g_data_input_stream_read_line_finish_utf8 (G_DATA_INPUT_STREAM (source), result, NULL, &error);
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return;
   if (line == NULL)
@@ -236,7 +251,8 @@ on_line (GObject *source, GAsyncResult *result, gpointer data)
       return;
     }
   take_line (self, line);
-  g_data_input_stream_read_line_async (G_DATA_INPUT_STREAM (source), G_PRIORITY_DEFAULT, self->cancellable, on_line, g_object_ref (self));
+  g_data_input_stream_read_line_async (G_DATA_INPUT_STREAM (source), G_PRIORITY_DEFAULT, self->cancellable, on_line,
+                                       g_object_ref (self));
 }
 
 /* ---- the program's output ---- */
@@ -285,14 +301,15 @@ on_output (GObject *source, GAsyncResult *result, gpointer data)
     }
   g_string_append_len (output->cut, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
   emit_output (output);
-  g_input_stream_read_bytes_async (output->stream, READ_BYTES, G_PRIORITY_LOW, output->self->cancellable, on_output, output);
+  g_input_stream_read_bytes_async (output->stream, READ_BYTES, G_PRIORITY_LOW, output->self->cancellable, on_output,
+                                   output);
 }
 
 static void
 follow_output (HatLiveRecording *self, GInputStream *stream, gboolean is_error)
 {
   Output *output = g_new0 (Output, 1);
-  *output = (Output) { g_object_ref (self), g_object_ref (stream), is_error, g_string_new (NULL) };
+  *output = (Output){ g_object_ref (self), g_object_ref (stream), is_error, g_string_new (NULL) };
   g_input_stream_read_bytes_async (stream, READ_BYTES, G_PRIORITY_LOW, self->cancellable, on_output, output);
 }
 
@@ -363,8 +380,8 @@ hat_live_recording_start (const HatLaunch *launch, const char *output_path, GErr
   g_autoptr (HatLiveRecording) self = g_object_new (HAT_TYPE_LIVE_RECORDING, NULL);
   self->launch = hat_launch_copy (launch);
   self->output_path = g_strdup (output_path);
-  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE
-                                                                        | G_SUBPROCESS_FLAGS_STDERR_PIPE);
+  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (
+      G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
   g_subprocess_launcher_take_fd (launcher, fds[1], CONTROL_FD);
   set_environment (launcher, launch);
   g_auto (GStrv) command = recorder_command (recorder, launch, output_path);
@@ -379,7 +396,8 @@ hat_live_recording_start (const HatLaunch *launch, const char *output_path, GErr
   self->input = g_object_ref (g_subprocess_get_stdin_pipe (self->recorder));
   follow_output (self, g_subprocess_get_stdout_pipe (self->recorder), FALSE);
   follow_output (self, g_subprocess_get_stderr_pipe (self->recorder), TRUE);
-  g_data_input_stream_read_line_async (self->lines, G_PRIORITY_DEFAULT, self->cancellable, on_line, g_object_ref (self));
+  g_data_input_stream_read_line_async (self->lines, G_PRIORITY_DEFAULT, self->cancellable, on_line,
+                                       g_object_ref (self));
   return g_steal_pointer (&self);
 }
 
@@ -438,7 +456,8 @@ tell (HatLiveRecording *self, const char *line)
 {
   GOutputStream *stream = g_io_stream_get_output_stream (G_IO_STREAM (self->control));
   g_autofree char *text = g_strconcat (line, "\n", NULL);
-  /* Short lines into an empty socket: they never block. An error means that the recorder is gone, which on_line() finds out. */
+  /* Short lines into an empty socket: they never block. An error means that the recorder is gone, which on_line() finds
+   * out. */
   g_output_stream_write_all (stream, text, strlen (text), NULL, NULL, NULL);
 }
 
@@ -488,7 +507,8 @@ hat_live_recording_send_input (HatLiveRecording *self, const char *line)
   if (self->input == NULL || g_output_stream_has_pending (self->input))
     return;
   char *text = g_strconcat (line, "\n", NULL);
-  g_output_stream_write_all_async (self->input, text, strlen (text), G_PRIORITY_DEFAULT, self->cancellable, on_input_written, text);
+  g_output_stream_write_all_async (self->input, text, strlen (text), G_PRIORITY_DEFAULT, self->cancellable,
+                                   on_input_written, text);
 }
 
 void

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A recording that runs: the recorder is a process of its own, told what to do and telling how it goes over a socket; the program's input and
- * output go through pipes of ours. If this window goes, the recording goes on.
+/* A recording that runs: the recorder is a process of its own, told what to do and telling how it goes over a socket;
+ * the program's input and output go through pipes of ours. If this window goes, the recording goes on.
  *
- * Signals: "status" (after each status line), "output" (text, is_error), "processes" (one started or ended), "warning" (text),
- * "finished" (path of the trace or NULL, error or NULL). Main thread. */
+ * Signals: "status" (after each status line), "output" (text, is_error), "processes" (one started or ended), "warning"
+ * (text), "finished" (path of the trace or NULL, error or NULL). Main thread. */
 
 #include <gio/gio.h>
 
@@ -21,7 +21,8 @@ typedef struct
   char **env;       /* NAME=VALUE to add, NULL-terminated; or NULL */
 } HatLaunch;
 
-HatLaunch *hat_launch_new (const char *program, const char *const *arguments, const char *directory, const char *const *env);
+HatLaunch *hat_launch_new (const char *program, const char *const *arguments, const char *directory,
+                           const char *const *env);
 HatLaunch *hat_launch_copy (const HatLaunch *launch);
 void hat_launch_free (HatLaunch *launch);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatLaunch, hat_launch_free)
@@ -39,12 +40,14 @@ G_DECLARE_FINAL_TYPE (HatLiveRecording, hat_live_recording, HAT, LIVE_RECORDING,
 HatLiveRecording *hat_live_recording_start (const HatLaunch *launch, const char *output_path, GError **error);
 
 const HatLaunch *hat_live_recording_launch (HatLiveRecording *self);
-const HatLiveStatus *hat_live_recording_history (HatLiveRecording *self, guint *out_n); /* every status so far, for the curve */
-const HatMark *hat_live_recording_marks (HatLiveRecording *self, guint *out_n);         /* set from here */
+const HatLiveStatus *hat_live_recording_history (HatLiveRecording *self,
+                                                 guint *out_n);                 /* every status so far, for the curve */
+const HatMark *hat_live_recording_marks (HatLiveRecording *self, guint *out_n); /* set from here */
 guint32 hat_live_recording_pid (HatLiveRecording *self); /* of the first process; 0: not known yet */
 gboolean hat_live_recording_program_runs (HatLiveRecording *self);
 gboolean hat_live_recording_is_finished (HatLiveRecording *self); /* "finished" was emitted */
-double hat_live_recording_progress (HatLiveRecording *self, const char **out_what); /* of finishing; < 0: it still records */
+double hat_live_recording_progress (HatLiveRecording *self,
+                                    const char **out_what); /* of finishing; < 0: it still records */
 
 void hat_live_recording_stop (HatLiveRecording *self); /* record no more, the program runs on */
 void hat_live_recording_end (HatLiveRecording *self, gboolean by_force);

@@ -65,7 +65,8 @@ on_map (gpointer owner, gpointer data, const GError *error)
   if (answer->live->n > 0)
     hat_page_show_content (HAT_PAGE (self));
   else
-    hat_page_show_empty (HAT_PAGE (self), "hat-map-symbolic", "No block is live here", "Move the cursor in the timeline.");
+    hat_page_show_empty (HAT_PAGE (self), "hat-map-symbolic", "No block is live here",
+                         "Move the cursor in the timeline.");
   g_object_set_data_full (G_OBJECT (self), "answer", answer, free_answer);
 }
 

@@ -31,7 +31,8 @@ hat_map_picture_lay_out (HatPicture *picture, double width, double height)
     return FALSE;
   const HatQuestion *now = hat_view_state_get (self->state);
   const HatSelection *selection = hat_view_state_selection (self->state);
-  HatMapStyle style = { .colors = self->colors, .by = now->by == HAT_BY_NONE ? HAT_BY_AGE : now->by, .isolated = self->isolated };
+  HatMapStyle style
+      = { .colors = self->colors, .by = now->by == HAT_BY_NONE ? HAT_BY_AGE : now->by, .isolated = self->isolated };
   style.selected_stacks = selection->kind == HAT_SELECTED_BLOCK ? NULL : selection->stacks;
   style.selected_block = selection->kind == HAT_SELECTED_BLOCK ? selection->block.id : 0;
   self->layout = hat_map_layout_new (self->model, &style, self->view, width, height);
@@ -135,7 +136,7 @@ activate (GtkWidget *widget, const char *name, GVariant *parameter)
   else if (g_str_equal (what, "zoom-out"))
     zoom_at (self, plot.x + plot.width / 2, plot.y + plot.height / 2, -1);
   else if (g_str_equal (what, "fit"))
-    set_view (self, (HatMapView) { 0, 0 });
+    set_view (self, (HatMapView){ 0, 0 });
   else if (g_str_equal (what, "scroll-up"))
     scroll_by (self, -SCROLL_PX);
   else if (g_str_equal (what, "scroll-down"))
@@ -166,7 +167,7 @@ hat_map_picture_set_model (HatMapPicture *self, HatHeap *heap, HatMapModel *mode
   const HatQuestion *now = hat_view_state_get (self->state);
   if (self->heap != heap)
     {
-      self->view = (HatMapView) { 0, 0 };
+      self->view = (HatMapView){ 0, 0 };
       self->isolated = -1;
     }
   g_clear_pointer (&self->layout, hat_map_layout_free);
@@ -204,8 +205,8 @@ hat_map_picture_class_init (HatMapPictureClass *klass)
     const char *name;
     guint key;
   } bindings[] = {
-    { "map.zoom-in", GDK_KEY_plus },      { "map.zoom-out", GDK_KEY_minus },  { "map.fit", GDK_KEY_0 },
-    { "map.scroll-up", GDK_KEY_Up },      { "map.scroll-down", GDK_KEY_Down }, { "map.page-up", GDK_KEY_Page_Up },
+    { "map.zoom-in", GDK_KEY_plus },        { "map.zoom-out", GDK_KEY_minus },   { "map.fit", GDK_KEY_0 },
+    { "map.scroll-up", GDK_KEY_Up },        { "map.scroll-down", GDK_KEY_Down }, { "map.page-up", GDK_KEY_Page_Up },
     { "map.page-down", GDK_KEY_Page_Down },
   };
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The live-object map as a widget: wheel scrolls, control-wheel zooms at the pointer, a click selects a block, a click in the legend isolates.
- * What it shows is given by whoever worked it out; colouring and selection come from the state. */
+/* The live-object map as a widget: wheel scrolls, control-wheel zooms at the pointer, a click selects a block, a click
+ * in the legend isolates. What it shows is given by whoever worked it out; colouring and selection come from the state.
+ */
 
 #include "ui/draw/map-layout.h"
 #include "ui/views/picture.h"

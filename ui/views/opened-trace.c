@@ -225,7 +225,8 @@ heap_in_worker (GTask *task, gpointer source, gpointer data, GCancellable *cance
 }
 
 void
-hat_opened_trace_heap_async (HatOpenedTrace *self, guint process, HatJobProgress *progress, GAsyncReadyCallback callback, gpointer data)
+hat_opened_trace_heap_async (HatOpenedTrace *self, guint process, HatJobProgress *progress,
+                             GAsyncReadyCallback callback, gpointer data)
 {
   g_return_if_fail (HAT_IS_OPENED_TRACE (self) && process < self->n_heaps);
   g_autoptr (GTask) task = g_task_new (self, NULL, callback, data);

@@ -23,11 +23,13 @@ void hat_job_progress_cancel (HatJobProgress *self);
 double hat_job_progress_get (HatJobProgress *self, char **out_what); /* out_what is g_free'd */
 
 /* The process with most to tell is opened first: the one that allocated most. */
-void hat_opened_trace_open_async (const char *path, HatJobProgress *progress, GAsyncReadyCallback callback, gpointer data);
+void hat_opened_trace_open_async (const char *path, HatJobProgress *progress, GAsyncReadyCallback callback,
+                                  gpointer data);
 HatOpenedTrace *hat_opened_trace_open_finish (GAsyncResult *result, GError **error);
 
 /* Makes the heap of another process, or has it already. */
-void hat_opened_trace_heap_async (HatOpenedTrace *self, guint process, HatJobProgress *progress, GAsyncReadyCallback callback, gpointer data);
+void hat_opened_trace_heap_async (HatOpenedTrace *self, guint process, HatJobProgress *progress,
+                                  GAsyncReadyCallback callback, gpointer data);
 gboolean hat_opened_trace_heap_finish (HatOpenedTrace *self, GAsyncResult *result, guint *out_process, GError **error);
 
 HatTrace *hat_opened_trace_trace (HatOpenedTrace *self);

@@ -32,7 +32,7 @@ on_card_clicked (GtkButton *button, HatOverviewPage *self)
 {
   const HatCard *card = g_object_get_data (G_OBJECT (button), "card");
   HatViewState *state = hat_page_state (HAT_PAGE (self));
-  hat_view_state_set_range (state, (HatRange) { 0, 0 });
+  hat_view_state_set_range (state, (HatRange){ 0, 0 });
   if (card->target_ns >= 0)
     hat_view_state_set_cursor (state, card->target_ns);
   if (card->kind == HAT_CARD_PEAK)

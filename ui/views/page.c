@@ -20,7 +20,8 @@ hat_stack_show (GtkStack *stack, const char *name)
   GtkWidget *shown = gtk_stack_get_child_by_name (stack, name);
   gtk_widget_set_visible (shown, TRUE);
   gtk_stack_set_visible_child (stack, shown);
-  for (GtkWidget *child = gtk_widget_get_first_child (GTK_WIDGET (stack)); child; child = gtk_widget_get_next_sibling (child))
+  for (GtkWidget *child = gtk_widget_get_first_child (GTK_WIDGET (stack)); child;
+       child = gtk_widget_get_next_sibling (child))
     gtk_widget_set_visible (child, child == shown);
 }
 
@@ -28,7 +29,8 @@ static void
 catch_up (HatPage *self)
 {
   HatPagePrivate *priv = hat_page_get_instance_private (self);
-  if (priv->pending == 0 || !gtk_widget_get_mapped (GTK_WIDGET (self)) || hat_view_state_get (priv->state)->heap == NULL)
+  if (priv->pending == 0 || !gtk_widget_get_mapped (GTK_WIDGET (self))
+      || hat_view_state_get (priv->state)->heap == NULL)
     return;
   HatChanges changes = priv->pending;
   priv->pending = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The base of the views under the timeline: follows the shared state while it is visible, and shows its content, or in its place that
- * there is nothing, that an answer is being worked out, or what went wrong. Never a blank. */
+/* The base of the views under the timeline: follows the shared state while it is visible, and shows its content, or in
+ * its place that there is nothing, that an answer is being worked out, or what went wrong. Never a blank. */
 
 #include <adwaita.h>
 
@@ -10,7 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* Shows one child and makes the others invisible, not just unmapped: GTK 4.8 tells assistive tools of the difference only that way. */
+/* Shows one child and makes the others invisible, not just unmapped: GTK 4.8 tells assistive tools of the difference
+ * only that way. */
 void hat_stack_show (GtkStack *stack, const char *name);
 
 #define HAT_TYPE_PAGE (hat_page_get_type ())
@@ -20,7 +21,8 @@ struct _HatPageClass
 {
   AdwBinClass parent_class;
 
-  /* Something of the state changed since the last call (HatChanges). Only while the page is visible and a heap is open. */
+  /* Something of the state changed since the last call (HatChanges). Only while the page is visible and a heap is open.
+   */
   void (*update) (HatPage *self, HatChanges changes);
 };
 
@@ -28,8 +30,8 @@ struct _HatPageClass
 void hat_page_set_up (HatPage *self, HatViewState *state, GtkWidget *content);
 HatViewState *hat_page_state (HatPage *self);
 
-/* Asks with the state's present values; the answer is for `kind->done (page, ...)`. Until it comes, the old content stays, or a spinner
- * if there is none. */
+/* Asks with the state's present values; the answer is for `kind->done (page, ...)`. Until it comes, the old content
+ * stays, or a spinner if there is none. */
 void hat_page_ask (HatPage *self, const HatQueryKind *kind, gpointer extra);
 
 void hat_page_show_content (HatPage *self);

@@ -36,8 +36,8 @@ render (const Job *job, GError **error)
   cairo_destroy (cr);
   cairo_surface_flush (surface);
   gsize stride = cairo_image_surface_get_stride (surface);
-  g_autoptr (GBytes) bytes = g_bytes_new_with_free_func (cairo_image_surface_get_data (surface), stride * HEIGHT * SCALE,
-                                                         (GDestroyNotify) cairo_surface_destroy, surface);
+  g_autoptr (GBytes) bytes = g_bytes_new_with_free_func (
+      cairo_image_surface_get_data (surface), stride * HEIGHT * SCALE, (GDestroyNotify) cairo_surface_destroy, surface);
   return is_done ? gdk_memory_texture_new (WIDTH * SCALE, HEIGHT * SCALE, GDK_MEMORY_DEFAULT, bytes, stride) : NULL;
 }
 
@@ -47,7 +47,8 @@ work (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
   Job *job = data;
   GError *error = NULL;
   GdkTexture *texture = NULL;
-  if (job->path ? hat_export_write (job->question->heap, &job->options, job->path, NULL, &error) : (texture = render (job, &error)) != NULL)
+  if (job->path ? hat_export_write (job->question->heap, &job->options, job->path, NULL, &error)
+                : (texture = render (job, &error)) != NULL)
     g_task_return_pointer (task, texture, g_object_unref);
   else
     g_task_return_error (task, error);
@@ -72,9 +73,15 @@ start (HatViewState *state, const char *view, const char *path, GAsyncReadyCallb
   Job *job = g_new0 (Job, 1);
   job->question = hat_view_state_ask (state);
   job->path = g_strdup (path);
-  job->options = (HatExportOptions) { .view = view_of (view), .at_ns = job->question->cursor_ns, .by = job->question->by,
-                                      .cost = job->question->cost, .width = WIDTH, .height = HEIGHT, .scale = SCALE,
-                                      .is_dark = palette.is_dark, .is_high_contrast = palette.is_high_contrast };
+  job->options = (HatExportOptions){ .view = view_of (view),
+                                     .at_ns = job->question->cursor_ns,
+                                     .by = job->question->by,
+                                     .cost = job->question->cost,
+                                     .width = WIDTH,
+                                     .height = HEIGHT,
+                                     .scale = SCALE,
+                                     .is_dark = palette.is_dark,
+                                     .is_high_contrast = palette.is_high_contrast };
   if (job->options.view == HAT_VIEW_CALLS)
     job->options.range = hat_question_cost_range (job->question);
   else if (hat_question_has_range (job->question))
@@ -85,7 +92,8 @@ start (HatViewState *state, const char *view, const char *path, GAsyncReadyCallb
 }
 
 void
-hat_picture_export_async (HatViewState *state, const char *view, const char *path, GAsyncReadyCallback callback, gpointer data)
+hat_picture_export_async (HatViewState *state, const char *view, const char *path, GAsyncReadyCallback callback,
+                          gpointer data)
 {
   g_return_if_fail (path != NULL);
   start (state, view, path, callback, data);

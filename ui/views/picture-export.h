@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The picture of a view, as a file or on the clipboard, with the state's instant, range, grouping and cost. In a worker. */
+/* The picture of a view, as a file or on the clipboard, with the state's instant, range, grouping and cost. In a
+ * worker. */
 
 #include <gdk/gdk.h>
 #include <gio/gio.h>
@@ -10,7 +11,8 @@
 
 G_BEGIN_DECLS
 
-void hat_picture_export_async (HatViewState *state, const char *view, const char *path, GAsyncReadyCallback callback, gpointer data);
+void hat_picture_export_async (HatViewState *state, const char *view, const char *path, GAsyncReadyCallback callback,
+                               gpointer data);
 gboolean hat_picture_export_finish (GAsyncResult *result, GError **error);
 
 /* As a picture in memory. */

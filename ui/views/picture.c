@@ -56,7 +56,8 @@ void
 hat_picture_set_summary (HatPicture *self, const char *summary)
 {
   g_return_if_fail (HAT_IS_PICTURE (self));
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, summary ? summary : "", -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, summary ? summary : "",
+                                  -1);
 }
 
 static GdkTexture *
@@ -95,9 +96,9 @@ paint_readout (HatPicture *self, const HatPalette *palette, cairo_t *cr)
     box.x = MAX (2, priv->pointer_x - READOUT_GAP - width);
   if (box.y + height > priv->height - 2)
     box.y = MAX (2, priv->pointer_y - READOUT_GAP - height);
-  HatColor fill = palette->is_dark ? (HatColor) { 0.93, 0.93, 0.93, 0.96 } : (HatColor) { 0.12, 0.12, 0.13, 0.94 };
+  HatColor fill = palette->is_dark ? (HatColor){ 0.93, 0.93, 0.93, 0.96 } : (HatColor){ 0.12, 0.12, 0.13, 0.94 };
   hat_paint_round (cr, fill, box, 6);
-  hat_text_line (text, HAT_FONT_SMALL, hat_color_text_on (fill), (HatRect) { box.x + 8, box.y, width - 16, height },
+  hat_text_line (text, HAT_FONT_SMALL, hat_color_text_on (fill), (HatRect){ box.x + 8, box.y, width - 16, height },
                  HAT_ALIGN_LEFT, string);
 }
 
@@ -212,7 +213,7 @@ draw_small (GtkDrawingArea *area, cairo_t *cr, int width, int height, gpointer d
   Small *small = data;
   HatPalette palette;
   hat_palette_init_for_desktop (&palette);
-  small->paint (small->data, &palette, (HatRect) { 0, 0, width, height }, cr);
+  small->paint (small->data, &palette, (HatRect){ 0, 0, width, height }, cr);
 }
 
 static void
@@ -230,7 +231,7 @@ hat_small_picture_new (HatSmallPaint paint, gpointer data, GDestroyNotify destro
   GtkWidget *area = gtk_drawing_area_new ();
   AdwStyleManager *style = adw_style_manager_get_default ();
   Small *small = g_new (Small, 1);
-  *small = (Small) { paint, data, destroy };
+  *small = (Small){ paint, data, destroy };
   gtk_drawing_area_set_draw_func (GTK_DRAWING_AREA (area), draw_small, small, free_small);
   gtk_drawing_area_set_content_width (GTK_DRAWING_AREA (area), width);
   gtk_drawing_area_set_content_height (GTK_DRAWING_AREA (area), height);

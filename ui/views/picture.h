@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A widget that shows one picture of ui/draw. The data is painted once into a texture and kept until the data, the size or the colours
- * change; cursor, selection and hover are painted above it, so that moving the pointer never repaints the data. What stands under the
- * pointer is told in a readout next to it, at once. */
+/* A widget that shows one picture of ui/draw. The data is painted once into a texture and kept until the data, the size
+ * or the colours change; cursor, selection and hover are painted above it, so that moving the pointer never repaints
+ * the data. What stands under the pointer is told in a readout next to it, at once. */
 
 #include <gtk/gtk.h>
 
@@ -35,7 +35,8 @@ void hat_picture_set_summary (HatPicture *self, const char *summary);
 /* The colours of the desktop now, for any widget. */
 void hat_palette_init_for_desktop (HatPalette *palette);
 
-/* A small picture without a layout of its own, inside cards and rows. `paint` gets `data`; both live as long as the widget. */
+/* A small picture without a layout of its own, inside cards and rows. `paint` gets `data`; both live as long as the
+ * widget. */
 typedef void (*HatSmallPaint) (gpointer data, const HatPalette *palette, HatRect rect, cairo_t *cr);
 GtkWidget *hat_small_picture_new (HatSmallPaint paint, gpointer data, GDestroyNotify destroy, int width, int height);
 

@@ -9,7 +9,8 @@ static const char *const groupings[] = { "function", "site", "module", "thread",
 static void
 apply_color_scheme (GSettings *settings)
 {
-  static const AdwColorScheme values[] = { ADW_COLOR_SCHEME_DEFAULT, ADW_COLOR_SCHEME_FORCE_LIGHT, ADW_COLOR_SCHEME_FORCE_DARK };
+  static const AdwColorScheme values[]
+      = { ADW_COLOR_SCHEME_DEFAULT, ADW_COLOR_SCHEME_FORCE_LIGHT, ADW_COLOR_SCHEME_FORCE_DARK };
   int i = g_settings_get_enum (settings, "color-scheme");
   adw_style_manager_set_color_scheme (adw_style_manager_get_default (), values[CLAMP (i, 0, 2)]);
 }
@@ -45,13 +46,14 @@ free_choice (gpointer data, GClosure *closure)
 }
 
 static GtkWidget *
-choice_row (GSettings *settings, const char *title, const char *key, const char *const *labels, const char *const *values, guint n)
+choice_row (GSettings *settings, const char *title, const char *key, const char *const *labels,
+            const char *const *values, guint n)
 {
   GtkWidget *row = adw_combo_row_new ();
   g_autoptr (GtkStringList) list = gtk_string_list_new (labels);
   g_autofree char *now = g_settings_get_string (settings, key);
   Choice *choice = g_new (Choice, 1);
-  *choice = (Choice) { g_object_ref (settings), key, values, n };
+  *choice = (Choice){ g_object_ref (settings), key, values, n };
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), title);
   adw_combo_row_set_model (ADW_COMBO_ROW (row), G_LIST_MODEL (list));
   for (guint i = 0; i < n; i++)
@@ -66,13 +68,16 @@ hat_preferences_new (GtkWindow *parent, GSettings *settings)
 {
   static const char *const scheme_labels[] = { "Follow the system", "Light", "Dark", NULL };
   static const char *const grouping_labels[] = { "Function", "Stack", "Module", "Thread", "Size", "Age", "None", NULL };
-  GtkWidget *window = adw_preferences_window_new (), *page = adw_preferences_page_new (), *group = adw_preferences_group_new ();
+  GtkWidget *window = adw_preferences_window_new (), *page = adw_preferences_page_new (),
+            *group = adw_preferences_group_new ();
   GtkWidget *inspector = adw_action_row_new (), *toggle = gtk_switch_new ();
   adw_preferences_page_set_title (ADW_PREFERENCES_PAGE (page), "General");
-  adw_preferences_group_add (ADW_PREFERENCES_GROUP (group),
-                             choice_row (settings, "Colours", "color-scheme", scheme_labels, schemes, G_N_ELEMENTS (schemes)));
-  adw_preferences_group_add (ADW_PREFERENCES_GROUP (group),
-                             choice_row (settings, "New windows stack by", "grouping", grouping_labels, groupings, G_N_ELEMENTS (groupings)));
+  adw_preferences_group_add (
+      ADW_PREFERENCES_GROUP (group),
+      choice_row (settings, "Colours", "color-scheme", scheme_labels, schemes, G_N_ELEMENTS (schemes)));
+  adw_preferences_group_add (
+      ADW_PREFERENCES_GROUP (group),
+      choice_row (settings, "New windows stack by", "grouping", grouping_labels, groupings, G_N_ELEMENTS (groupings)));
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (inspector), "Show the inspector");
   gtk_widget_set_valign (toggle, GTK_ALIGN_CENTER);
   g_settings_bind (settings, "inspector-open", toggle, "active", G_SETTINGS_BIND_DEFAULT);

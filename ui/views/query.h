@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* One question to the model at a time, answered by a worker thread; a new one replaces the one before, and only the answer to the latest is
- * delivered. A short one that already runs is allowed to finish (so that dragging shows every step it can), a long one is cancelled.
+/* One question to the model at a time, answered by a worker thread; a new one replaces the one before, and only the
+ * answer to the latest is delivered. A short one that already runs is allowed to finish (so that dragging shows every
+ * step it can), a long one is cancelled.
  *
  * Main thread, except for HatQueryFunc. */
 
@@ -13,7 +14,8 @@ G_BEGIN_DECLS
 typedef struct _HatQuery HatQuery;
 
 /* In the worker thread: the answer, or NULL with an error. */
-typedef gpointer (*HatQueryFunc) (const HatQuestion *question, gpointer extra, const HatProgress *progress, GError **error);
+typedef gpointer (*HatQueryFunc) (const HatQuestion *question, gpointer extra, const HatProgress *progress,
+                                  GError **error);
 /* In the main thread; takes over `answer`. One of answer and error is NULL. Never called after hat_query_free(). */
 typedef void (*HatQueryDone) (gpointer owner, gpointer answer, const GError *error);
 
@@ -32,8 +34,8 @@ void hat_query_run (HatQuery *query, const HatQueryKind *kind, HatQuestion *ques
 void hat_query_cancel (HatQuery *query);
 gboolean hat_query_is_busy (HatQuery *query);
 
-/* How far the slowest running query of the program is, if any has been running for a while: for the bar under the header. `out_what` may be
- * NULL; g_free it. */
+/* How far the slowest running query of the program is, if any has been running for a while: for the bar under the
+ * header. `out_what` may be NULL; g_free it. */
 gboolean hat_query_activity (double *out_share, char **out_what);
 void hat_query_cancel_all (void);
 

@@ -65,7 +65,8 @@ static GtkWidget *
 add_row (AdwPreferencesGroup *group, const char *title, const char *subtitle, const char *value)
 {
   GtkWidget *row = adw_action_row_new ();
-  g_autofree char *safe_title = g_markup_escape_text (title, -1), *safe_subtitle = g_markup_escape_text (subtitle ? subtitle : "", -1);
+  g_autofree char *safe_title = g_markup_escape_text (title, -1),
+                  *safe_subtitle = g_markup_escape_text (subtitle ? subtitle : "", -1);
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), safe_title);
   adw_action_row_set_subtitle (ADW_ACTION_ROW (row), safe_subtitle);
   adw_action_row_set_subtitle_lines (ADW_ACTION_ROW (row), 3);
@@ -104,9 +105,11 @@ add_recording (HatRecordingPage *self, HatTrace *trace)
       events += hat_trace_process (trace, i)->n_events;
       lost += hat_trace_process (trace, i)->lost_events;
     }
-  g_autofree char *duration = hat_format_time (hat_trace_duration_ns (trace)), *bytes = hat_format_bytes (hat_trace_bytes (trace));
+  g_autofree char *duration = hat_format_time (hat_trace_duration_ns (trace)),
+                  *bytes = hat_format_bytes (hat_trace_bytes (trace));
   g_autofree char *event_count = hat_format_count (events), *lost_count = hat_format_count (lost);
-  g_autofree char *per_event = g_strdup_printf ("%.1f bytes each on disk", events ? (double) hat_trace_bytes (trace) / events : 0.0);
+  g_autofree char *per_event
+      = g_strdup_printf ("%.1f bytes each on disk", events ? (double) hat_trace_bytes (trace) / events : 0.0);
   g_autoptr (GDateTime) started = g_date_time_new_from_unix_local (hat_trace_start_unix_us (trace) / G_USEC_PER_SEC);
   g_autofree char *date = started ? g_date_time_format (started, "%x %X") : NULL;
   const char *command = hat_trace_note (trace, "command"), *directory = hat_trace_note (trace, "directory");
@@ -117,8 +120,9 @@ add_recording (HatRecordingPage *self, HatTrace *trace)
   add_row (group, "Started", NULL, date);
   add_row (group, "Duration", NULL, duration);
   add_row (group, "Events", per_event, event_count);
-  GtkWidget *lost_row = add_row (group, "Lost events", lost ? "Some events could not be recorded: counts are too low" : "Everything was recorded",
-                                 lost_count);
+  GtkWidget *lost_row = add_row (
+      group, "Lost events", lost ? "Some events could not be recorded: counts are too low" : "Everything was recorded",
+      lost_count);
   if (lost)
     gtk_widget_add_css_class (lost_row, "warning");
   add_row (group, "File", hat_trace_path (trace), bytes);
@@ -139,7 +143,9 @@ add_settings (HatRecordingPage *self, HatTrace *trace)
         continue;
       if (group == NULL)
         group = add_group (self, "How it was recorded", NULL);
-      const char *title = is_env ? notes[i].key + strlen ("env.") : is_option ? notes[i].key + strlen ("option.") : "Warning";
+      const char *title = is_env      ? notes[i].key + strlen ("env.")
+                          : is_option ? notes[i].key + strlen ("option.")
+                                      : "Warning";
       add_row (group, title, notes[i].value, NULL);
     }
 }
@@ -176,7 +182,8 @@ add_process (HatRecordingPage *self, AdwPreferencesGroup *group, HatTrace *trace
   const HatSummary *summary = hat_trace_summary (trace, index);
   g_autofree char *name = g_path_get_basename (process->exe ? process->exe : "?");
   g_autofree char *command = process->argv ? g_strjoinv (" ", (char **) process->argv) : g_strdup ("");
-  g_autofree char *end = process_end (process), *start = hat_format_time (process->start_ns), *events = hat_format_count (process->n_events);
+  g_autofree char *end = process_end (process), *start = hat_format_time (process->start_ns),
+                  *events = hat_format_count (process->n_events);
   g_autofree char *peak = summary ? hat_format_bytes (summary->totals.peak_bytes) : g_strdup ("?");
   const char *how = process->parent < 0 ? "launched" : process->is_fork ? "forked" : "replaced its program";
   g_autofree char *title = g_strdup_printf ("%s (%u)", name, process->pid);
@@ -195,7 +202,8 @@ add_process (HatRecordingPage *self, AdwPreferencesGroup *group, HatTrace *trace
 static void
 on_modules (gpointer owner, gpointer answer, const GError *error)
 {
-  static const char *const levels[] = { "No names", "Exported names only", "Names, no lines", "Names, lines, inlined calls" };
+  static const char *const levels[]
+      = { "No names", "Exported names only", "Names, no lines", "Names, lines, inlined calls" };
   HatRecordingPage *self = owner;
   if (answer == NULL)
     return;
@@ -254,7 +262,8 @@ hat_recording_page_class_init (HatRecordingPageClass *klass)
 {
   G_OBJECT_CLASS (klass)->dispose = hat_recording_page_dispose;
   HAT_PAGE_CLASS (klass)->update = hat_recording_page_update;
-  process_signal = g_signal_new ("process", HAT_TYPE_RECORDING_PAGE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_UINT);
+  process_signal = g_signal_new ("process", HAT_TYPE_RECORDING_PAGE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                 G_TYPE_NONE, 1, G_TYPE_UINT);
 }
 
 static void
@@ -270,7 +279,8 @@ hat_recording_page_init (HatRecordingPage *self)
   gtk_text_view_set_editable (self->output, FALSE);
   gtk_text_view_set_monospace (self->output, TRUE);
   gtk_widget_add_css_class (GTK_WIDGET (self->output), "output");
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self->output), GTK_ACCESSIBLE_PROPERTY_LABEL, "Output of the program", -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->output), GTK_ACCESSIBLE_PROPERTY_LABEL, "Output of the program",
+                                  -1);
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), GTK_WIDGET (self->output));
   gtk_scrolled_window_set_min_content_height (GTK_SCROLLED_WINDOW (scroller), 160);
   gtk_widget_add_css_class (scroller, "card");

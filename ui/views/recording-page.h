@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What was recorded and how well: command, processes, events, losses, what the symbols of each module can tell, what the program printed. */
+/* What was recorded and how well: command, processes, events, losses, what the symbols of each module can tell, what
+ * the program printed. */
 
 #include "ui/views/page.h"
 

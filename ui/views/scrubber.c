@@ -21,16 +21,20 @@ struct _HatScrubber
 
 G_DEFINE_FINAL_TYPE (HatScrubber, hat_scrubber, GTK_TYPE_WIDGET)
 
-static const HatGrouping groupings[] = { HAT_BY_FUNCTION, HAT_BY_SITE, HAT_BY_MODULE, HAT_BY_THREAD, HAT_BY_SIZE, HAT_BY_AGE, HAT_BY_NONE };
-static const char *const grouping_titles[] = { "By function", "By stack", "By module", "By thread", "By size", "By age", "Not stacked", NULL };
+static const HatGrouping groupings[]
+    = { HAT_BY_FUNCTION, HAT_BY_SITE, HAT_BY_MODULE, HAT_BY_THREAD, HAT_BY_SIZE, HAT_BY_AGE, HAT_BY_NONE };
+static const char *const grouping_titles[]
+    = { "By function", "By stack", "By module", "By thread", "By size", "By age", "Not stacked", NULL };
 
 /* The totals at the cursor, or of the range. */
 static gpointer
 query_totals (const HatQuestion *question, gpointer extra, const HatProgress *progress, GError **error)
 {
   HatTotals totals;
-  HatRange range = hat_question_has_range (question) ? question->range
-                                                     : (HatRange) { MAX (hat_heap_start (question->heap), question->cursor_ns - 1), question->cursor_ns };
+  HatRange range
+      = hat_question_has_range (question)
+            ? question->range
+            : (HatRange){ MAX (hat_heap_start (question->heap), question->cursor_ns - 1), question->cursor_ns };
   if (!hat_heap_totals (question->heap, range, &totals, progress, error))
     return NULL;
   g_autofree char *live = hat_format_bytes (totals.live_bytes), *blocks = hat_format_count (totals.live_blocks);
@@ -38,10 +42,12 @@ query_totals (const HatQuestion *question, gpointer extra, const HatProgress *pr
   if (!hat_question_has_range (question))
     return g_strdup_printf ("Cursor %s: %s live in %s blocks", to, live, blocks);
   g_autofree char *from = hat_format_time (range.from), *length = hat_format_time (range.to - range.from);
-  g_autofree char *allocated = hat_format_bytes (totals.bytes_allocated), *allocations = hat_format_count (totals.allocations);
+  g_autofree char *allocated = hat_format_bytes (totals.bytes_allocated),
+                  *allocations = hat_format_count (totals.allocations);
   gint64 growth = (gint64) totals.bytes_allocated - (gint64) totals.bytes_freed + totals.realloc_delta_bytes;
   g_autofree char *change = hat_format_signed_bytes (growth), *peak = hat_format_bytes (totals.peak_bytes);
-  return g_strdup_printf ("%s to %s (%s): %s allocated in %s allocations, %s, peak %s", from, to, length, allocated, allocations, change, peak);
+  return g_strdup_printf ("%s to %s (%s): %s allocated in %s allocations, %s, peak %s", from, to, length, allocated,
+                          allocations, change, peak);
 }
 
 static void
@@ -106,7 +112,8 @@ hat_scrubber_new (HatViewState *state)
   self->state = g_object_ref (state);
   self->box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0);
   gtk_widget_remove_css_class (GTK_WIDGET (self->readout), "heading");
-  self->clear = hat_toolbar_add_action (toolbar, "edit-clear-symbolic", "Clear the range", "timeline.range-clear", timeline);
+  self->clear
+      = hat_toolbar_add_action (toolbar, "edit-clear-symbolic", "Clear the range", "timeline.range-clear", timeline);
   hat_toolbar_add_action (toolbar, "zoom-out-symbolic", "Zoom out", "timeline.zoom-out", timeline);
   hat_toolbar_add_action (toolbar, "zoom-fit-best-symbolic", "Everything", "timeline.fit", timeline);
   hat_toolbar_add_action (toolbar, "zoom-in-symbolic", "Zoom in at the cursor", "timeline.zoom-in", timeline);

@@ -61,8 +61,8 @@ hat_sizes_picture_describe_at (HatPicture *picture, double x, double y)
 
 /* Four panels in a square, or one under the other where it is narrow. */
 static void
-hat_sizes_picture_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum, int *natural, int *minimum_baseline,
-                           int *natural_baseline)
+hat_sizes_picture_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum, int *natural,
+                           int *minimum_baseline, int *natural_baseline)
 {
   if (orientation == GTK_ORIENTATION_HORIZONTAL)
     *minimum = *natural = 320;
@@ -137,7 +137,7 @@ query_sizes (const HatQuestion *question, gpointer extra, const HatProgress *pro
   if (sizes == NULL)
     return NULL;
   Answer *answer = g_new (Answer, 1);
-  *answer = (Answer) { sizes, range };
+  *answer = (Answer){ sizes, range };
   return answer;
 }
 

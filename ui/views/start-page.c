@@ -60,7 +60,8 @@ hat_start_page_launch (HatStartPage *self, GError **error)
   g_settings_set_string (self->settings, "last-program", program);
   g_settings_set_string (self->settings, "last-arguments", text_of (self->arguments));
   g_settings_set_string (self->settings, "last-directory", directory);
-  return hat_launch_new (program, arguments ? (const char *const *) arguments : none, directory, (const char *const *) env);
+  return hat_launch_new (program, arguments ? (const char *const *) arguments : none, directory,
+                         (const char *const *) env);
 }
 
 void
@@ -120,7 +121,8 @@ on_choose_directory (GtkButton *button, HatStartPage *self)
 }
 
 static AdwEntryRow *
-add_entry (HatStartPage *self, AdwPreferencesGroup *group, const char *title, const char *key, GCallback choose_callback)
+add_entry (HatStartPage *self, AdwPreferencesGroup *group, const char *title, const char *key,
+           GCallback choose_callback)
 {
   GtkWidget *row = adw_entry_row_new ();
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), title);
@@ -177,7 +179,7 @@ paint_curve (gpointer data, const HatPalette *palette, HatRect rect, cairo_t *cr
   hat_paint_round (cr, palette->surface, rect, 6);
   if (recent->n_points)
     hat_leaks_paint_sparkline (recent->points, recent->n_points, palette->categories[0],
-                               (HatRect) { rect.x + 4, rect.y + 4, rect.width - 8, rect.height - 8 }, cr);
+                               (HatRect){ rect.x + 4, rect.y + 4, rect.width - 8, rect.height - 8 }, cr);
 }
 
 static void
@@ -222,7 +224,8 @@ build_recent (HatStartPage *self, HatRecentTrace *recent)
   g_autofree char *when = g_date_time_format (date, "%x %H:%M");
   g_autofree char *folder = recent->is_kept_here ? NULL : g_path_get_dirname (recent->path);
   g_autofree char *where = folder ? g_markup_escape_text (folder, -1) : NULL;
-  g_autofree char *subtitle = where ? g_strdup_printf ("%s, %s, in %s", bytes, when, where) : g_strdup_printf ("%s, %s", bytes, when);
+  g_autofree char *subtitle
+      = where ? g_strdup_printf ("%s, %s, in %s", bytes, when, where) : g_strdup_printf ("%s, %s", bytes, when);
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), title);
   adw_action_row_set_title_lines (ADW_ACTION_ROW (row), 1);
   adw_action_row_set_subtitle (ADW_ACTION_ROW (row), subtitle);
@@ -308,9 +311,12 @@ hat_start_page_class_init (HatStartPageClass *klass)
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
   G_OBJECT_CLASS (klass)->dispose = hat_start_page_dispose;
   gtk_widget_class_set_layout_manager_type (widget_class, GTK_TYPE_BIN_LAYOUT);
-  signals[LAUNCH] = g_signal_new ("launch", HAT_TYPE_START_PAGE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
-  signals[OPEN] = g_signal_new ("open", HAT_TYPE_START_PAGE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
-  signals[DELETED] = g_signal_new ("deleted", HAT_TYPE_START_PAGE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
+  signals[LAUNCH]
+      = g_signal_new ("launch", HAT_TYPE_START_PAGE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  signals[OPEN] = g_signal_new ("open", HAT_TYPE_START_PAGE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1,
+                                G_TYPE_STRING);
+  signals[DELETED] = g_signal_new ("deleted", HAT_TYPE_START_PAGE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
+                                   1, G_TYPE_STRING);
 }
 
 static void

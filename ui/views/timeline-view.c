@@ -8,12 +8,12 @@
 #include "ui/draw/timeline-paint.h"
 #include "ui/views/query.h"
 
-#define CLICK_PX 4.0            /* a press that moves less is a click */
-#define GRAB_PX 6.0             /* the cursor can be dragged from this near */
-#define ZOOM_STEP 1.25          /* per wheel click */
-#define PAN_STEP 0.1            /* of the visible range, per wheel click */
-#define MIN_RANGE_NS 1000       /* closer than single events there is nothing to see */
-#define BANDS_PATIENCE_MS 80    /* bands that take longer are preceded by the plain curve */
+#define CLICK_PX 4.0                 /* a press that moves less is a click */
+#define GRAB_PX 6.0                  /* the cursor can be dragged from this near */
+#define ZOOM_STEP 1.25               /* per wheel click */
+#define PAN_STEP 0.1                 /* of the visible range, per wheel click */
+#define MIN_RANGE_NS 1000            /* closer than single events there is nothing to see */
+#define BANDS_PATIENCE_MS 80         /* bands that take longer are preceded by the plain curve */
 #define PLAY_NS (8 * G_USEC_PER_SEC) /* playing the visible range takes this many microseconds */
 
 typedef enum
@@ -52,7 +52,7 @@ now (HatTimelineView *self)
 static HatRange
 whole (HatTimelineView *self)
 {
-  return (HatRange) { hat_heap_start (now (self)->heap), hat_heap_end (now (self)->heap) };
+  return (HatRange){ hat_heap_start (now (self)->heap), hat_heap_end (now (self)->heap) };
 }
 
 /* ---- data ---- */
@@ -141,7 +141,8 @@ ask (HatTimelineView *self)
   Window window = { self->shown, MAX (n_bins, 16) };
   self->asked_bins = window.n_bins;
   if (now (self)->by != HAT_BY_NONE)
-    hat_query_run (self->bands_query, &bands_kind, hat_view_state_ask (self->state), g_memdup2 (&window, sizeof window));
+    hat_query_run (self->bands_query, &bands_kind, hat_view_state_ask (self->state),
+                   g_memdup2 (&window, sizeof window));
   else
     hat_query_cancel (self->bands_query);
   hat_query_run (self->curve_query, &curve_kind, hat_view_state_ask (self->state), g_memdup2 (&window, sizeof window));
@@ -185,8 +186,11 @@ hat_timeline_view_lay_out (HatPicture *picture, double width, double height)
   if (self->timeline == NULL || now (self)->heap == NULL)
     return FALSE;
   HatHeap *heap = now (self)->heap;
-  HatTimelineInput input = { .timeline = self->timeline, .colors = now (self)->colors, .has_legend = TRUE,
-                             .isolated_band = self->isolated_band < (gint) self->timeline->n_bands ? self->isolated_band : -1 };
+  HatTimelineInput input
+      = { .timeline = self->timeline,
+          .colors = now (self)->colors,
+          .has_legend = TRUE,
+          .isolated_band = self->isolated_band < (gint) self->timeline->n_bands ? self->isolated_band : -1 };
   input.marks = hat_trace_marks (hat_heap_trace (heap), hat_heap_process (heap), &input.n_marks);
   input.samples = hat_trace_samples (hat_heap_trace (heap), hat_heap_process (heap), &input.n_samples);
   self->layout = hat_timeline_layout_new (&input, width, height);
@@ -213,7 +217,8 @@ selected_band (HatTimelineView *self)
   for (guint i = 0; i < self->timeline->n_bands; i++)
     {
       const HatBand *band = &self->timeline->bands[i];
-      if (name ? g_strcmp0 (band->label, name) == 0 : self->timeline->by == HAT_BY_SITE && band->key == selection->stack)
+      if (name ? g_strcmp0 (band->label, name) == 0
+               : self->timeline->by == HAT_BY_SITE && band->key == selection->stack)
         return i;
     }
   return -1;
@@ -225,7 +230,8 @@ hat_timeline_view_paint_overlay (HatPicture *picture, const HatPalette *palette,
   HatTimelineView *self = HAT_TIMELINE_VIEW (picture);
   double x = -1, y = -1;
   gboolean has_pointer = hat_picture_get_pointer (picture, &x, &y);
-  HatTimelineOverlay overlay = { .cursor_ns = now (self)->cursor_ns, .selected = now (self)->range,
+  HatTimelineOverlay overlay = { .cursor_ns = now (self)->cursor_ns,
+                                 .selected = now (self)->range,
                                  .highlight_band = selected_band (self),
                                  .hover_x = has_pointer && hat_rect_has (&self->layout->plot, x, y) ? x : -1 };
   hat_timeline_paint_overlay (self->layout, palette, &overlay, cr);
@@ -273,7 +279,7 @@ on_drag_update (GtkGestureDrag *gesture, double dx, double dy, HatTimelineView *
   if (self->drag == DRAG_CURSOR)
     hat_view_state_set_cursor (self->state, to);
   else
-    hat_view_state_set_range (self->state, (HatRange) { MIN (from, to), MAX (from, to) });
+    hat_view_state_set_range (self->state, (HatRange){ MIN (from, to), MAX (from, to) });
 }
 
 static void
@@ -298,15 +304,16 @@ on_click (GtkGestureClick *gesture, int n_press, double x, double y, HatTimeline
   else if (n_press == 2)
     {
       HatRange all = whole (self);
-      hat_view_state_set_range (self->state, (HatRange) { 0, 0 });
+      hat_view_state_set_range (self->state, (HatRange){ 0, 0 });
       show_range (self, all.from, all.to);
     }
   else
     {
       HatRange range = now (self)->range;
-      gint64 time = hit.flag >= 0 ? self->layout->input.marks[self->layout->flags[hit.flag].mark].time_ns : time_at (self, x);
+      gint64 time
+          = hit.flag >= 0 ? self->layout->input.marks[self->layout->flags[hit.flag].mark].time_ns : time_at (self, x);
       if (time < range.from || time > range.to)
-        hat_view_state_set_range (self->state, (HatRange) { 0, 0 });
+        hat_view_state_set_range (self->state, (HatRange){ 0, 0 });
       hat_view_state_set_cursor (self->state, time);
     }
 }
@@ -427,7 +434,7 @@ activate (GtkWidget *widget, const char *name, GVariant *parameter)
   else if (g_str_equal (what, "range-shown"))
     hat_view_state_set_range (self->state, self->shown);
   else if (g_str_equal (what, "range-clear"))
-    hat_view_state_set_range (self->state, (HatRange) { 0, 0 });
+    hat_view_state_set_range (self->state, (HatRange){ 0, 0 });
   else if (g_str_equal (what, "play"))
     toggle_play (self);
 }
@@ -455,7 +462,8 @@ on_state_changed (HatViewState *state, guint changes, HatTimelineView *self)
     ask (self);
   if (changes & HAT_CHANGED_CURSOR && now (self)->heap)
     {
-      g_autofree char *at = hat_question_when (&(HatQuestion) { .cursor_ns = now (self)->cursor_ns, .cost = HAT_COST_LIVE });
+      g_autofree char *at
+          = hat_question_when (&(HatQuestion){ .cursor_ns = now (self)->cursor_ns, .cost = HAT_COST_LIVE });
       g_autofree char *label = g_strdup_printf ("Heap timeline, cursor %s", at);
       gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, label, -1);
     }
@@ -536,7 +544,8 @@ hat_timeline_view_class_init (HatTimelineViewClass *klass)
     {
       if (i == 0 || !g_str_equal (bindings[i].name, bindings[i - 1].name))
         gtk_widget_class_install_action (widget_class, bindings[i].name, NULL, activate);
-      gtk_widget_class_add_binding_action (widget_class, bindings[i].key, bindings[i].modifiers, bindings[i].name, NULL);
+      gtk_widget_class_add_binding_action (widget_class, bindings[i].key, bindings[i].modifiers, bindings[i].name,
+                                           NULL);
     }
 }
 

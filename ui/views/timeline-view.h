@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The timeline: the shared scrubber. Click: cursor; drag: range; wheel: zoom at the pointer; shift-wheel: pan; double click: everything. The
- * same as actions ("timeline.*"), for keys, menus and assistive tools. The range it shows is its own; cursor and range are the state's. */
+/* The timeline: the shared scrubber. Click: cursor; drag: range; wheel: zoom at the pointer; shift-wheel: pan; double
+ * click: everything. The same as actions ("timeline.*"), for keys, menus and assistive tools. The range it shows is its
+ * own; cursor and range are the state's. */
 
 #include "ui/views/picture.h"
 #include "ui/views/view-state.h"

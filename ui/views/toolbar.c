@@ -39,11 +39,12 @@ hat_toolbar_add_action (GtkWidget *toolbar, const char *icon, const char *label,
 {
   GtkWidget *button = gtk_button_new_from_icon_name (icon);
   Activation *activation = g_new (Activation, 1);
-  *activation = (Activation) { target, g_intern_string (action) };
+  *activation = (Activation){ target, g_intern_string (action) };
   gtk_widget_add_css_class (button, "flat");
   gtk_widget_set_tooltip_text (button, label);
   gtk_accessible_update_property (GTK_ACCESSIBLE (button), GTK_ACCESSIBLE_PROPERTY_LABEL, label, -1);
-  g_signal_connect_data (button, "clicked", G_CALLBACK (on_clicked), activation, (GClosureNotify) (void (*) (void)) g_free, 0);
+  g_signal_connect_data (button, "clicked", G_CALLBACK (on_clicked), activation,
+                         (GClosureNotify) (void (*) (void)) g_free, 0);
   gtk_box_append (GTK_BOX (toolbar), button);
   return button;
 }

@@ -9,7 +9,8 @@ G_BEGIN_DECLS
 
 GtkWidget *hat_toolbar_new (GtkLabel **out_headline);
 /* Activates `action` on `target`, which must outlive the button's clicks (a sibling). */
-GtkWidget *hat_toolbar_add_action (GtkWidget *toolbar, const char *icon, const char *label, const char *action, GtkWidget *target);
+GtkWidget *hat_toolbar_add_action (GtkWidget *toolbar, const char *icon, const char *label, const char *action,
+                                   GtkWidget *target);
 /* A labelled choice among `names` (NULL-terminated); connect to notify::selected. */
 GtkDropDown *hat_toolbar_add_choice (GtkWidget *toolbar, const char *label, const char *const *names);
 

@@ -27,7 +27,7 @@ clear_selection (HatSelection *selection)
 {
   g_clear_pointer (&selection->function, g_free);
   g_clear_pointer (&selection->stacks, g_hash_table_unref);
-  *selection = (HatSelection) { .kind = HAT_SELECTED_NOTHING };
+  *selection = (HatSelection){ .kind = HAT_SELECTED_NOTHING };
 }
 
 static void
@@ -115,7 +115,7 @@ hat_question_range (const HatQuestion *question)
 {
   if (hat_question_has_range (question))
     return question->range;
-  return (HatRange) { hat_heap_start (question->heap), hat_heap_end (question->heap) };
+  return (HatRange){ hat_heap_start (question->heap), hat_heap_end (question->heap) };
 }
 
 HatRange
@@ -160,7 +160,7 @@ hat_view_state_set_heap (HatViewState *self, HatHeap *heap, HatColors *colors)
   self->now.heap = heap;
   self->now.colors = colors;
   self->now.cursor_ns = heap ? hat_heap_summary (heap)->totals.peak_time_ns : 0;
-  self->now.range = (HatRange) { 0, 0 };
+  self->now.range = (HatRange){ 0, 0 };
   clear_selection (&self->selection);
   changed (self, HAT_CHANGED_HEAP | HAT_CHANGED_CURSOR | HAT_CHANGED_RANGE | HAT_CHANGED_SELECTION);
 }
@@ -185,7 +185,7 @@ hat_view_state_set_range (HatViewState *self, HatRange range)
   if (self->now.heap == NULL || (range.from == self->now.range.from && range.to == self->now.range.to))
     return;
   if (range.to <= range.from)
-    range = (HatRange) { 0, 0 };
+    range = (HatRange){ 0, 0 };
   self->now.range = range;
   changed (self, HAT_CHANGED_RANGE);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What every view of a recording shows: one instant, one range, one process, one grouping, one cost, one filter, one selection. A view
- * changes it and listens to it ("changed", with HatChanges); views never talk to each other.
+/* What every view of a recording shows: one instant, one range, one process, one grouping, one cost, one filter, one
+ * selection. A view changes it and listens to it ("changed", with HatChanges); views never talk to each other.
  *
  * Main thread only. hat_view_state_ask() copies the present values for a worker thread. */
 
@@ -66,12 +66,14 @@ HatQuestion *hat_view_state_ask (HatViewState *self);
 void hat_question_free (HatQuestion *question);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatQuestion, hat_question_free)
 
-/* What the costs of a call tree are taken over: the range; else for live bytes up to the cursor, for all other costs everything. */
+/* What the costs of a call tree are taken over: the range; else for live bytes up to the cursor, for all other costs
+ * everything. */
 HatRange hat_question_cost_range (const HatQuestion *question);
 /* The range, or everything. */
 HatRange hat_question_range (const HatQuestion *question);
 gboolean hat_question_has_range (const HatQuestion *question);
-char *hat_question_when (const HatQuestion *question); /* of the cost: "at 4.10 s", "from 1 s to 2 s", "in the whole recording" */
+char *hat_question_when (
+    const HatQuestion *question); /* of the cost: "at 4.10 s", "from 1 s to 2 s", "in the whole recording" */
 
 /* Another process: cursor to its peak, no range, no selection. Takes new references. Both NULL: nothing is open. */
 void hat_view_state_set_heap (HatViewState *self, HatHeap *heap, HatColors *colors);

@@ -44,7 +44,8 @@ static void
 act_open (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   HatWindow *self = HAT_WINDOW (widget);
-  GtkFileChooserNative *dialog = file_dialog (self, "Open a Trace", GTK_FILE_CHOOSER_ACTION_OPEN, G_CALLBACK (on_open_response));
+  GtkFileChooserNative *dialog
+      = file_dialog (self, "Open a Trace", GTK_FILE_CHOOSER_ACTION_OPEN, G_CALLBACK (on_open_response));
   add_filter (dialog, "Traces of Heap Atlas", "*.heapatlas");
   add_filter (dialog, "All files", "*");
   gtk_native_dialog_show (GTK_NATIVE_DIALOG (dialog));
@@ -65,8 +66,10 @@ on_save_response (GtkNativeDialog *dialog, int response, HatWindow *self)
 {
   if (response == GTK_RESPONSE_ACCEPT && self->opened_path)
     {
-      g_autoptr (GFile) to = gtk_file_chooser_get_file (GTK_FILE_CHOOSER (dialog)), from = g_file_new_for_path (self->opened_path);
-      g_file_copy_async (from, to, G_FILE_COPY_OVERWRITE, G_PRIORITY_DEFAULT, NULL, NULL, NULL, on_copied, g_object_ref (self));
+      g_autoptr (GFile) to = gtk_file_chooser_get_file (GTK_FILE_CHOOSER (dialog)),
+                        from = g_file_new_for_path (self->opened_path);
+      g_file_copy_async (from, to, G_FILE_COPY_OVERWRITE, G_PRIORITY_DEFAULT, NULL, NULL, NULL, on_copied,
+                         g_object_ref (self));
     }
   g_object_unref (dialog);
 }
@@ -75,7 +78,8 @@ static void
 act_save (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   HatWindow *self = HAT_WINDOW (widget);
-  GtkFileChooserNative *dialog = file_dialog (self, "Save the Trace", GTK_FILE_CHOOSER_ACTION_SAVE, G_CALLBACK (on_save_response));
+  GtkFileChooserNative *dialog
+      = file_dialog (self, "Save the Trace", GTK_FILE_CHOOSER_ACTION_SAVE, G_CALLBACK (on_save_response));
   g_autofree char *base = g_path_get_basename (self->opened_path ? self->opened_path : "trace.heapatlas");
   gtk_file_chooser_set_current_name (GTK_FILE_CHOOSER (dialog), base);
   gtk_native_dialog_show (GTK_NATIVE_DIALOG (dialog));
@@ -101,10 +105,12 @@ on_export_response (GtkNativeDialog *dialog, int response, HatWindow *self)
       g_autoptr (GFile) file = gtk_file_chooser_get_file (GTK_FILE_CHOOSER (dialog));
       g_autofree char *path = g_file_get_path (file);
       const char *view = g_object_get_data (G_OBJECT (dialog), "view");
-      gboolean has_extension = g_str_has_suffix (path, ".png") || g_str_has_suffix (path, ".svg") || g_str_has_suffix (path, ".pdf");
+      gboolean has_extension
+          = g_str_has_suffix (path, ".png") || g_str_has_suffix (path, ".svg") || g_str_has_suffix (path, ".pdf");
       GtkFileFilter *filter = gtk_file_chooser_get_filter (GTK_FILE_CHOOSER (dialog));
       const char *extension = filter ? g_object_get_data (G_OBJECT (filter), "extension") : NULL;
-      g_autofree char *full = has_extension ? g_strdup (path) : g_strconcat (path, extension ? extension : ".png", NULL);
+      g_autofree char *full
+          = has_extension ? g_strdup (path) : g_strconcat (path, extension ? extension : ".png", NULL);
       hat_picture_export_async (self->state, view, full, on_exported, g_object_ref (self));
     }
   g_object_unref (dialog);
@@ -117,11 +123,13 @@ export_view (HatWindow *self, const char *view)
   {
     const char *name, *extension;
   } formats[] = { { "PNG picture", ".png" }, { "SVG drawing", ".svg" }, { "PDF document", ".pdf" } };
-  GtkFileChooserNative *dialog = file_dialog (self, "Export a Picture", GTK_FILE_CHOOSER_ACTION_SAVE, G_CALLBACK (on_export_response));
+  GtkFileChooserNative *dialog
+      = file_dialog (self, "Export a Picture", GTK_FILE_CHOOSER_ACTION_SAVE, G_CALLBACK (on_export_response));
   for (guint i = 0; i < G_N_ELEMENTS (formats); i++)
     {
       g_autofree char *pattern = g_strconcat ("*", formats[i].extension, NULL);
-      g_object_set_data (G_OBJECT (add_filter (dialog, formats[i].name, pattern)), "extension", (gpointer) formats[i].extension);
+      g_object_set_data (G_OBJECT (add_filter (dialog, formats[i].name, pattern)), "extension",
+                         (gpointer) formats[i].extension);
     }
   g_autofree char *name = g_strdup_printf ("%s-%s.png", adw_window_title_get_title (self->title), view);
   gtk_file_chooser_set_current_name (GTK_FILE_CHOOSER (dialog), name);
@@ -133,7 +141,8 @@ static void
 act_export (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   HatWindow *self = HAT_WINDOW (widget);
-  export_view (self, g_str_equal (name, "win.export-timeline") ? "timeline" : hat_workbench_shown_view (self->workbench));
+  export_view (self,
+               g_str_equal (name, "win.export-timeline") ? "timeline" : hat_workbench_shown_view (self->workbench));
 }
 
 static void
@@ -199,7 +208,8 @@ static void
 act_inspector (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   HatWindow *self = HAT_WINDOW (widget);
-  hat_workbench_show_inspector (self->workbench, g_str_equal (name, "win.show-inspector") || !hat_workbench_shows_inspector (self->workbench));
+  hat_workbench_show_inspector (self->workbench, g_str_equal (name, "win.show-inspector")
+                                                     || !hat_workbench_shows_inspector (self->workbench));
 }
 
 static void
@@ -258,8 +268,9 @@ hat_window_update_actions (HatWindow *self)
   GtkWidget *widget = GTK_WIDGET (self);
   const char *face = gtk_stack_get_visible_child_name (self->stack);
   gboolean is_workbench = g_strcmp0 (face, "workbench") == 0, is_recording = hat_window_is_recording (self);
-  static const char *const of_workbench[] = { "win.save", "win.export", "win.export-timeline", "win.copy-picture", "win.show-view",
-                                              "win.search", "win.toggle-inspector", "win.show-inspector", "win.toggle-sidebar" };
+  static const char *const of_workbench[]
+      = { "win.save",   "win.export",           "win.export-timeline", "win.copy-picture",  "win.show-view",
+          "win.search", "win.toggle-inspector", "win.show-inspector",  "win.toggle-sidebar" };
   for (guint i = 0; i < G_N_ELEMENTS (of_workbench); i++)
     gtk_widget_action_set_enabled (widget, of_workbench[i], is_workbench);
   gtk_widget_action_set_enabled (widget, "win.open", !is_recording);

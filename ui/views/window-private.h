@@ -34,8 +34,8 @@ struct _HatWindow
   HatOpenedTrace *opened;
   HatLiveRecording *recording;
   HatLaunch *last_launch;
-  char *opened_path;         /* what is shown, or was tried to */
-  HatJobProgress *job;       /* of the file that is being opened; NULL: none */
+  char *opened_path;   /* what is shown, or was tried to */
+  HatJobProgress *job; /* of the file that is being opened; NULL: none */
   guint activity_timer;
   gboolean is_filling_processes;
 };

@@ -53,7 +53,9 @@ show_face (HatWindow *self, const char *name)
   gtk_widget_set_visible (self->search_button, is_workbench);
   gtk_widget_set_visible (self->export_button, is_workbench);
   gtk_widget_set_visible (self->inspector_button, is_workbench);
-  gtk_widget_set_visible (self->process_choice, is_workbench && self->opened && hat_trace_n_processes (hat_opened_trace_trace (self->opened)) > 1);
+  gtk_widget_set_visible (self->process_choice,
+                          is_workbench && self->opened
+                              && hat_trace_n_processes (hat_opened_trace_trace (self->opened)) > 1);
   if (!is_workbench)
     gtk_search_bar_set_search_mode (self->search_bar, FALSE);
   hat_window_update_actions (self);
@@ -132,11 +134,13 @@ show_process (HatWindow *self, guint process)
   HatTrace *trace = hat_opened_trace_trace (self->opened);
   const HatProcess *about = hat_trace_process (trace, process);
   g_autofree char *name = g_path_get_basename (about->exe ? about->exe : hat_trace_path (trace));
-  g_autofree char *duration = hat_format_time (hat_trace_duration_ns (trace)), *events = hat_format_count (about->n_events);
+  g_autofree char *duration = hat_format_time (hat_trace_duration_ns (trace)),
+                  *events = hat_format_count (about->n_events);
   g_autofree char *lost = hat_format_count (about->lost_events);
   g_autofree char *subtitle = g_strdup_printf ("%s · %s events · %s lost%s", duration, events, lost,
                                                hat_trace_is_complete (trace) ? "" : " · incomplete");
-  hat_view_state_set_heap (self->state, hat_opened_trace_heap (self->opened, process), hat_opened_trace_colors (self->opened, process));
+  hat_view_state_set_heap (self->state, hat_opened_trace_heap (self->opened, process),
+                           hat_opened_trace_colors (self->opened, process));
   self->is_filling_processes = TRUE;
   gtk_drop_down_set_selected (GTK_DROP_DOWN (self->process_choice), process);
   self->is_filling_processes = FALSE;
@@ -223,8 +227,9 @@ on_opened (GObject *source, GAsyncResult *result, gpointer data)
   g_clear_object (&self->opened);
   self->opened = opened;
   gboolean is_ours = self->recording && hat_live_recording_is_finished (self->recording);
-  hat_recording_page_set_output (hat_workbench_recording_page (self->workbench), is_ours ? hat_live_page_output (self->live) : NULL);
-  hat_view_state_set_range (self->state, (HatRange) { 0, 0 });
+  hat_recording_page_set_output (hat_workbench_recording_page (self->workbench),
+                                 is_ours ? hat_live_page_output (self->live) : NULL);
+  hat_view_state_set_range (self->state, (HatRange){ 0, 0 });
   fill_processes (self);
   show_process (self, hat_opened_trace_first_process (opened));
   hat_workbench_show_view (self->workbench, "overview");
@@ -391,8 +396,11 @@ hat_window_close_request (GtkWindow *window)
   g_settings_set_boolean (self->settings, "maximized", gtk_window_is_maximized (window));
   if (!hat_window_is_recording (self))
     return GTK_WINDOW_CLASS (hat_window_parent_class)->close_request (window);
-  GtkWidget *dialog = adw_message_dialog_new (window, "The Program Is Still Being Recorded", "The recording goes on without the window and is listed when Heap Atlas starts again.");
-  adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog), "cancel", "_Cancel", "end", "_End Program", "leave", "_Let It Run", NULL);
+  GtkWidget *dialog
+      = adw_message_dialog_new (window, "The Program Is Still Being Recorded",
+                                "The recording goes on without the window and is listed when Heap Atlas starts again.");
+  adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog), "cancel", "_Cancel", "end", "_End Program", "leave",
+                                    "_Let It Run", NULL);
   adw_message_dialog_set_response_appearance (ADW_MESSAGE_DIALOG (dialog), "end", ADW_RESPONSE_DESTRUCTIVE);
   g_signal_connect_object (dialog, "response", G_CALLBACK (on_close_response), self, 0);
   gtk_window_present (GTK_WINDOW (dialog));
@@ -457,7 +465,8 @@ menu_button (const char *icon, const char *label, const char *menu_id, GtkBuilde
 static GtkWidget *
 build_header (HatWindow *self)
 {
-  GtkWidget *header = adw_header_bar_new (), *main_menu, *open = gtk_button_new_with_label ("Open"), *record = gtk_button_new_with_label ("Record");
+  GtkWidget *header = adw_header_bar_new (), *main_menu, *open = gtk_button_new_with_label ("Open"),
+            *record = gtk_button_new_with_label ("Record");
   g_autoptr (GtkBuilder) menus = gtk_builder_new_from_resource ("/io/github/heapatlas/HeapAtlas/menus.ui");
   self->title = ADW_WINDOW_TITLE (adw_window_title_new ("Heap Atlas", ""));
   self->sidebar_button = icon_button ("sidebar-show-symbolic", "Views", "win.toggle-sidebar");
@@ -506,7 +515,8 @@ build_search (HatWindow *self)
 {
   GtkWidget *bar = gtk_search_bar_new (), *entry = gtk_search_entry_new ();
   gtk_widget_set_size_request (entry, 300, -1);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (entry), GTK_ACCESSIBLE_PROPERTY_LABEL, "Search functions, modules, addresses", -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (entry), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                  "Search functions, modules, addresses", -1);
   g_object_set (entry, "placeholder-text", "Functions, modules, addresses", NULL);
   gtk_search_bar_set_child (GTK_SEARCH_BAR (bar), entry);
   gtk_search_bar_connect_entry (GTK_SEARCH_BAR (bar), GTK_EDITABLE (entry));
@@ -520,7 +530,8 @@ build_search (HatWindow *self)
 static GtkWidget *
 build_activity (HatWindow *self)
 {
-  GtkWidget *revealer = gtk_revealer_new (), *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12), *bar = gtk_progress_bar_new ();
+  GtkWidget *revealer = gtk_revealer_new (), *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12),
+            *bar = gtk_progress_bar_new ();
   GtkWidget *label = gtk_label_new (NULL), *cancel = gtk_button_new_with_label ("Cancel");
   gtk_widget_set_hexpand (bar, TRUE);
   gtk_widget_set_valign (bar, GTK_ALIGN_CENTER);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The window: the start, a recording that runs, or a recording opened; and everything that is about a file. One window is one recording. */
+/* The window: the start, a recording that runs, or a recording opened; and everything that is about a file. One window
+ * is one recording. */
 
 #include <adwaita.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A recording, opened: the timeline on top, under it the list of views, the view, and the inspector. Side and inspector fold when it is narrow. */
+/* A recording, opened: the timeline on top, under it the list of views, the view, and the inspector. Side and inspector
+ * fold when it is narrow. */
 
 #include <gtk/gtk.h>
 
