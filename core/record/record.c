@@ -17,7 +17,7 @@
 #define MS 1000000
 #define LOOK_INTERVAL_NS (4 * MS)
 #define FLUSH_INTERVAL_NS (50 * MS)
-#define STATUS_INTERVAL_NS (50 * MS)
+#define STATUS_INTERVAL_NS (30 * MS) /* with the longest wait: at least every 50 ms */
 #define CLOCK_INTERVAL_NS (1000 * MS)
 #define BUSY_WAIT_NS (1 * MS)
 #define YOUNG_NS (50 * MS) /* a program this young may be over at once: look more often */

@@ -17,6 +17,12 @@ typedef struct
   guint32 module; /* the writer's */
 } Mapped;
 
+typedef struct
+{
+  guint64 module; /* << 1 | exact */
+  guint64 offset;
+} FrameKey;
+
 struct _HatModules
 {
   GArray *mapped; /* Mapped, newest last */
@@ -29,12 +35,25 @@ struct _HatStacks
   const guint64 *ips;
   guint32 *frame_of_ip; /* frame + 1, 0 = not looked up yet */
   GHashTable *modules;  /* identity as text -> writer's module + 1 */
-  HatIntern frames;     /* {module << 1 | exact, offset} */
-  GArray *frame_ids;    /* HatFrameId by ordinal in frames */
-  HatIntern nodes;      /* {parent, frame}; ordinal + 2 = HatStackId */
+  GHashTable *frames;   /* FrameKey -> HatFrameId; asked once per address */
+  HatIntern nodes;      /* parent << 32 | frame; ordinal + 2 = HatStackId */
   HatFrameId cut;
   gboolean has_cut;
 };
+
+static guint
+hash_frame (gconstpointer data)
+{
+  const FrameKey *key = data;
+  const guint64 mixed = (key->offset + key->module * 0x9e3779b9) * 0x9e3779b97f4a7c15ull;
+  return mixed >> 32;
+}
+
+static gboolean
+equal_frames (gconstpointer a, gconstpointer b)
+{
+  return memcmp (a, b, sizeof (FrameKey)) == 0;
+}
 
 HatStacks *
 hat_stacks_new (HatTraceWriter *writer, const guint64 *ips)
@@ -44,7 +63,7 @@ hat_stacks_new (HatTraceWriter *writer, const guint64 *ips)
   stacks->ips = ips;
   stacks->frame_of_ip = g_new0 (guint32, HAT_WIRE_MAX_IPS);
   stacks->modules = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  stacks->frame_ids = g_array_new (FALSE, FALSE, sizeof (HatFrameId));
+  stacks->frames = g_hash_table_new_full (hash_frame, equal_frames, g_free, NULL);
   return stacks;
 }
 
@@ -55,8 +74,7 @@ hat_stacks_free (HatStacks *stacks)
     return;
   g_free (stacks->frame_of_ip);
   g_hash_table_unref (stacks->modules);
-  hat_intern_clear (&stacks->frames);
-  g_array_unref (stacks->frame_ids);
+  g_hash_table_unref (stacks->frames);
   hat_intern_clear (&stacks->nodes);
   g_free (stacks);
 }
@@ -161,15 +179,14 @@ hat_stacks_frame (HatStacks *stacks, const HatModules *modules, guint64 ip, gboo
   const HatFrame frame = { .module = mapped ? mapped->module : NO_MODULE,
                            .exact = exact,
                            .offset = mapped ? address - mapped->bias : address };
-  gboolean is_new;
-  const guint32 ordinal
-      = hat_intern (&stacks->frames, (HatInternKey) { (guint64) frame.module << 1 | exact, frame.offset }, &is_new);
-  if (is_new)
+  const FrameKey key = { (guint64) frame.module << 1 | exact, frame.offset };
+  gpointer known;
+  if (!g_hash_table_lookup_extended (stacks->frames, &key, NULL, &known))
     {
-      const HatFrameId id = hat_trace_writer_add_frame (stacks->writer, &frame);
-      g_array_append_val (stacks->frame_ids, id);
+      known = GUINT_TO_POINTER (hat_trace_writer_add_frame (stacks->writer, &frame));
+      g_hash_table_insert (stacks->frames, g_memdup2 (&key, sizeof key), known);
     }
-  *out_frame = g_array_index (stacks->frame_ids, HatFrameId, ordinal);
+  *out_frame = GPOINTER_TO_UINT (known);
   return TRUE;
 }
 
@@ -210,7 +227,7 @@ HatStackId
 hat_stacks_node (HatStacks *stacks, HatStackId parent, HatFrameId frame)
 {
   gboolean is_new;
-  const guint32 ordinal = hat_intern (&stacks->nodes, (HatInternKey) { parent, frame }, &is_new);
+  const guint32 ordinal = hat_intern (&stacks->nodes, (guint64) parent << 32 | frame, &is_new);
 
   if (is_new)
     hat_trace_writer_add_stack (stacks->writer, parent, frame);
