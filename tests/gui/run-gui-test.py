@@ -19,9 +19,10 @@ VIEWS = ['overview', 'map', 'blocks', 'calls', 'leaks', 'sizes', 'recording']
 
 
 def start_display():
-    """Xvfb picks a free number, so that tests may run side by side."""
+    """Xvfb picks a free number, so that tests may run side by side, and must not start over when its first client happens to
+    leave before the second one comes (-noreset)."""
     read, write = os.pipe()
-    server = subprocess.Popen(['Xvfb', '-displayfd', str(write), '-screen', '0', '%dx%dx24' % SCREEN, '-nolisten', 'tcp'],
+    server = subprocess.Popen(['Xvfb', '-displayfd', str(write), '-screen', '0', '%dx%dx24' % SCREEN, '-nolisten', 'tcp', '-noreset'],
                               pass_fds=[write], stderr=subprocess.DEVNULL)
     os.close(write)
     with os.fdopen(read) as f:
@@ -81,12 +82,17 @@ class App:
         self.frame = poll('the window appears', self.find_frame)
 
     def find_frame(self):
-        assert self.process.poll() is None, f'the window ended with {self.process.returncode}'
+        if self.process.poll() is not None:
+            sys.exit(f'the window ended with {self.process.returncode}: {self.said()}')
         desktop = Atspi.get_desktop(0)
         for i in range(desktop.get_child_count()):
             app = desktop.get_child_at_index(i)
             if app and app.get_name() == 'heapatlas-gui' and app.get_process_id() == self.process.pid and app.get_child_count():
                 return app.get_child_at_index(0)
+
+    def said(self):
+        self.errors.seek(0)
+        return self.errors.read().decode(errors='replace')
 
     def walk(self, node=None, depth=0):
         node = node or self.frame
@@ -147,8 +153,7 @@ class App:
             pass  # it may be gone before it can answer
         poll('the window closes', lambda: self.process.poll() is not None)
         assert self.process.returncode == 0, self.process.returncode
-        self.errors.seek(0)
-        bad = [line for line in self.errors.read().decode(errors='replace').splitlines() if 'CRITICAL' in line or 'Gtk:ERROR' in line]
+        bad = [line for line in self.said().splitlines() if 'CRITICAL' in line or 'Gtk:ERROR' in line]
         assert not bad, bad[:5]
 
 

@@ -49,6 +49,21 @@ create_children (gpointer item, gpointer data)
   return hat_call_rows_children (hat_call_row_costs (item), tree, node);
 }
 
+/* Unfolds from the first row down to where calls fan out. */
+static void
+unfold (GtkTreeListModel *tree)
+{
+  for (guint i = 0;; i++)
+    {
+      g_autoptr (GtkTreeListRow) row = gtk_tree_list_model_get_row (tree, i);
+      if (row == NULL || !gtk_tree_list_row_is_expandable (row))
+        return;
+      gtk_tree_list_row_set_expanded (row, TRUE);
+      if (g_list_model_get_n_items (gtk_tree_list_row_get_children (row)) != 1)
+        return;
+    }
+}
+
 static void
 fill_table (HatCallsPage *self, TableKind kind, GListModel *rows)
 {
@@ -58,6 +73,8 @@ fill_table (HatCallsPage *self, TableKind kind, GListModel *rows)
     {
       g_autoptr (GtkTreeListModel) tree
           = gtk_tree_list_model_new (g_steal_pointer (&owned), FALSE, FALSE, create_children, NULL, NULL);
+      if (kind == TABLE_TOP_DOWN)
+        unfold (tree);
       gtk_single_selection_set_model (self->tables[kind], G_LIST_MODEL (tree));
     }
   else

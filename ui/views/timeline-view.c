@@ -34,7 +34,7 @@ struct _HatTimelineView
   HatTimelineLayout *layout;
   HatRange shown;
   guint asked_bins; /* of the timeline that is asked for */
-  gint isolated_band;
+  gint isolated_band, selected_band;
   double press_x;
   Drag drag;
   guint play_tick;
@@ -77,6 +77,35 @@ query_bands (const HatQuestion *question, gpointer extra, const HatProgress *pro
   return hat_heap_timeline (question->heap, window->range, window->n_bins, question->by, progress, error);
 }
 
+/* The band that all of what is selected belongs to, or -1. */
+static gint
+find_selected_band (HatTimelineView *self)
+{
+  const HatSelection *selection = hat_view_state_selection (self->state);
+  const HatTimeline *timeline = self->timeline;
+  GHashTableIter iter;
+  gpointer stack;
+  const char *name = NULL;
+  if (selection->kind == HAT_SELECTED_NOTHING || timeline == NULL)
+    return -1;
+  HatTrace *trace = hat_heap_trace (now (self)->heap);
+  gboolean is_by_function = timeline->by == HAT_BY_FUNCTION, is_by_module = timeline->by == HAT_BY_MODULE;
+  g_hash_table_iter_init (&iter, selection->stacks);
+  while ((is_by_function || is_by_module) && g_hash_table_iter_next (&iter, &stack, NULL))
+    {
+      HatStackId id = GPOINTER_TO_UINT (stack);
+      const char *own = is_by_function ? hat_stack_function (trace, id) : hat_stack_module (trace, id);
+      if (name && g_strcmp0 (name, own) != 0)
+        return -1;
+      name = own;
+    }
+  for (guint i = 0; i < timeline->n_bands; i++)
+    if (name ? g_strcmp0 (timeline->bands[i].label, name) == 0
+             : timeline->by == HAT_BY_SITE && timeline->bands[i].key == selection->stack)
+      return i;
+  return -1;
+}
+
 static void
 take_timeline (HatTimelineView *self, HatTimeline *timeline)
 {
@@ -84,6 +113,7 @@ take_timeline (HatTimelineView *self, HatTimeline *timeline)
   g_clear_pointer (&self->layout, hat_timeline_layout_free);
   g_clear_pointer (&self->timeline, hat_timeline_free);
   self->timeline = timeline;
+  self->selected_band = find_selected_band (self);
   g_autofree char *summary = hat_timeline_summary (timeline);
   hat_picture_set_summary (HAT_PICTURE (self), summary);
   hat_picture_invalidate (HAT_PICTURE (self));
@@ -203,27 +233,6 @@ hat_timeline_view_paint (HatPicture *picture, const HatPalette *palette, cairo_t
   hat_timeline_paint (HAT_TIMELINE_VIEW (picture)->layout, palette, cr);
 }
 
-/* The band of what is selected, or -1. */
-static gint
-selected_band (HatTimelineView *self)
-{
-  const HatSelection *selection = hat_view_state_selection (self->state);
-  if (selection->kind == HAT_SELECTED_NOTHING)
-    return -1;
-  HatTrace *trace = hat_heap_trace (now (self)->heap);
-  const char *name = self->timeline->by == HAT_BY_FUNCTION ? hat_stack_function (trace, selection->stack)
-                     : self->timeline->by == HAT_BY_MODULE ? hat_stack_module (trace, selection->stack)
-                                                           : NULL;
-  for (guint i = 0; i < self->timeline->n_bands; i++)
-    {
-      const HatBand *band = &self->timeline->bands[i];
-      if (name ? g_strcmp0 (band->label, name) == 0
-               : self->timeline->by == HAT_BY_SITE && band->key == selection->stack)
-        return i;
-    }
-  return -1;
-}
-
 static void
 hat_timeline_view_paint_overlay (HatPicture *picture, const HatPalette *palette, cairo_t *cr)
 {
@@ -232,7 +241,7 @@ hat_timeline_view_paint_overlay (HatPicture *picture, const HatPalette *palette,
   gboolean has_pointer = hat_picture_get_pointer (picture, &x, &y);
   HatTimelineOverlay overlay = { .cursor_ns = now (self)->cursor_ns,
                                  .selected = now (self)->range,
-                                 .highlight_band = selected_band (self),
+                                 .highlight_band = self->selected_band,
                                  .hover_x = has_pointer && hat_rect_has (&self->layout->plot, x, y) ? x : -1 };
   hat_timeline_paint_overlay (self->layout, palette, &overlay, cr);
 }
@@ -458,6 +467,8 @@ on_state_changed (HatViewState *state, guint changes, HatTimelineView *self)
     }
   if (changes & HAT_CHANGED_GROUPING)
     self->isolated_band = -1;
+  if (changes & (HAT_CHANGED_SELECTION | HAT_CHANGED_HEAP))
+    self->selected_band = find_selected_band (self);
   if (changes & (HAT_CHANGED_HEAP | HAT_CHANGED_GROUPING))
     ask (self);
   if (changes & HAT_CHANGED_CURSOR && now (self)->heap)
