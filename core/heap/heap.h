@@ -130,9 +130,9 @@ typedef struct
   guint64 *band_bytes; /* [band * n_bins + bin]: live bytes at the bin's end; sums to last_bytes */
 } HatTimeline;
 
-/* HAT_BY_NONE answers at once from leaves, decoding only chunks at the borders of the range and those in which a bin is shorter than
- * a leaf; edges between longer bins are exact if 16 chunks are enough for that, else they move by less than a leaf (4,096 events), so that no
- * minimum or maximum is ever lost. Other groupings are exact and cost a replay of the range. */
+/* HAT_BY_NONE is made of leaves, decoding only chunks at the borders of the range, and up to 8 others to place the edges between bins exactly;
+ * beyond that an edge moves by less than a leaf (4,096 events), and no minimum, maximum or count is ever lost. Where bins are less than half
+ * as long as leaves, everything is exact. Other groupings are exact and cost a replay of the range. */
 HatTimeline *hat_heap_timeline (HatHeap *heap, HatRange range, guint n_bins, HatGrouping by, const HatProgress *progress, GError **error);
 void hat_timeline_free (HatTimeline *timeline);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatTimeline, hat_timeline_free)

@@ -54,6 +54,22 @@ feed_live (RangeCount *count, HatReplay *replay, gint64 time, GError **error)
   return TRUE;
 }
 
+static inline void
+count_event (RangeCount *count, HatHeap *heap, const HatEvent *event, const HatBlock *old)
+{
+  const gboolean is_inherited = !hat_block_is_own (heap, old->id);
+
+  if (count->by == HAT_BY_SITE)
+    {
+      hat_account_add (count->account, event, old->stack, old->size, is_inherited);
+      return;
+    }
+  HatEvent keyed = *event;
+  keyed.stack = hat_group_key (count->by, event->stack, event->thread, event->size);
+  hat_account_add (count->account, &keyed, hat_group_key (count->by, old->stack, old->thread, old->size), old->size,
+                   is_inherited);
+}
+
 static gboolean
 count_events (RangeCount *count, HatHeap *heap, HatReplay *replay, guint64 end, GError **error)
 {
@@ -64,13 +80,7 @@ count_events (RangeCount *count, HatHeap *heap, HatReplay *replay, guint64 end, 
       if (!hat_replay_next (replay, end, &batch, error))
         return FALSE;
       for (guint i = 0; i < batch.n; i++)
-        {
-          const HatBlock *old = &batch.olds[i];
-          HatEvent event = batch.events[i];
-          event.stack = hat_group_key (count->by, event.stack, event.thread, event.size);
-          hat_account_add (count->account, &event, hat_group_key (count->by, old->stack, old->thread, old->size), old->size,
-                           !hat_block_is_own (heap, old->id));
-        }
+        count_event (count, heap, &batch.events[i], &batch.olds[i]);
     }
   while (batch.n > 0);
   return TRUE;

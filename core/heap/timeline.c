@@ -2,16 +2,16 @@
  *
  * The timeline.
  *
- * Without groups it is made of leaves (4,096 events each) that the summary holds. A leaf cut by an edge between two bins is walked
- * event by event if that is cheap (a few chunks in all) or if it covers a whole bin; otherwise it is put to the bin in which it ends, so the edge
- * moves by less than a leaf. The borders of the range are always exact. With groups, every event of the range is walked. */
+ * Without groups it is made of leaves (4,096 events each) that the summary holds. A leaf cut by edges between bins is walked event by
+ * event, as long as a few chunks are enough for that, those over the most bins first; else it is put to the bin in which it ends, so that
+ * an edge moves by less than a leaf. The borders of the range are always exact. With groups, every event of the range is walked. */
 
 #include "core/heap/bands.h"
 
 #include <string.h>
 
 /* Chunks that may be decoded only to place edges between bins exactly. */
-#define CHEAP_CHUNKS 16
+#define CHEAP_CHUNKS 8
 
 typedef struct
 {
@@ -135,13 +135,6 @@ start_filling (Filler *filler, guint64 live_bytes, guint64 live_blocks)
 
 /* ---- from leaves ---- */
 
-typedef enum
-{
-  LEAF_WHOLE, /* in one bin */
-  LEAF_CUT,   /* by one edge between bins */
-  LEAF_WALK,  /* by the border of the range, or by two edges and more */
-} LeafUse;
-
 typedef struct
 {
   HatHeap *heap;
@@ -151,19 +144,20 @@ typedef struct
   gint64 peak_leaf;   /* whose maximum is the peak so far; -1: the time of the peak is known */
 } LeafWalk;
 
-static LeafUse
-use_of_leaf (const LeafWalk *walk, guint64 leaf)
+/* How many edges between bins it is cut by; G_MAXUINT for the border of the range. */
+static guint
+cuts_of_leaf (const LeafWalk *walk, guint64 leaf)
 {
   const HatLeaf *leaves = walk->heap->summary.leaves;
   const guint64 start = leaf * HAT_LEAF_EVENTS;
   const guint64 end = MIN (start + HAT_LEAF_EVENTS, walk->heap->n_events);
 
   if (start < walk->first || end > walk->end)
-    return LEAF_WALK;
+    return G_MAXUINT;
   /* Its first event comes after the last leaf's last one. */
   const guint first_bin = leaf > 0 ? bin_of (walk->filler, leaves[leaf - 1].end_ns + 1) : 0;
   const guint last_bin = bin_of (walk->filler, leaves[leaf].end_ns);
-  return last_bin <= first_bin ? LEAF_WHOLE : last_bin == first_bin + 1 ? LEAF_CUT : LEAF_WALK;
+  return last_bin > first_bin ? last_bin - first_bin : 0;
 }
 
 static gboolean
@@ -282,20 +276,35 @@ find_peak_time (LeafWalk *walk, GError **error)
   return TRUE;
 }
 
-/* Whether all leaves cut by edges can be walked. */
-static gboolean
-is_cheap (const LeafWalk *walk, guint64 first_leaf, guint64 end_leaf)
+/* Chunks with leaves that have at least so many cuts. */
+static guint
+count_cut_chunks (const LeafWalk *walk, guint64 first_leaf, guint64 end_leaf, guint n_cuts)
 {
   guint n_chunks = 0, last_chunk = G_MAXUINT;
 
   for (guint64 leaf = first_leaf; leaf < end_leaf && n_chunks <= CHEAP_CHUNKS; leaf++)
-    if (use_of_leaf (walk, leaf) == LEAF_CUT)
-      {
-        const guint chunk = hat_heap_chunk_of (walk->heap, leaf * HAT_LEAF_EVENTS);
-        n_chunks += chunk != last_chunk;
-        last_chunk = chunk;
-      }
-  return n_chunks <= CHEAP_CHUNKS;
+    {
+      const guint cuts = cuts_of_leaf (walk, leaf);
+      if (cuts < n_cuts || cuts == G_MAXUINT)
+        continue;
+      const guint chunk = hat_heap_chunk_of (walk->heap, leaf * HAT_LEAF_EVENTS);
+      n_chunks += chunk != last_chunk;
+      last_chunk = chunk;
+    }
+  return n_chunks;
+}
+
+/* With so many cuts a leaf is worth walking. Where bins are much shorter than leaves, all are. */
+static guint
+find_worthy_cuts (const LeafWalk *walk, guint64 first_leaf, guint64 end_leaf)
+{
+  guint n_cuts = 1;
+
+  if (2 * (end_leaf - first_leaf) < walk->filler->timeline->n_bins)
+    return n_cuts;
+  while (count_cut_chunks (walk, first_leaf, end_leaf, n_cuts) > CHEAP_CHUNKS)
+    n_cuts *= 2;
+  return n_cuts;
 }
 
 static gboolean
@@ -313,15 +322,12 @@ fill_from_leaves (HatHeap *heap, Filler *filler, guint64 first, guint64 end, con
     return TRUE;
 
   const guint64 first_leaf = first / HAT_LEAF_EVENTS, end_leaf = (end - 1) / HAT_LEAF_EVENTS + 1;
-  const gboolean walk_cut = is_cheap (&walk, first_leaf, end_leaf);
+  const guint worthy_cuts = find_worthy_cuts (&walk, first_leaf, end_leaf);
   for (guint64 leaf = first_leaf; leaf < end_leaf; leaf++)
-    {
-      const LeafUse use = use_of_leaf (&walk, leaf);
-      if (use == LEAF_WHOLE || (use == LEAF_CUT && !walk_cut))
-        take_leaf (&walk, leaf);
-      else if (!walk_leaf (&walk, leaf, error))
-        return FALSE;
-    }
+    if (cuts_of_leaf (&walk, leaf) < worthy_cuts)
+      take_leaf (&walk, leaf);
+    else if (!walk_leaf (&walk, leaf, error))
+      return FALSE;
   return find_peak_time (&walk, error);
 }
 
@@ -368,8 +374,10 @@ static void
 add_aging_block (Filler *filler, const HatBlock *block, guint end_bin)
 {
   HatTimeline *timeline = filler->timeline;
-  guint bin = block->birth_ns <= timeline->range.from ? 0 : bin_of (filler, block->birth_ns);
 
+  if (block->birth_ns > filler->edges[end_bin])
+    return; /* gone before the end of its first bin */
+  guint bin = block->birth_ns <= timeline->range.from ? 0 : bin_of (filler, block->birth_ns);
   for (guint cls = 0; cls < HAT_AGE_CLASSES && bin < end_bin; cls++)
     {
       guint next = end_bin;
