@@ -4,6 +4,7 @@
 /* What the files of the model share: where an instant lies in the stream of events, decoded chunks at hand, what a forked
  * process started with. Ordinals count the events of the process from 0; an instant is the number of events before it. */
 
+#include "core/heap/checkpoints.h"
 #include "core/heap/heap.h"
 #include "core/heap/live/account.h"
 #include "core/heap/replay.h"
@@ -38,6 +39,8 @@ struct _HatHeap
   HatSummary summary; /* of the trace, or pointing into the two below */
   HatSite *sites;
   HatLeaf *leaves;
+
+  HatCheckpoints *checkpoints;
 
   GMutex lock; /* for what follows: found when first needed, the same for ever */
   HatInherited *inherited;

@@ -64,6 +64,7 @@ heap_open (HatTrace *trace, guint process)
 
   g_atomic_ref_count_init (&heap->refs);
   g_mutex_init (&heap->lock);
+  heap->checkpoints = hat_checkpoints_new ();
   heap->trace = hat_trace_ref (trace);
   heap->process = process;
   heap->info = hat_trace_process (trace, process);
@@ -134,6 +135,7 @@ hat_heap_unref (HatHeap *heap)
   for (guint i = 0; i < HAT_KEPT_CHUNKS; i++)
     g_clear_pointer (&heap->kept[i].events, g_atomic_rc_box_release);
   g_clear_pointer (&heap->inherited, hat_inherited_unref);
+  hat_checkpoints_free (heap->checkpoints);
   g_free (heap->sites);
   g_free (heap->leaves);
   g_mutex_clear (&heap->lock);

@@ -6,6 +6,8 @@
 #include "core/heap/block-array.h"
 #include "core/heap/heap-private.h"
 
+#include <string.h>
+
 #define BATCH 1024u
 #define DEAD G_MAXUINT32
 
@@ -26,8 +28,9 @@ struct _HatReplay
 
   HatInherited *inherited; /* NULL while nobody asked */
   guint64 *inherited_dead;
-  guint64 n_inherited_dead, inherited_dead_bytes;
-  GArray *early_dead; /* ids that died before `inherited` was loaded (nobody may ever need it) */
+  guint64 inherited_dead_bytes;
+  GArray *dead_ids; /* of the parent's blocks; all of them, as nobody may ever need `inherited` */
+  guint n_killed;   /* the first of them, marked in inherited_dead */
 
   HatBlock *olds;
 
@@ -44,7 +47,7 @@ hat_replay_new (HatHeap *heap)
   hat_block_array_init (&replay->older, heap->info->first_block);
   replay->made_by = g_new (guint32, HAT_CHUNK_EVENTS);
   replay->olds = g_new (HatBlock, BATCH);
-  replay->early_dead = g_array_new (FALSE, FALSE, sizeof (HatBlockId));
+  replay->dead_ids = g_array_new (FALSE, FALSE, sizeof (HatBlockId));
   return replay;
 }
 
@@ -68,7 +71,7 @@ hat_replay_free (HatReplay *replay)
   g_clear_pointer (&replay->inherited, hat_inherited_unref);
   g_free (replay->inherited_dead);
   g_free (replay->olds);
-  g_array_unref (replay->early_dead);
+  g_array_unref (replay->dead_ids);
   g_free (replay);
 }
 
@@ -128,7 +131,6 @@ kill_inherited (HatReplay *replay, HatBlockId id, HatBlock *out_block, GError **
       else
         high = middle;
     }
-  replay->n_inherited_dead++;
   if (low == inherited->n || inherited->blocks[low].id != id)
     {
       /* The parent's part of a cut-off trace does not tell about it any more: no size to take away. */
@@ -144,16 +146,14 @@ kill_inherited (HatReplay *replay, HatBlockId id, HatBlock *out_block, GError **
   return TRUE;
 }
 
-/* Those that died while nobody asked for more than their number. */
 static gboolean
-kill_early_dead (HatReplay *replay, GError **error)
+kill_dead_ids (HatReplay *replay, GError **error)
 {
   HatBlock block;
 
-  for (guint i = 0; i < replay->early_dead->len; i++)
-    if (!kill_inherited (replay, g_array_index (replay->early_dead, HatBlockId, i), &block, error))
+  for (; replay->n_killed < replay->dead_ids->len; replay->n_killed++)
+    if (!kill_inherited (replay, g_array_index (replay->dead_ids, HatBlockId, replay->n_killed), &block, error))
       return FALSE;
-  g_array_set_size (replay->early_dead, 0);
   return TRUE;
 }
 
@@ -167,7 +167,7 @@ load_inherited (HatReplay *replay, GError **error)
         return FALSE;
       replay->inherited_dead = g_new0 (guint64, replay->inherited->n / 64 + 1);
     }
-  return kill_early_dead (replay, error);
+  return kill_dead_ids (replay, error);
 }
 
 gboolean
@@ -175,9 +175,9 @@ hat_replay_inherited (HatReplay *replay, guint64 *out_blocks, guint64 *out_bytes
 {
   const HatProcess *info = replay->heap->info;
 
-  if (replay->early_dead->len > 0 && !load_inherited (replay, error))
+  if (replay->dead_ids->len > 0 && !load_inherited (replay, error))
     return FALSE;
-  *out_blocks = info->inherited_blocks - MIN (info->inherited_blocks, replay->n_inherited_dead);
+  *out_blocks = info->inherited_blocks - MIN (info->inherited_blocks, replay->dead_ids->len);
   *out_bytes = info->inherited_bytes - MIN (info->inherited_bytes, replay->inherited_dead_bytes);
   return TRUE;
 }
@@ -204,7 +204,7 @@ apply_span (HatReplay *replay, const HatSpan *span, GError **error)
 {
   for (guint i = 0; i < span->n_died; i++)
     if (!hat_block_is_own (replay->heap, span->died[i]))
-      g_array_append_val (replay->early_dead, span->died[i]);
+      g_array_append_val (replay->dead_ids, span->died[i]);
     else if (hat_block_array_kill (&replay->older, span->died[i]) == NULL)
       return damaged (replay, span->died[i], error);
 
@@ -212,7 +212,7 @@ apply_span (HatReplay *replay, const HatSpan *span, GError **error)
   for (guint i = 0; i < span->n_born; i++)
     if (!add_older (replay, &span->born[i], error))
       return FALSE;
-  return replay->inherited == NULL || kill_early_dead (replay, error);
+  return replay->inherited == NULL || kill_dead_ids (replay, error);
 }
 
 static void
@@ -222,6 +222,46 @@ enter_next (HatReplay *replay, guint n_chunks)
 
   replay->chunk += n_chunks;
   replay->position = replay->chunk < heap->n_chunks ? heap->chunks[replay->chunk].first_event : heap->n_events;
+}
+
+/* At the start of a chunk, both. */
+static void
+keep_checkpoint (HatReplay *replay)
+{
+  HatCheckpoints *checkpoints = replay->heap->checkpoints;
+  const HatBlockArray *older = &replay->older;
+  const guint64 n_blocks = older->n - older->n_dead;
+
+  if (!hat_checkpoints_want (checkpoints, replay->chunk, n_blocks))
+    return;
+  HatCheckpoint *checkpoint = hat_checkpoint_new (replay->chunk, n_blocks, replay->dead_ids->len);
+  guint64 n = 0;
+  for (guint64 i = 0; i < older->n; i++)
+    if (!hat_block_array_is_dead (older, i))
+      checkpoint->blocks[n++] = older->blocks[i];
+  if (replay->dead_ids->len > 0)
+    memcpy (checkpoint->inherited_dead, replay->dead_ids->data, replay->dead_ids->len * sizeof (HatBlockId));
+  hat_checkpoints_add (checkpoints, checkpoint);
+}
+
+static gboolean
+jump_to_checkpoint (HatReplay *replay, const HatCheckpoint *checkpoint, GError **error)
+{
+  hat_block_array_clear (&replay->older);
+  hat_block_array_init (&replay->older, replay->heap->info->first_block);
+  hat_block_array_reserve (&replay->older, checkpoint->n_blocks);
+  for (guint64 i = 0; i < checkpoint->n_blocks; i++)
+    hat_block_array_append (&replay->older, &checkpoint->blocks[i]);
+
+  g_array_set_size (replay->dead_ids, 0);
+  g_array_append_vals (replay->dead_ids, checkpoint->inherited_dead, checkpoint->n_inherited_dead);
+  replay->n_killed = 0;
+  replay->inherited_dead_bytes = 0;
+  if (replay->inherited)
+    memset (replay->inherited_dead, 0, (replay->inherited->n / 64 + 1) * sizeof (guint64));
+  leave_chunk (replay);
+  enter_next (replay, checkpoint->chunk - replay->chunk);
+  return replay->inherited == NULL || kill_dead_ids (replay, error);
 }
 
 /* Over the longest span that starts with the present chunk and does not go beyond chunk `end`. */
@@ -243,6 +283,8 @@ skip_span (HatReplay *replay, guint end, GError **error)
           const gboolean ok = apply_span (replay, &span, error);
           hat_span_clear (&span);
           enter_next (replay, n_chunks);
+          if (ok)
+            keep_checkpoint (replay);
           return ok;
         }
       if (failure)
@@ -321,7 +363,11 @@ end_block (HatReplay *replay, const HatChunk *chunk, HatBlockId id, HatBlock *ou
       *out_block = *block;
       return TRUE;
     }
-  return load_inherited (replay, error) && kill_inherited (replay, id, out_block, error);
+  if (!load_inherited (replay, error) || !kill_inherited (replay, id, out_block, error))
+    return FALSE;
+  g_array_append_val (replay->dead_ids, id);
+  replay->n_killed++;
+  return TRUE;
 }
 
 static gboolean
@@ -377,12 +423,31 @@ hat_replay_next (HatReplay *replay, guint64 end, HatReplayBatch *out_batch, GErr
     }
 }
 
+/* From the last checkpoint before the goal, if there is one ahead. */
+static gboolean
+start_near (HatReplay *replay, guint64 ordinal, GError **error)
+{
+  HatHeap *heap = replay->heap;
+
+  if (ordinal <= replay->position)
+    return TRUE;
+  const guint chunk = ordinal < heap->n_events ? hat_heap_chunk_of (heap, ordinal) : heap->n_chunks;
+  HatCheckpoint *checkpoint = hat_checkpoints_find (heap->checkpoints, replay->chunk, chunk);
+  if (checkpoint == NULL)
+    return TRUE;
+  const gboolean ok = jump_to_checkpoint (replay, checkpoint, error);
+  hat_checkpoint_unref (checkpoint);
+  return ok;
+}
+
 gboolean
 hat_replay_seek (HatReplay *replay, guint64 ordinal, GError **error)
 {
   HatHeap *heap = replay->heap;
 
   ordinal = MIN (ordinal, heap->n_events);
+  if (!start_near (replay, ordinal, error))
+    return FALSE;
   while (replay->position < ordinal)
     {
       const guint end_chunk = ordinal < heap->n_events ? hat_heap_chunk_of (heap, ordinal) : heap->n_chunks;

@@ -25,27 +25,21 @@ feed_live (RangeCount *count, HatReplay *replay, gint64 time, GError **error)
 {
   HatReplayIter iter;
 
-  /* Empty blocks first: they make no new peak, and would be missing in its blocks. */
-  for (int pass = 0; pass < 2; pass++)
+  if (!hat_replay_iter_init (&iter, replay, TRUE, error))
+    return FALSE;
+  for (const HatBlock *block; (block = hat_replay_iter_next (&iter));)
     {
-      if (!hat_replay_iter_init (&iter, replay, TRUE, error))
-        return FALSE;
-      for (const HatBlock *block; (block = hat_replay_iter_next (&iter));)
-        {
-          const HatEvent event = {
-            .kind = HAT_EVENT_ALLOC,
-            .address = block->address,
-            .size = block->size,
-            .time_ns = time,
-            .block = block->id,
-            .stack = hat_group_key (count->by, block->stack, block->thread, block->size),
-            .thread = block->thread,
-          };
-          if ((block->size > 0) != pass)
-            continue;
-          hat_account_add (count->account, &event, HAT_STACK_NONE, 0, FALSE);
-          count->n_fed++;
-        }
+      const HatEvent event = {
+        .kind = HAT_EVENT_ALLOC,
+        .address = block->address,
+        .size = block->size,
+        .time_ns = time,
+        .block = block->id,
+        .stack = hat_group_key (count->by, block->stack, block->thread, block->size),
+        .thread = block->thread,
+      };
+      hat_account_add (count->account, &event, HAT_STACK_NONE, 0, FALSE);
+      count->n_fed++;
     }
   const HatSummary *summary = hat_account_summary (count->account);
   count->n_fed_sites = summary->n_sites;
@@ -97,6 +91,7 @@ static HatSites *
 sites_of_range (RangeCount *count, HatHeap *heap, guint64 first, gint64 from)
 {
   const HatSummary *summary = hat_account_summary (count->account);
+  const gboolean is_peak_at_start = summary->totals.peak_event <= count->n_fed;
   HatSites *sites = g_new0 (HatSites, 1);
   guint k = 0;
 
@@ -104,12 +99,19 @@ sites_of_range (RangeCount *count, HatHeap *heap, guint64 first, gint64 from)
   for (guint i = 0; i < summary->n_sites; i++)
     {
       HatSite site = summary->sites[i];
+      if (is_peak_at_start)
+        site.peak_blocks = site.peak_bytes = 0;
       while (k < count->n_fed_sites && count->fed[k].stack < site.stack)
         k++;
       if (k < count->n_fed_sites && count->fed[k].stack == site.stack)
         {
           site.allocations -= count->fed[k].allocations;
           site.bytes -= count->fed[k].bytes;
+          if (is_peak_at_start)
+            {
+              site.peak_blocks = count->fed[k].live_blocks;
+              site.peak_bytes = count->fed[k].live_bytes;
+            }
         }
       if (site_says_something (&site))
         sites->sites[sites->n++] = site;
@@ -122,7 +124,7 @@ sites_of_range (RangeCount *count, HatHeap *heap, guint64 first, gint64 from)
   totals->inherited_blocks = heap->info->inherited_blocks;
   totals->inherited_bytes = heap->info->inherited_bytes;
   totals->lost_events = heap->info->lost_events;
-  if (totals->peak_event <= count->n_fed)
+  if (is_peak_at_start)
     {
       totals->peak_event = first;
       totals->peak_time_ns = from;

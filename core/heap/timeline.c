@@ -10,8 +10,10 @@
 
 #include <string.h>
 
-/* Chunks that may be decoded only to place edges between bins exactly. */
+/* Chunks that may be decoded only to place edges between bins exactly. In long ranges, not even these: the spans on the way to them
+ * cost more. */
 #define CHEAP_CHUNKS 8
+#define LONG_RANGE (64 * (guint64) HAT_CHUNK_EVENTS)
 
 typedef struct
 {
@@ -28,21 +30,26 @@ edge_of (HatRange range, guint n_bins, guint i)
   return range.from + (gint64) ((__int128) (range.to - range.from) * i / n_bins);
 }
 
-/* The bin of `time`, if it is in the range: the first whose end is not before it. */
+/* The first bin whose end is not before `time`; n_bins if all are. */
+static guint
+first_bin_until (const Filler *filler, gint64 time)
+{
+  const HatTimeline *timeline = filler->timeline;
+  const double share = ((double) time - timeline->range.from) / MAX (timeline->range.to - timeline->range.from, 1);
+  guint bin = (guint) (CLAMP (share, 0, 1) * (timeline->n_bins - 1));
+
+  while (bin > 0 && filler->edges[bin] >= time)
+    bin--;
+  while (bin < timeline->n_bins && filler->edges[bin + 1] < time)
+    bin++;
+  return bin;
+}
+
+/* The bin of `time`, if it is in the range. */
 static guint
 bin_of (const Filler *filler, gint64 time)
 {
-  guint low = 0, high = filler->timeline->n_bins - 1;
-
-  while (low < high)
-    {
-      const guint middle = low + (high - low) / 2;
-      if (filler->edges[middle + 1] < time)
-        low = middle + 1;
-      else
-        high = middle;
-    }
-  return low;
+  return MIN (first_bin_until (filler, time), filler->timeline->n_bins - 1);
 }
 
 static void
@@ -302,6 +309,8 @@ find_worthy_cuts (const LeafWalk *walk, guint64 first_leaf, guint64 end_leaf)
 
   if (2 * (end_leaf - first_leaf) < walk->filler->timeline->n_bins)
     return n_cuts;
+  if (walk->end - walk->first > LONG_RANGE)
+    return G_MAXUINT;
   while (count_cut_chunks (walk, first_leaf, end_leaf, n_cuts) > CHEAP_CHUNKS)
     n_cuts *= 2;
   return n_cuts;
@@ -352,23 +361,6 @@ sum_bands (HatTimeline *timeline)
     }
 }
 
-/* The first bin at whose end a block born at `birth` is `age` old; n_bins if none. */
-static guint
-bin_of_age (const Filler *filler, gint64 birth, gint64 age)
-{
-  guint low = 0, high = filler->timeline->n_bins;
-
-  while (low < high)
-    {
-      const guint middle = low + (high - low) / 2;
-      if (filler->edges[middle + 1] - birth < age)
-        low = middle + 1;
-      else
-        high = middle;
-    }
-  return low;
-}
-
 /* A block seen at the ends of the bins before `end_bin` passes through the classes of age one after the other. */
 static void
 add_aging_block (Filler *filler, const HatBlock *block, guint end_bin)
@@ -382,7 +374,7 @@ add_aging_block (Filler *filler, const HatBlock *block, guint end_bin)
     {
       guint next = end_bin;
       if (cls + 1 < HAT_AGE_CLASSES)
-        next = CLAMP (bin_of_age (filler, block->birth_ns, hat_age_class_start (cls + 1)), bin, end_bin);
+        next = CLAMP (first_bin_until (filler, block->birth_ns + hat_age_class_start (cls + 1)), bin, end_bin);
       if (next > bin)
         {
           add_to_band (timeline, cls, bin, block->size);
