@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The check build: compares each kept stack with a generic walk from scratch, one in 256 with libgcc's unwinder, and
- * counts in the file that HOOK_CHECK_FILE names. For tests only: this file may use anything. */
+ * The check build: compares each stack with a generic walk from scratch, one in 256 with libgcc's unwinder, one in 1024 with libunwind,
+ * and counts in the file that HOOK_CHECK_FILE names. For tests only: this file may use anything. */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <libunwind.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,16 +16,58 @@
 enum
 {
   MAX_DEPTH = 16384,
+  LIBGCC_EVERY = 256,
+  LIBUNWIND_EVERY = 1024,
 };
+
+typedef enum
+{
+  GENERIC,
+  LIBGCC,
+  LIBUNWIND,
+  N_OTHERS,
+} Other;
 
 /* The file, as 64-bit numbers. */
 typedef struct
 {
-  uint64_t captures, differences, libgcc_captures, libgcc_differences, deepest, skipped;
+  struct
+  {
+    uint64_t captures, differences;
+  } others[N_OTHERS];
+  uint64_t elsewhere; /* stacks that are not the thread's own */
+  uint64_t deepest, skipped;
   char first[4096]; /* text about the first differences */
 } Counts;
 
 static Counts *counts;
+
+/* Loaded by hand and for us alone: with libunwind in its scope, the target's exceptions would go through it. */
+static struct
+{
+  int (*get_context) (unw_context_t *);
+  int (*init) (unw_cursor_t *, unw_context_t *);
+  int (*step) (unw_cursor_t *);
+  int (*get_register) (unw_cursor_t *, unw_regnum_t, unw_word_t *);
+} libunwind;
+
+static void
+load_libunwind (void)
+{
+  void *library = dlopen ("libunwind.so.8", RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+  if (library == NULL)
+    abort ();
+#define LOAD(name) dlsym (library, #name)
+  libunwind.get_context = LOAD (_Ux86_64_getcontext);
+  libunwind.init = LOAD (_ULx86_64_init_local);
+  libunwind.step = LOAD (_ULx86_64_step);
+  libunwind.get_register = LOAD (_ULx86_64_get_reg);
+  /* Its cache would not notice a library that takes the place of another. */
+  int (*set_policy) (unw_addr_space_t, unw_caching_policy_t) = LOAD (_ULx86_64_set_caching_policy);
+  unw_addr_space_t *space = LOAD (_ULx86_64_local_addr_space);
+#undef LOAD
+  set_policy (*space, UNW_CACHE_NONE);
+}
 
 __attribute__ ((constructor)) static void
 open_counts (void)
@@ -36,86 +79,113 @@ open_counts (void)
     return;
   void *memory = mmap (NULL, sizeof (Counts), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   close (fd);
-  if (memory != MAP_FAILED)
-    counts = memory;
+  if (memory == MAP_FAILED)
+    return;
+  load_libunwind ();
+  counts = memory;
 }
 
-static void
-say (const char *what, const HookThread *thread, const uint64_t *ips, uint32_t n)
-{
-  const size_t used = strlen (counts->first);
-  uint32_t i = 0, kept = thread->n_frames;
-
-  while (i < n && i < kept && ips[i] == thread->frame_ip[kept - 1 - i])
-    i++;
-  snprintf (counts->first + used, sizeof counts->first - used,
-            "%s: kept %u, other %u, first difference at %u: %lx %lx leaf %lx sp %lx\n", what, kept, n, i,
-            i < kept ? thread->frame_ip[kept - 1 - i] : 0, i < n ? ips[i] : 0, thread->frame_ip[kept - 1],
-            i < kept ? thread->frame_sp[kept - 1 - i] : 0);
-}
-
+/* Return addresses from the leaf. */
 typedef struct
 {
   uint64_t *ips;
   uint32_t n;
-} Trace;
+} Stack;
+
+static uint32_t
+count_same (const Stack *a, const Stack *b)
+{
+  uint32_t i = 0;
+  while (i < a->n && i < b->n && a->ips[i] == b->ips[i])
+    i++;
+  return i;
+}
+
+/* The other stack is from its `skip`-th frame on; may_end: it may be shorter. */
+static void
+compare (Other other, const Stack *ours, Stack theirs, uint64_t leaf_ip, bool may_end)
+{
+  static const char *const names[N_OTHERS] = { "generic", "libgcc", "libunwind" };
+
+  while (theirs.n > 0 && *theirs.ips != leaf_ip)
+    theirs.ips++, theirs.n--;
+  /* Some give the address 0 of a last frame that they cannot name. */
+  if (theirs.n > 0 && theirs.ips[theirs.n - 1] == 0)
+    theirs.n--;
+  __atomic_fetch_add (&counts->others[other].captures, 1, __ATOMIC_RELAXED);
+  const uint32_t n_same = count_same (ours, &theirs);
+  if (n_same == theirs.n && (n_same == ours->n || may_end))
+    return;
+  if (__atomic_fetch_add (&counts->others[other].differences, 1, __ATOMIC_RELAXED) >= 8)
+    return;
+  const size_t used = strlen (counts->first);
+  snprintf (counts->first + used, sizeof counts->first - used, "%s: ours %u, other %u, first difference at %u: %lx %lx leaf %lx\n",
+            names[other], ours->n, theirs.n, n_same, n_same < ours->n ? ours->ips[n_same] : 0,
+            n_same < theirs.n ? theirs.ips[n_same] : 0, leaf_ip);
+}
 
 static _Unwind_Reason_Code
 add_frame (struct _Unwind_Context *context, void *data)
 {
-  Trace *trace = data;
-  if (trace->n < MAX_DEPTH)
-    trace->ips[trace->n++] = _Unwind_GetIP (context);
+  Stack *stack = data;
+  if (stack->n < MAX_DEPTH)
+    stack->ips[stack->n++] = _Unwind_GetIP (context);
   return _URC_NO_REASON;
 }
 
-static bool
-is_different (const HookThread *thread, const uint64_t *ips, uint32_t n)
+static void
+walk_with_libunwind (Stack *stack)
 {
-  if (n != thread->n_frames)
-    return true;
-  for (uint32_t i = 0; i < n; i++)
-    if (ips[i] != thread->frame_ip[n - 1 - i])
-      return true;
-  return false;
+  unw_context_t context;
+  unw_cursor_t cursor;
+
+  libunwind.get_context (&context);
+  libunwind.init (&cursor, &context);
+  do
+    libunwind.get_register (&cursor, UNW_REG_IP, &stack->ips[stack->n++]);
+  while (stack->n < MAX_DEPTH && libunwind.step (&cursor) > 0);
 }
 
 void
-hook_check_stack (HookThread *thread, const HookCaller *caller)
+hook_check_stack (HookThread *thread, const HookCaller *caller, const HookFrame *frames, uint32_t n_frames)
 {
   static __thread uint64_t *ips;
   bool root;
 
   if (counts == NULL)
     return;
-  if (ips == NULL)
-    ips = hook_map (MAX_DEPTH * 2 * sizeof *ips);
-  if (thread->n_frames >= MAX_DEPTH / 2)
+  if (n_frames >= (frames ? HOOK_MAX_FRAMES : MAX_DEPTH / 2))
     {
       __atomic_fetch_add (&counts->skipped, 1, __ATOMIC_RELAXED);
       return;
     }
-  uint32_t n = hook_unwind_generic (thread, caller, ips, MAX_DEPTH, &root);
-  const uint64_t number = __atomic_fetch_add (&counts->captures, 1, __ATOMIC_RELAXED);
-  if ((is_different (thread, ips, n) || !root) && __atomic_fetch_add (&counts->differences, 1, __ATOMIC_RELAXED) < 8)
-    say ("generic", thread, ips, n);
-  if (thread->n_frames > counts->deepest)
-    counts->deepest = thread->n_frames;
-  if (number % 256 != 0)
-    return;
+  if (ips == NULL)
+    ips = hook_map (MAX_DEPTH * 2 * sizeof *ips);
+  Stack ours = { ips + MAX_DEPTH, n_frames };
+  for (uint32_t i = 0; i < n_frames; i++)
+    ours.ips[i] = frames ? frames[i].state.ip : thread->frame_ip[n_frames - 1 - i];
+  if (frames)
+    __atomic_fetch_add (&counts->elsewhere, 1, __ATOMIC_RELAXED);
+  if (n_frames > counts->deepest)
+    counts->deepest = n_frames;
 
-  Trace trace = { ips, 0 };
   thread->used_frame_pointers = 0;
-  _Unwind_Backtrace (add_frame, &trace);
-  uint32_t skip = 0;
-  while (skip < trace.n && trace.ips[skip] != caller->ip)
-    skip++;
-  n = trace.n - skip;
-  /* libgcc gives the address 0 of a last frame that it cannot name. */
-  if (n > 0 && trace.ips[trace.n - 1] == 0)
-    n--;
-  __atomic_fetch_add (&counts->libgcc_captures, 1, __ATOMIC_RELAXED);
-  if (is_different (thread, trace.ips + skip, n)
-      && __atomic_fetch_add (&counts->libgcc_differences, 1, __ATOMIC_RELAXED) < 8)
-    say ("libgcc", thread, trace.ips + skip, n);
+  const uint32_t n = hook_unwind_generic (thread, caller, ips, MAX_DEPTH, &root);
+  compare (GENERIC, &ours, (Stack){ ips, n }, caller->ip, false);
+  /* Where code has no unwind information (a JIT's) the others end, and we go on by the chain of frame pointers. */
+  const bool may_end = thread->used_frame_pointers > 0;
+
+  const uint64_t number = counts->others[GENERIC].captures;
+  if (number % LIBGCC_EVERY == 0)
+    {
+      Stack theirs = { ips, 0 };
+      _Unwind_Backtrace (add_frame, &theirs);
+      compare (LIBGCC, &ours, theirs, caller->ip, may_end);
+    }
+  if (number % LIBUNWIND_EVERY == 0)
+    {
+      Stack theirs = { ips, 0 };
+      walk_with_libunwind (&theirs);
+      compare (LIBUNWIND, &ours, theirs, caller->ip, may_end);
+    }
 }

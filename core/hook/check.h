@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The check build of the hook, for tests: each kept stack against a generic walk from scratch, a share of them
- * against libgcc. */
+/* The check build of the hook, for tests: each stack against a generic walk from scratch, a share of them
+ * against libgcc and libunwind. */
 
 #include "core/hook/hook.h"
 
 #ifdef HOOK_CHECK
-void hook_check_stack (HookThread *thread, const HookCaller *caller);
+/* The walked frames, from the leaf; NULL = the kept stack. */
+void hook_check_stack (HookThread *thread, const HookCaller *caller, const HookFrame *frames, uint32_t n_frames);
 /* All return addresses from the caller's frame up, by the generic rules; returns how many. *out_root: the walk ended
  * where it should. */
 uint32_t hook_unwind_generic (HookThread *thread, const HookCaller *caller, uint64_t *ips, uint32_t max,
                               bool *out_root);
 #else
 static inline void
-hook_check_stack (HookThread *thread, const HookCaller *caller)
+hook_check_stack (HookThread *thread, const HookCaller *caller, const HookFrame *frames, uint32_t n_frames)
 {
 }
 #endif

@@ -551,6 +551,7 @@ walk_all (HookThread *thread, const HookCaller *caller)
       state = next;
     }
   while (result == HOOK_STEP_CALLER && n < 1u << 22);
+  hook_check_stack (thread, caller, frames, n);
 
   node = result == HOOK_STEP_ROOT ? HAT_WIRE_NODE_ROOT : HAT_WIRE_NODE_TRUNCATED;
   uint32_t left = n;
@@ -708,7 +709,7 @@ hook_unwind (HookThread *thread, const HookCaller *caller)
         thread->n_frames = 0;
         return walk_all (thread, caller);
       }
-  hook_check_stack (thread, caller);
+  hook_check_stack (thread, caller, NULL, thread->n_frames);
   return likely (thread->n_frames <= HOOK_MAX_FRAMES) ? thread->frame_node[thread->n_frames - 1] : cut_node (thread);
 }
 

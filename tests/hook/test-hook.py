@@ -1,57 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The hook alone, under a recorder of its own (collect.c): what it exports, what it counts, how it survives."""
-import os, re, struct, subprocess, sys
+import os, re, subprocess, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'e2e'))
+from collecting import CHECK_HOOK, COLLECT, HOOK, checked, collect
 from harness import BUILD, PYTHON, TOP, check, equal, main, path, run, target
 
-HOOK = os.path.join(BUILD, 'core', 'hook', 'libheapatlas-hook.so')
-CHECK_HOOK = os.path.join(BUILD, 'core', 'hook', 'libheapatlas-hook-check.so')
-COLLECT = os.path.join(BUILD, 'tests', 'hook', 'collect')
 ALLOCATOR = os.path.join(TOP, BUILD, 'tests', 'targets', 'libhook-allocator.so')
-
-
-class Facts:
-    def __init__(self, file):
-        self.marks, self.modules, self.forks, self.processes, self.totals, self.events = [], [], [], {}, {}, []
-        self.numbers = {}
-        with open(file, encoding='utf-8', errors='replace') as f:
-            for line in f:
-                words = line.rstrip('\n').split(' ')
-                if words[0] == 'mark':
-                    self.marks.append(' '.join(words[2:]))
-                elif words[0] == 'module':
-                    self.modules.append(' '.join(words[5:]))
-                elif words[0] == 'fork':
-                    self.forks.append((int(words[1]), int(words[2])))
-                elif words[0] == 'process':
-                    self.processes[int(words[1])] = {'pid': int(words[2]), 'kind': int(words[3]), 'parent': int(words[4]),
-                                                     'fork_id': int(words[5]), 'exe': words[6], 'provider': words[8]}
-                elif words[0] == 'totals':
-                    self.totals[int(words[1])] = {k: int(v) for k, v in zip(words[2::2], words[3::2])}
-                elif words[0] == 'event':
-                    slot, kind, address, size, old, depth, complete, own = words[1:]
-                    self.events.append({'process': int(slot), 'type': int(kind), 'address': int(address, 16), 'size': int(size),
-                                        'depth': int(depth), 'complete': complete == '1', 'own': own == '1'})
-                elif words[0] == 'problem':
-                    raise AssertionError(line)
-                elif len(words) == 2:
-                    self.numbers[words[0]] = int(words[1])
-        equal(self.numbers['bad'], 0, 'words that make no sense')
-
-
-def collect(*command, options=(), hook=HOOK, allocator=None, env=None, lost=0, timeout=120):
-    """Runs a program under the hook; returns its finished process and the facts."""
-    full = dict(os.environ, HOOK=hook, **(env or {}))
-    if allocator:
-        full['HOOK_MORE_PRELOAD'] = allocator
-    facts = path('facts')
-    done = run(COLLECT, facts, *options, *command, env=full, timeout=timeout)
-    facts = Facts(facts)
-    if lost is not None:
-        equal(facts.numbers['lost'], lost, 'lost events')
-    return done, facts
 
 
 def numbers(text):
@@ -233,27 +189,12 @@ def without_a_session_nothing_happens():
         equal((done.returncode, done.stderr), (0, ''), f'session {session}')
 
 
-def checked(*command, env=None):
-    """Runs under the check build; returns what it counted."""
-    file = path('checked')
-    if os.path.exists(file):
-        os.unlink(file)
-    done, facts = collect(*command, hook=CHECK_HOOK, env=dict(env or {}, HOOK_CHECK_FILE=file), timeout=300)
-    equal(done.returncode, 0, f'status of {command[0]} ({done.stderr[-300:]})')
-    with open(file, 'rb') as f:
-        data = f.read()
-    captures, differences, gcc, gcc_differences, deepest, skipped = struct.unpack('6Q', data[:48])
-    text = data[48:].rstrip(b'\0').decode()
-    equal((differences, gcc_differences, skipped), (0, 0, 0), f'stacks that differ, of {captures}: {text}')
-    assert captures > 1000 and gcc > 3, (captures, gcc)
-    return facts
-
-
 @check
 def stacks_equal_a_full_walk_in_the_torture_program():
     for name in 'torture-O0', 'torture-O1', 'torture-O2', 'torture-fp':
         facts = checked(target(name), 300)
         equal(facts.totals[0]['truncated'], 0, f'truncated stacks of {name}')
+        assert facts.elsewhere > 100, 'stacks of coroutines and of signal handlers elsewhere'
 
 
 @check
