@@ -22,4 +22,7 @@ void hat_event_encoder_encode (HatEventEncoder *encoder, const HatEvent *events,
 /* The time at which event `index` of the chunk encoded last will be decoded. */
 gint64 hat_event_encoder_time (HatEventEncoder *encoder, guint32 index);
 
+/* The span of the chunk encoded last, its deaths in their order. It stays the encoder's, until the next chunk. */
+void hat_event_encoder_span (HatEventEncoder *encoder, HatSpan *out_span);
+
 G_END_DECLS

@@ -48,43 +48,80 @@ hat_span_sort_ids (HatBlockId *ids, gsize n)
     memcpy (ids, from, n * sizeof (*ids));
 }
 
+#define MIN_COMPACT 65536u
+
 void
-hat_span_join_init (HatSpanJoin *join, HatBlockId first_block, HatBlockId end_block, HatBlockFunc func, gpointer data)
+hat_span_join_init (HatSpanJoin *join, HatBlockId first_block)
 {
   *join = (HatSpanJoin){ .first_block = first_block,
-                         .ended = g_malloc0 ((end_block - first_block) / 8 + 1),
+                         .born = g_array_new (FALSE, FALSE, sizeof (HatBlock)),
                          .died = g_array_new (FALSE, FALSE, sizeof (HatBlockId)),
-                         .func = func,
-                         .data = data };
+                         .ended = g_byte_array_new () };
+}
+
+/* The bit of a block of the whole. */
+static inline guint8 *
+ended_byte (HatSpanJoin *join, guint64 own)
+{
+  const guint at = (guint) (own / 8);
+  if (G_UNLIKELY (at >= join->ended->len))
+    {
+      const guint old = join->ended->len;
+      g_byte_array_set_size (join->ended, MAX (at + 1, old * 2));
+      memset (join->ended->data + old, 0, join->ended->len - old);
+    }
+  return &join->ended->data[at];
+}
+
+void
+hat_span_join_compact (HatSpanJoin *join)
+{
+  HatBlock *born = (HatBlock *) (gpointer) join->born->data;
+  guint n = 0;
+  for (guint i = 0; i < join->born->len; i++)
+    {
+      const guint64 own = born[i].id - join->first_block;
+      if (own / 8 >= join->ended->len || !(join->ended->data[own / 8] & 1u << own % 8))
+        born[n++] = born[i];
+    }
+  g_array_set_size (join->born, n);
+  join->n_compact = n;
 }
 
 void
 hat_span_join_add (HatSpanJoin *join, const HatSpan *span)
 {
-  for (guint i = span->n_born; i-- > 0;)
-    {
-      const guint64 own = span->born[i].id - join->first_block;
-      if (join->ended[own / 8] & (1u << own % 8))
-        continue;
-      join->func (&span->born[i], join->data);
-      join->n_kept++;
-    }
+  g_array_append_vals (join->born, span->born, span->n_born);
   for (guint i = 0; i < span->n_died; i++)
-    {
-      const guint64 own = span->died[i] - join->first_block;
-      if (span->died[i] < join->first_block)
-        g_array_append_val (join->died, span->died[i]);
-      else
-        join->ended[own / 8] |= (guint8) (1u << own % 8);
-    }
+    if (span->died[i] < join->first_block)
+      g_array_append_val (join->died, span->died[i]);
+    else
+      {
+        const guint64 own = span->died[i] - join->first_block;
+        *ended_byte (join, own) |= (guint8) (1u << own % 8);
+      }
   join->n_seen += (guint64) span->n_born + span->n_died;
+  if (join->born->len / 2 > MAX (join->n_compact, MIN_COMPACT))
+    hat_span_join_compact (join);
+}
+
+void
+hat_span_join_finish (HatSpanJoin *join, HatSpan *out_span)
+{
+  hat_span_join_compact (join);
+  *out_span = (HatSpan){ .n_born = join->born->len, .n_died = join->died->len };
+  out_span->born = (HatBlock *) (gpointer) g_array_steal (join->born, NULL);
+  out_span->died = (HatBlockId *) (gpointer) g_array_steal (join->died, NULL);
+  hat_span_sort_ids (out_span->died, out_span->n_died);
+  hat_span_join_clear (join);
 }
 
 void
 hat_span_join_clear (HatSpanJoin *join)
 {
-  g_free (join->ended);
-  g_array_unref (join->died);
+  g_clear_pointer (&join->born, g_array_unref);
+  g_clear_pointer (&join->died, g_array_unref);
+  g_clear_pointer (&join->ended, g_byte_array_unref);
 }
 
 /* ---- file ---- */
@@ -100,56 +137,42 @@ enum
   N_COLUMNS,
 };
 
-struct _HatSpanWriter
-{
-  HatBytes columns[N_COLUMNS];
-  guint n;
-  HatBlock last;
-  guint64 last_end;
-};
-
-HatSpanWriter *
-hat_span_writer_new (void)
-{
-  return g_new0 (HatSpanWriter, 1);
-}
-
 void
-hat_span_writer_add (HatSpanWriter *writer, const HatBlock *block)
+hat_span_write (const HatSpan *span, guint level, guint number, HatBytes *out)
 {
-  HatBytes *columns = writer->columns;
-  hat_bytes_put_varint (&columns[COLUMN_IDS], writer->n ? writer->last.id - block->id - 1 : block->id);
-  hat_bytes_put_varint (&columns[COLUMN_TIMES], writer->n ? writer->last.birth_ns - block->birth_ns : block->birth_ns);
-  hat_bytes_put_varint (&columns[COLUMN_THREADS], block->thread);
-  hat_bytes_put_signed (&columns[COLUMN_STACKS], (gint64) block->stack - writer->last.stack);
-  hat_bytes_put_varint (&columns[COLUMN_SIZES], block->size);
-  hat_bytes_put_signed (&columns[COLUMN_ADDRESSES], (gint64) (block->address - writer->last_end));
-  writer->n++;
-  writer->last = *block;
-  writer->last_end = block->address + hat_footprint (block->size);
-}
-
-void
-hat_span_writer_finish (HatSpanWriter *writer, guint level, guint number, const HatBlockId *died, guint n_died, HatBytes *out)
-{
+  HatBytes columns[N_COLUMNS] = { 0 };
+  HatBlock last = { 0 };
+  guint64 last_end = 0;
+  for (guint i = span->n_born; i-- > 0;)
+    {
+      const HatBlock *block = &span->born[i];
+      const gboolean first = i == span->n_born - 1;
+      hat_bytes_put_varint (&columns[COLUMN_IDS], first ? block->id : last.id - block->id - 1);
+      hat_bytes_put_varint (&columns[COLUMN_TIMES], first ? block->birth_ns : last.birth_ns - block->birth_ns);
+      hat_bytes_put_varint (&columns[COLUMN_THREADS], block->thread);
+      hat_bytes_put_signed (&columns[COLUMN_STACKS], (gint64) block->stack - last.stack);
+      hat_bytes_put_varint (&columns[COLUMN_SIZES], block->size);
+      hat_bytes_put_signed (&columns[COLUMN_ADDRESSES], (gint64) (block->address - last_end));
+      last = *block;
+      last_end = block->address + hat_footprint (block->size);
+    }
   hat_bytes_put_varint (out, level);
   hat_bytes_put_varint (out, number);
-  hat_bytes_put_varint (out, writer->n);
-  hat_bytes_put_varint (out, n_died);
+  hat_bytes_put_varint (out, span->n_born);
+  hat_bytes_put_varint (out, span->n_died);
   for (guint i = 0; i < N_COLUMNS; i++)
-    hat_bytes_put_varint (out, writer->columns[i].len);
+    hat_bytes_put_varint (out, columns[i].len);
   for (guint i = 0; i < N_COLUMNS; i++)
     {
-      hat_bytes_put (out, writer->columns[i].data, writer->columns[i].len);
-      hat_bytes_clear (&writer->columns[i]);
+      hat_bytes_put (out, columns[i].data, columns[i].len);
+      hat_bytes_clear (&columns[i]);
     }
-  HatBlockId last = 0;
-  for (guint i = 0; i < n_died; i++)
+  HatBlockId last_death = 0;
+  for (guint i = 0; i < span->n_died; i++)
     {
-      hat_bytes_put_varint (out, died[i] - last - 1);
-      last = died[i];
+      hat_bytes_put_varint (out, span->died[i] - last_death - 1);
+      last_death = span->died[i];
     }
-  g_free (writer);
 }
 
 static gboolean

@@ -11,23 +11,23 @@ G_BEGIN_DECLS
 /* Sorts ids. */
 void hat_span_sort_ids (HatBlockId *ids, gsize n);
 
-/* Joins consecutive spans, given the last one first: all later deaths are then known when a birth is met, so that one pass is
- * enough. Blocks that outlive the whole are handed out at once, the youngest first. */
-typedef void (*HatBlockFunc) (const HatBlock *block, gpointer data);
-
+/* Joins consecutive spans, given in order. It holds what is alive at the end so far, and at times as much again. */
 typedef struct
 {
-  HatBlockId first_block;
-  guint8 *ended; /* a bit per block of the whole */
-  GArray *died;  /* HatBlockId older than the whole */
-  guint64 n_seen, n_kept; /* births and deaths given, births handed out */
-  HatBlockFunc func;
-  gpointer data;
+  HatBlockId first_block; /* of the whole */
+  GArray *born;      /* HatBlock */
+  GArray *died;      /* HatBlockId older than the whole */
+  GByteArray *ended; /* a bit per block of the whole */
+  guint n_compact;   /* born->len when dead ones were dropped last */
+  guint64 n_seen;    /* births and deaths given */
 } HatSpanJoin;
 
-/* The blocks of the whole are numbered from `first_block` to `end_block` - 1. */
-void hat_span_join_init (HatSpanJoin *join, HatBlockId first_block, HatBlockId end_block, HatBlockFunc func, gpointer data);
+void hat_span_join_init (HatSpanJoin *join, HatBlockId first_block);
 void hat_span_join_add (HatSpanJoin *join, const HatSpan *span);
+/* Drops what has died from join->born. */
+void hat_span_join_compact (HatSpanJoin *join);
+/* Ends the join: the whole, the caller's to clear. */
+void hat_span_join_finish (HatSpanJoin *join, HatSpan *out_span);
 void hat_span_join_clear (HatSpanJoin *join);
 
 /* What a stored span may refer to. */
@@ -38,13 +38,8 @@ typedef struct
   guint32 n_stacks, n_threads;
 } HatSpanLimits;
 
-/* Writes a span block by block, the youngest first, so that it never has to be in memory as a whole. */
-typedef struct _HatSpanWriter HatSpanWriter;
-HatSpanWriter *hat_span_writer_new (void);
-void hat_span_writer_add (HatSpanWriter *writer, const HatBlock *block);
-/* The payload of a SPAN chunk; `died` by id. Frees the writer. */
-void hat_span_writer_finish (HatSpanWriter *writer, guint level, guint number, const HatBlockId *died, guint n_died,
-                             HatBytes *out);
+/* Appends the payload of a SPAN chunk. */
+void hat_span_write (const HatSpan *span, guint level, guint number, HatBytes *out);
 
 /* NULL, or what is wrong. */
 const char *hat_span_read (HatReader *reader, guint level, guint number, const HatSpanLimits *limits, HatSpan *out_span);

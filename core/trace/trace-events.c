@@ -78,51 +78,27 @@ read_chunk_span (HatTrace *trace, guint process, guint index, HatSpan *out_span,
   return done;
 }
 
-static void
-append_block (const HatBlock *block, gpointer data)
-{
-  g_array_append_vals (data, block, 1);
-}
-
-static void
-reverse_blocks (HatBlock *blocks, guint n)
-{
-  for (guint i = 0; i < n / 2; i++)
-    {
-      const HatBlock swap = blocks[i];
-      blocks[i] = blocks[n - 1 - i];
-      blocks[n - 1 - i] = swap;
-    }
-}
-
 /* A span that is not stored is put together from its chunks: their survivors are there already, and storing them once more would
  * make the trace of a program that only grows more than twice as long. */
 static gboolean
 join_chunk_spans (HatTrace *trace, guint process, guint first, guint n, HatSpan *out_span, GError **error)
 {
   const HatChunk *chunks = hat_list_items (&process_at (trace, process)->chunks, const HatChunk) + first;
-  g_autoptr (GArray) born = g_array_new (FALSE, FALSE, sizeof (HatBlock));
   HatSpanJoin join;
-  gboolean done = TRUE;
-  hat_span_join_init (&join, chunks[0].first_block, chunks[n - 1].first_block + chunks[n - 1].n_blocks, append_block, born);
-  for (guint i = n; done && i-- > 0;)
+  hat_span_join_init (&join, chunks[0].first_block);
+  for (guint i = 0; i < n; i++)
     {
       HatSpan span = { 0 };
-      done = read_chunk_span (trace, process, first + i, &span, error);
-      if (done)
-        hat_span_join_add (&join, &span);
+      if (!read_chunk_span (trace, process, first + i, &span, error))
+        {
+          hat_span_join_clear (&join);
+          return FALSE;
+        }
+      hat_span_join_add (&join, &span);
       hat_span_clear (&span);
     }
-  if (done)
-    {
-      *out_span = (HatSpan){ .n_born = born->len, .n_died = join.died->len };
-      out_span->born = (HatBlock *) (gpointer) g_array_steal (born, NULL);
-      out_span->died = (HatBlockId *) (gpointer) g_array_steal (join.died, NULL);
-      reverse_blocks (out_span->born, out_span->n_born);
-      hat_span_sort_ids (out_span->died, out_span->n_died);
-    }
-  hat_span_join_clear (&join);
-  return done;
+  hat_span_join_finish (&join, out_span);
+  return TRUE;
 }
 
 static gboolean

@@ -2,8 +2,7 @@
 
 /* The writer's own thread: takes jobs in order, encodes, compresses, writes.
  *
- * It reads back what it has written in two places (checkpoints, the time of the peak) rather than keep it in memory. Where
- * the descriptor cannot be read, the trace only lacks these. */
+ * It reads one chunk back for the exact time of the peak. Where the descriptor cannot be read, the peak's time is only near. */
 
 #include "core/trace/writer-private.h"
 
@@ -19,6 +18,7 @@
 #define MAX_WAITING_EVENTS 6u /* full buffers are 3.7 MB each */
 #define FIRST_CAPACITY 256u
 #define MAX_SPAN_BLOCKS 1000000u /* bounds the memory of a checkpoint that will not be stored */
+#define CHECKPOINT_CHUNKS (HAT_SPAN_CHUNKS * HAT_SPAN_CHUNKS)
 
 typedef enum
 {
@@ -47,6 +47,7 @@ typedef struct
   GArray *entries;  /* HatIndexEntry of its events */
   GArray *leaf_ends; /* gint64: decoded time of every HAT_LEAF_EVENTS-th event */
   gint64 after_ns;  /* the next event comes after this */
+  HatSpanJoin join; /* of the chunks since the last checkpoint; empty if it will not be worth storing */
 } Process;
 
 struct _HatWriterWorker
@@ -83,6 +84,7 @@ process_clear (gpointer data)
   Process *process = data;
   g_array_unref (process->entries);
   g_array_unref (process->leaf_ends);
+  hat_span_join_clear (&process->join);
 }
 
 static Process *
@@ -119,64 +121,54 @@ read_back (HatWriterWorker *worker, const HatIndexEntry *entry)
   return TRUE;
 }
 
-static gboolean
-read_back_span (HatWriterWorker *worker, const HatIndexEntry *entry, HatSpan *out_span)
-{
-  const HatEventLimits no_limits = { G_MAXUINT32, G_MAXUINT32 };
-  return read_back (worker, entry)
-         && hat_event_decoder_span (worker->decoder, worker->read_back.data + sizeof (HatChunkHeader),
-                                    entry->bytes - sizeof (HatChunkHeader), &entry->events, no_limits, out_span)
-                == NULL;
-}
-
 /* ---- checkpoints ---- */
 
 /* A checkpoint is worth its bytes if it spares a reader most of what it sums up. */
 static gboolean
 is_worth_storing (const HatSpanJoin *join)
 {
-  return (join->n_kept + join->died->len) * 4 <= join->n_seen;
-}
-
-static void
-write_block (const HatBlock *block, gpointer data)
-{
-  hat_span_writer_add (data, block);
+  return ((guint64) join->born->len + join->died->len) * 4 <= join->n_seen;
 }
 
 /* Writes the level 2 span that the process' last chunk has completed. */
 static void
-put_span (HatWriterWorker *worker, guint32 process)
+put_span (HatWriterWorker *worker, guint32 index, HatSpanJoin *join, guint number)
 {
-  const guint n = HAT_SPAN_CHUNKS * HAT_SPAN_CHUNKS;
-  const GArray *all = worker_process (worker, process)->entries;
-  const HatIndexEntry *entries = &g_array_index (all, HatIndexEntry, all->len - n);
-  const HatChunk *last = &entries[n - 1].events;
-  HatSpanWriter *writer = hat_span_writer_new ();
-  HatSpanJoin join;
-  gboolean readable = TRUE;
-  hat_span_join_init (&join, entries[0].events.first_block, last->first_block + last->n_blocks, write_block, writer);
-  for (guint i = n; readable && i-- > 0;)
+  hat_span_join_compact (join);
+  if (!is_worth_storing (join))
     {
-      HatSpan chunk;
-      readable = read_back_span (worker, &entries[i], &chunk);
-      if (readable)
-        {
-          hat_span_join_add (&join, &chunk);
-          hat_span_clear (&chunk);
-        }
-      if (join.n_kept > MAX_SPAN_BLOCKS && !is_worth_storing (&join))
-        break; /* it only grows */
+      hat_span_join_clear (join);
+      return;
     }
-  HatBlockId *died = (HatBlockId *) (gpointer) join.died->data;
-  hat_span_sort_ids (died, join.died->len);
-  const HatIndexEntry about = { .level = 2, .number = all->len / n - 1 };
+  const HatIndexEntry about = { .level = 2, .number = number };
   HatBytes payload = { 0 };
-  hat_span_writer_finish (writer, about.level, about.number, died, join.died->len, &payload);
-  if (readable && is_worth_storing (&join) && payload.len <= HAT_CHUNK_MAX_BYTES)
-    hat_chunk_sink_put (&worker->sink, HAT_TYPE_SPAN, process, payload.data, payload.len, 3, &about);
+  HatSpan span;
+  hat_span_join_finish (join, &span);
+  hat_span_write (&span, about.level, about.number, &payload);
+  if (payload.len <= HAT_CHUNK_MAX_BYTES)
+    hat_chunk_sink_put (&worker->sink, HAT_TYPE_SPAN, index, payload.data, payload.len, 3, &about);
   hat_bytes_clear (&payload);
-  hat_span_join_clear (&join);
+  hat_span_clear (&span);
+}
+
+/* Takes the chunk encoded last, the process' newest, into the next checkpoint. */
+static void
+add_to_span (HatWriterWorker *worker, guint32 index, Process *process)
+{
+  const guint n = process->entries->len;
+  HatSpanJoin *join = &process->join;
+  HatSpan span;
+
+  hat_event_encoder_span (worker->encoder, &span);
+  if (n % CHECKPOINT_CHUNKS == 1)
+    hat_span_join_init (join, g_array_index (process->entries, HatIndexEntry, n - 1).events.first_block);
+  else if (join->born == NULL)
+    return;
+  hat_span_join_add (join, &span);
+  if (n % CHECKPOINT_CHUNKS == 0)
+    put_span (worker, index, join, n / CHECKPOINT_CHUNKS - 1);
+  else if (join->born->len == join->n_compact && join->n_compact > MAX_SPAN_BLOCKS && !is_worth_storing (join))
+    hat_span_join_clear (join); /* it only grows */
 }
 
 /* ---- jobs ---- */
@@ -203,8 +195,8 @@ put_events (HatWriterWorker *worker, guint32 index, HatEventBuffer *buffer)
   hat_chunk_sink_put (&worker->sink, HAT_TYPE_EVENTS, index, worker->payload.data, worker->payload.len, 0, &entry);
   entry.bytes = (guint32) (worker->sink.offset - entry.offset);
   g_array_append_val (process->entries, entry);
-  if (process->entries->len % (HAT_SPAN_CHUNKS * HAT_SPAN_CHUNKS) == 0 && !hat_chunk_sink_has_failed (&worker->sink))
-    put_span (worker, index);
+  if (!hat_chunk_sink_has_failed (&worker->sink))
+    add_to_span (worker, index, process);
 }
 
 /* The mark is given a time that lies between those of the events it lay between. */

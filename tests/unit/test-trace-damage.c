@@ -281,12 +281,12 @@ static void
 test_forged_spans (void)
 {
   const HatSpanLimits limits = { .first_block = 50, .end_block = 200, .start_ns = 10, .end_ns = 10000, .n_stacks = 20, .n_threads = 3 };
-  HatSpanWriter *writer = hat_span_writer_new ();
-  for (guint i = 30; i-- > 0;)
-    hat_span_writer_add (writer, &(HatBlock){ 0x5000 + 32 * i, i, 50 + 5 * i, 10 + 300 * i, i % 20, i % 3 });
-  const HatBlockId died[] = { 1, 2, 49 };
+  HatBlock born[30];
+  HatBlockId died[] = { 1, 2, 49 };
+  for (guint i = 0; i < G_N_ELEMENTS (born); i++)
+    born[i] = (HatBlock){ 0x5000 + 32 * i, i, 50 + 5 * i, 10 + 300 * i, i % 20, i % 3 };
   HatBytes payload = { 0 };
-  hat_span_writer_finish (writer, 2, 7, died, G_N_ELEMENTS (died), &payload);
+  hat_span_write (&(HatSpan){ G_N_ELEMENTS (born), G_N_ELEMENTS (died), born, died }, 2, 7, &payload);
   HatReader whole = { .at = payload.data, .end = payload.data + payload.len };
   HatSpan span;
   g_assert_cmpstr (hat_span_read (&whole, 2, 7, &limits, &span), ==, NULL);
