@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The check build of the hook, for tests: each stack against a generic walk from scratch, a share of them
+/* The check build of the hook (tests/hook/check.c): each stack against a generic walk from scratch, a share of them
  * against libgcc and libunwind. */
 
 #include "core/hook/hook.h"
