@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Finding the functions that ours stand before. dlsym may allocate and takes the loader's lock, so this reads the
- * loader's list and the objects' symbol tables itself. All of the malloc family comes from one object: two allocators
- * never see each other's blocks. */
+ * loader's list and the objects' symbol tables itself. All of the malloc family comes from one object, for two
+ * allocators must not see each other's blocks; but one that has only some of the functions passes on the blocks of the
+ * next, and gets those it lacks from there, as it would without us. */
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
@@ -149,6 +150,14 @@ first_symbol (const struct link_map *object, const char *name, const struct link
         }
     }
   return NULL;
+}
+
+/* The object's own function, or else the first one from `rest` on. */
+static void *
+member (const struct link_map *object, const struct link_map *rest, const char *name)
+{
+  void *function = symbol_in (object, name);
+  return function ? function : first_symbol (rest, name, NULL);
 }
 
 void *
@@ -396,20 +405,23 @@ HookProvider hook_provider = {
 static void
 take_family (const struct link_map *object)
 {
+  const bool is_whole = symbol_in (object, "calloc") && symbol_in (object, "realloc") && symbol_in (object, "free");
+  const bool aligns = symbol_in (object, "memalign") || symbol_in (object, "aligned_alloc")
+                      || symbol_in (object, "posix_memalign");
+  const struct link_map *rest = is_whole && aligns ? NULL : object->l_next;
+
   hook_provider.foreign = symbol_in (object, "gnu_get_libc_version") == NULL;
   hook_provider.path = object->l_name ? object->l_name : "";
 
 #define TAKE(name, otherwise) \
   do \
     { \
-      void *function = symbol_in (object, #name); \
+      void *function = member (object, rest, #name); \
       hook_provider.name = function ? (__typeof__ (hook_provider.name)) function : otherwise; \
     } \
   while (0)
-  void *posix = symbol_in (object, "posix_memalign");
-  TAKE (memalign, symbol_in (object, "aligned_alloc") ? symbol_in (object, "aligned_alloc")
-                  : posix                             ? memalign_from_posix
-                                                      : no_memalign);
+  void *posix = member (object, rest, "posix_memalign"), *aligned = member (object, rest, "aligned_alloc");
+  TAKE (memalign, aligned ? aligned : posix ? memalign_from_posix : no_memalign);
   TAKE (posix_memalign, posix_from_memalign);
   TAKE (aligned_alloc, hook_provider.memalign);
   TAKE (valloc, valloc_from_memalign);
@@ -417,10 +429,11 @@ take_family (const struct link_map *object)
   TAKE (malloc_usable_size, unknown_size);
   TAKE (free_sized, free_sized_from_free);
   TAKE (free_aligned_sized, free_aligned_sized_from_free);
+  rest = is_whole ? NULL : object->l_next;
+  TAKE (calloc, no_memalign);
+  TAKE (realloc, no_realloc);
+  TAKE (free, no_free);
 #undef TAKE
-  hook_provider.calloc = symbol_in (object, "calloc");
-  hook_provider.realloc = symbol_in (object, "realloc");
-  hook_provider.free = symbol_in (object, "free");
 }
 
 void

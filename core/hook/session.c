@@ -317,11 +317,18 @@ find_stack (HookThread *thread, const HookCaller *caller)
     }
 }
 
-/* A ring of our own; memory is the state to use, NULL to find or make one. */
+enum
+{
+  SHARED_RINGS = 64, /* kept for processes' own rings: of two with more threads than there are rings, say */
+};
+
+/* A ring of our own; memory is the state to use, NULL to find or make one; tid 0: the process' own. */
 static HookThread *
 claim_ring (HookThread *memory, uint32_t tid)
 {
-  for (uint32_t i = 0; i < HAT_WIRE_MAX_RINGS; i++)
+  const uint32_t n = tid == 0 ? HAT_WIRE_MAX_RINGS : HAT_WIRE_MAX_RINGS - SHARED_RINGS;
+
+  for (uint32_t i = 0; i < n; i++)
     {
       HatWireRing *ring = &hook_session.rings[i];
       uint32_t expected = HAT_WIRE_RING_FREE;

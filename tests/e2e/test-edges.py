@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Programs in unusual situations (tests/hook/EDGE-CASES.md): they do what they do unrecorded, and nothing is lost."""
+import os, shutil, signal, subprocess, time
+from harness import *
+
+CASES = target('edge-cases')
+
+
+def library(name):
+    return os.path.join(TARGETS, f'lib{name}.so')
+
+
+def case(name, *arguments, **options):
+    """Records a case; returns the report."""
+    answer = same_behaviour(path(f'{name}.heapatlas'), CASES, name, *arguments, compare_stderr=True, **options)
+    equal(answer['processes'][0]['exit_status'], 0, f'exit status of {name}')
+    return answer
+
+
+def own(answer, functions, key='allocations'):
+    return sum(sum_in(process, functions, key) for process in answer['processes'])
+
+
+def nothing_missing(answer):
+    for process in answer['processes']:
+        for key in 'unknown_frees', 'missed_frees':
+            equal(process['totals'][key], 0, f'{key} of {process["argv"]}')
+        equal(process['stack_quality']['truncated'], 0, f'truncated stacks of {process["argv"]}')
+
+
+# ---- start-up ----
+
+@check
+def any_function_may_be_called_first():
+    for function in ['malloc', 'calloc', 'realloc', 'reallocarray', 'posix_memalign', 'aligned_alloc', 'memalign', 'valloc', 'pvalloc',
+                     'malloc_usable_size', 'free', 'fork', 'dlclose']:
+        answer = case('first', function)
+        equal(own(answer, ['own_blocks']), 1000, f'blocks after {function}')
+        if function not in ('malloc_usable_size', 'free', 'fork', 'dlclose'):
+            equal(own(answer, ['first']), 1, f'allocations of {function}')
+        nothing_missing(answer)
+
+
+@check
+def static_tls_is_not_used_up():
+    nothing_missing(case('library', library('edge-tls'), 'plain', 100))
+
+
+# ---- completeness ----
+
+@check
+def allocations_inside_the_c_library_are_seen():
+    answer = case('internal')
+    for function in ['own_strdup', 'own_asprintf', 'own_getline', 'own_memstream', 'own_directory']:
+        assert own(answer, [function]) > 0, function
+        equal(own(answer, [function], 'live_blocks'), 0, f'blocks left by {function}')
+    equal(own(answer, ['own_strdup'], 'bytes'), 7, 'bytes of strdup')
+    nothing_missing(answer)
+
+
+@check
+def pointers_to_malloc_are_recorded():
+    answer = case('pointers')
+    equal(own(answer, ['own_pointers']), 20, 'allocations')
+    equal(own(answer, ['own_pointers'], 'live_blocks'), 0, 'live blocks')
+    nothing_missing(answer)
+
+
+@check
+def another_interposer_keeps_working():
+    told = path('interposer')
+    env = {**os.environ, 'LD_PRELOAD': library('edge-interposer'), 'EDGE_INTERPOSER': told}
+    answer = case('blocks', env=env)
+    equal(own(answer, ['own_blocks']), 1000, 'allocations')
+    assert int(open(told).read()) >= 1000, 'the other library saw them too'
+    for value in ['', ' ', library('missing')]:
+        answer = same_behaviour(path('preload.heapatlas'), CASES, 'blocks', env={**os.environ, 'LD_PRELOAD': value})
+        equal(own(answer, ['own_blocks']), 1000, f'allocations with LD_PRELOAD={value!r}')
+
+
+# ---- modules and stacks ----
+
+@check
+def libraries_that_do_not_see_us():
+    plugin = library('hook-plugin-a')
+    nothing_missing(case('library', plugin, 'plain', 100))
+    # Their calls go to the C library at once: unseen; that the blocks come from nowhere is counted.
+    answer = case('library', plugin, 'deepbind', 100)
+    equal(answer['processes'][0]['totals']['unknown_frees'], 100, 'unknown frees of a deeply bound library')
+    equal(own(answer, ['own_passing']), 10, 'allocations of the program')
+    answer = case('library', plugin, 'namespace', 100)
+    equal(own(answer, ['own_passing']), 10, 'allocations of the program')
+    nothing_missing(answer)
+
+
+@check
+def calls_at_the_end_of_a_function_and_wide_values():
+    answer = case('stacks')
+    equal(own(answer, ['own_ends_with_call']), 1, 'the function that ends with a call')
+    equal(own(answer, ['with_doubles']), 1, 'doubles')
+    equal(own(answer, ['with_wide']), 1, 'integers of 128 bits')
+    nothing_missing(answer)
+
+
+@check
+def deep_stacks_say_what_they_leave_out():
+    trace = path('deep.heapatlas')
+    equal(record(trace, target('hook-threads'), 'deep', 5000, options=['-q']).returncode, 0, 'status')
+    process = report(trace)['processes'][0]
+    equal(sum_in(process, ['own'], 'allocations'), 5001, 'allocations')
+    longest = max(process['sites'], key=lambda site: site['allocations'])['stack']
+    equal(len(longest), 257, 'frames of a cut stack')
+
+
+# ---- processes ----
+
+@check
+def images_without_our_environment_just_run():
+    answer = case('exec')
+    equal(own(answer, ['own_blocks']), 1000, 'allocations of the image that has it')
+
+
+@check
+def a_setuid_program_among_others_just_runs():
+    os.chmod(TMP, 0o755)
+    setuid = path('setuid')
+    shutil.copy(CASES, setuid)
+    os.chmod(setuid, 0o4755)
+    answer = same_behaviour(path('setuid.heapatlas'), 'sh', '-c', f'{CASES} blocks; setpriv --reuid=65534 --clear-groups {setuid} stacks',
+                            compare_stderr=True)
+    equal(own(answer, ['own_blocks']), 1000, 'allocations of the first')
+
+
+@check
+def a_root_of_its_own_and_dropped_rights():
+    root = path('root')
+    os.makedirs(root)
+    answer = case('chroot', root)
+    equal(own(answer, ['own_passing']), 3000, 'allocations after chroot and setuid, in a thread and in a child')
+    nothing_missing(answer)
+
+
+@check
+def all_descriptors_closed_and_taken():
+    answer = case('descriptors')
+    equal(own(answer, ['own_passing']), 3000, 'allocations')
+    nothing_missing(answer)
+
+
+@check
+def limits_that_forbid_almost_everything():
+    answer = case('limits')
+    equal(own(answer, ['own_passing']), 3000, 'allocations')
+    nothing_missing(answer)
+
+
+@check
+def no_address_space_is_counted():
+    trace = path('space.heapatlas')
+    plain = run(CASES, 'address-space', 1 << 20)
+    done = record(trace, CASES, 'address-space', 1 << 20)
+    equal((done.returncode, done.stdout), (plain.returncode, plain.stdout), 'the program')
+    process = report(trace)['processes'][0]
+    missing = 4000 - sum_in(process, ['own_passing'], 'allocations')
+    assert process['totals']['lost_events'] >= 2 * missing > 0, (missing, process['totals'])
+    assert 'lost' in done.stderr, done.stderr
+
+
+@check
+def sandboxes():
+    answer = case('sandbox')
+    equal(own(answer, ['own_passing']), 200000, 'allocations with few system calls')
+    equal(own(answer, ['own_blocks'], 'live_blocks'), 20010, 'live blocks')
+    nothing_missing(answer)
+    answer = case('sandbox-threads')
+    equal(own(answer, ['own_passing']), 102000, 'allocations of threads with few system calls')
+    nothing_missing(answer)
+
+
+@check
+def without_proc_a_program_just_runs():
+    command = ['unshare', '-m', 'sh', '-c', f'mount -t tmpfs none /proc && exec {CASES} stacks']
+    equal(run(*command).returncode, 0, 'status')
+    same_behaviour(path('proc.heapatlas'), *command, compare_stderr=True)
+
+
+@check
+def nobody_sees_that_we_are_there():
+    case('state')
+
+
+@check
+def core_dumps_leave_our_memory_out():
+    case('dump')
+
+
+# ---- threads ----
+
+@check
+def more_threads_than_rings():
+    answer = case('threads', 4500)
+    equal(own(answer, ['own_passing']), 9000, 'allocations')
+    nothing_missing(answer)
+
+
+@check
+def names_of_threads_that_come_late():
+    trace = path('names.heapatlas')
+    equal(record(trace, CASES, 'names', options=['-q']).returncode, 0, 'status')
+    nothing_missing(report(trace))
+
+
+# ---- full rings ----
+
+def sleeping(pid):
+    with open(f'/proc/{pid}/stat') as f:
+        return f.read().rsplit(')', 1)[1].split()[0] == 'S'
+
+
+def blocked(trace):
+    """A recording whose target waits for a stopped recorder: the recorder, the target's marker."""
+    marker = trace + '.done'
+    recorder = subprocess.Popen([HEAPATLAS, 'record', '-q', '-o', trace, '--', CASES, 'forever', marker, '2000000'],
+                                stdin=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not os.path.exists(trace):
+        assert time.monotonic() < deadline, 'nothing is written'
+        time.sleep(0.001)
+    while True:
+        with open(f'/proc/{recorder.pid}/task/{recorder.pid}/children') as f:
+            children = f.read().split()
+        if children:
+            with open(f'/proc/{children[0]}/cmdline') as f:
+                if f.read().startswith(CASES + '\0forever'):
+                    break
+        assert time.monotonic() < deadline, 'no target'
+    recorder.send_signal(signal.SIGSTOP)
+    target_pid, asleep = int(children[0]), 0
+    while asleep < 5:
+        assert time.monotonic() < deadline and not os.path.exists(marker), 'the target does not wait'
+        time.sleep(0.02)
+        asleep = asleep + 1 if sleeping(target_pid) else 0
+    return recorder, marker
+
+
+@check
+def a_stopped_recorder_loses_nothing():
+    trace = path('stopped.heapatlas')
+    recorder, marker = blocked(trace)
+    recorder.send_signal(signal.SIGCONT)
+    equal(recorder.wait(60), 0, 'status')
+    answer = report(trace)
+    equal(own(answer, ['own_passing']), 2000000, 'allocations')
+    equal(answer['processes'][0]['totals']['lost_events'], 0, 'lost events')
+    nothing_missing(answer)
+
+
+@check
+def a_recorder_killed_while_its_target_waits():
+    trace = path('gone.heapatlas')
+    recorder, marker = blocked(trace)
+    recorder.kill()
+    recorder.wait()
+    deadline = time.monotonic() + 60
+    while not os.path.exists(marker):
+        assert time.monotonic() < deadline, 'the target waits for ever'
+        time.sleep(0.05)
+    equal(report(trace)['trace']['complete'], False, 'complete')
+
+
+# ---- ends ----
+
+@check
+def what_exit_handlers_free_is_freed():
+    answer = case('end')
+    equal(own(answer, ['own_blocks']), 1001, 'allocations')
+    equal(own(answer, ['own_blocks'], 'live_blocks'), 0, 'live blocks')
+    nothing_missing(answer)
+
+
+@check
+def a_program_that_allocates_nothing():
+    answer = same_behaviour(path('nothing.heapatlas'), '/bin/true')
+    equal(len(answer['processes']), 1, 'processes')
+
+
+main()
