@@ -152,18 +152,19 @@ read_whole (const char *path, char *buffer, uint32_t size)
   return n;
 }
 
-/* The main thread's stack: its end is the end of the page that the loader found its arguments in. */
+/* The main thread's stack: its end is the end of the page that the loader found its arguments in. The limit may have
+ * been raised since the kernel laid out the memory; nearer than 128 MB it puts nothing else at any limit. */
 static void
 main_stack (uint64_t *lo, uint64_t *hi)
 {
   extern void *__libc_stack_end;
   struct rlimit64 limit = {};
-  const uint64_t unlimited = 1ul << 30;
+  const uint64_t most = 120ul << 20;
 
   *hi = ((uint64_t) __libc_stack_end | 4095) + 1;
   if (hook_syscall (SYS_prlimit64, 0, RLIMIT_STACK, 0, (uint64_t) &limit, 0, 0) != 0 || limit.rlim_cur == 0)
     limit.rlim_cur = 8ul << 20;
-  *lo = *hi - (limit.rlim_cur > unlimited ? unlimited : limit.rlim_cur);
+  *lo = *hi - (limit.rlim_cur > most ? most : limit.rlim_cur);
 }
 
 static bool

@@ -104,6 +104,15 @@ def calls_at_the_end_of_a_function_and_wide_values():
 
 
 @check
+def coroutines_near_the_main_stack():
+    command = ['setarch', '-R', CASES, 'coroutines']
+    equal(run(*command).stdout, 'near 1\n', 'as near as it gets')
+    answer = same_behaviour(path('coroutines.heapatlas'), *command)
+    equal(own(answer, ['own_passing']), 20, 'allocations')
+    nothing_missing(answer)
+
+
+@check
 def deep_stacks_say_what_they_leave_out():
     trace = path('deep.heapatlas')
     equal(record(trace, target('hook-threads'), 'deep', 5000, options=['-q']).returncode, 0, 'status')
@@ -207,7 +216,14 @@ def more_threads_than_rings():
 @check
 def names_of_threads_that_come_late():
     trace = path('names.heapatlas')
-    equal(record(trace, CASES, 'names', options=['-q']).returncode, 0, 'status')
+    recorder = subprocess.Popen([HEAPATLAS, 'record', '-q', '-o', trace, '--', CASES, 'names'], stdin=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while 'late-name' not in run(HEAPATLAS, 'report', trace, '--by', 'thread').stdout:
+        assert time.monotonic() < deadline, 'the name is not seen'
+        time.sleep(0.1)
+    recorder.stdin.close()
+    equal(recorder.wait(60), 0, 'status')
+    assert 'late-name' in run(HEAPATLAS, 'report', trace, '--by', 'thread').stdout, 'the name is gone'
     nothing_missing(report(trace))
 
 

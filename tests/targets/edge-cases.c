@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -79,6 +80,16 @@ child (void)
   printf ("child %d\n", status);
 }
 
+/* ---- limits ---- */
+
+static void
+limit (int resource, rlim_t most)
+{
+  const struct rlimit value = { most, most };
+  if (setrlimit (resource, &value) != 0)
+    abort ();
+}
+
 /* ---- the first call of all: before any constructor ---- */
 
 static void
@@ -110,6 +121,8 @@ before_all (int argc, char **argv, char **envp)
 {
   if (argc == 3 && strcmp (argv[1], "first") == 0)
     first (argv[2]);
+  if (argc == 2 && strcmp (argv[1], "coroutines") == 0)
+    limit (RLIMIT_STACK, 1ul << 30);
 }
 
 __attribute__ ((section (".preinit_array"), used)) static void (*early) (int, char **, char **) = before_all;
@@ -204,16 +217,6 @@ static const int thread_calls[] = { SYS_read, SYS_write, SYS_exit, SYS_exit_grou
                                     SYS_clone, SYS_clone3, SYS_set_robust_list, SYS_rseq, SYS_gettid, SYS_sched_getaffinity,
                                     SYS_rt_sigaction };
 
-/* ---- limits ---- */
-
-static void
-limit (int resource, rlim_t most)
-{
-  const struct rlimit value = { most, most };
-  if (setrlimit (resource, &value) != 0)
-    abort ();
-}
-
 /* ---- threads ---- */
 
 static pthread_barrier_t barrier;
@@ -247,9 +250,12 @@ many_threads (int n)
 static void *
 named_thread (void *unused)
 {
+  char c;
   own_passing (10);
   pthread_setname_np (pthread_self (), "late-name");
   own_passing (10);
+  while (read (0, &c, 1) > 0)
+    ;
   return NULL;
 }
 
@@ -347,6 +353,50 @@ with_wide (__int128 a)
   a = a * 3 + 1;
   free (p);
   return a;
+}
+
+/* ---- coroutines on stacks that come and go, not far below the main one ---- */
+
+enum
+{
+  COROUTINE_BYTES = 65536,
+};
+
+static ucontext_t contexts[3]; /* main, the upper one, the lower one */
+static char *stacks;
+
+static void
+upper (void)
+{
+  own_passing (10);
+  swapcontext (&contexts[1], &contexts[2]);
+}
+
+static void
+lower (void)
+{
+  munmap (stacks + COROUTINE_BYTES, COROUTINE_BYTES);
+  own_passing (10);
+  swapcontext (&contexts[2], &contexts[0]);
+}
+
+static void
+coroutines (void)
+{
+  void (*const functions[]) (void) = { NULL, upper, lower };
+  char here;
+
+  stacks = mmap (NULL, 2 * COROUTINE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  for (int i = 1; i < 3; i++)
+    {
+      getcontext (&contexts[i]);
+      contexts[i].uc_stack.ss_sp = stacks + (2 - i) * COROUTINE_BYTES;
+      contexts[i].uc_stack.ss_size = COROUTINE_BYTES;
+      makecontext (&contexts[i], functions[i], 0);
+    }
+  printf ("near %d\n", &here - stacks < 1 << 30);
+  fflush (stdout);
+  swapcontext (&contexts[0], &contexts[1]);
 }
 
 /* ---- main ---- */
@@ -463,7 +513,7 @@ main (int argc, char **argv)
   {
     pthread_t id;
     pthread_create (&id, NULL, named_thread, NULL);
-    pthread_join (id, NULL);
+    pthread_join (id, NULL); /* it waits for the end of stdin */
   }
   CASE ("state")
   {
@@ -488,6 +538,7 @@ main (int argc, char **argv)
     const __int128 wide = with_wide (((__int128) 1 << 100) + 5);
     printf ("%.3f %lx %lx\n", with_doubles (1.5, 2.25L, (__int128) 7 << 64), (long) (wide >> 64), (long) wide);
   }
+  CASE ("coroutines") coroutines ();
   CASE ("exec")
   {
     char *const again[] = { argv[0], (char *) "blocks", NULL };
