@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <sys/single_threaded.h>
 #include <unistd.h>
 
 #include "core/hook/hook.h"
@@ -191,6 +192,10 @@ fork (void)
 HOOK_EXPORT int
 dlclose (void *handle)
 {
+  /* Before the call: another thread may load a library to the same place before we hear of it. After: the library's
+   * own destructors run in it. */
+  if (!__libc_single_threaded)
+    hook_unwind_flush ();
   const int result = hook_provider.dlclose (handle);
   hook_modules_check ();
   return result;

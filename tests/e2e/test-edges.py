@@ -95,6 +95,16 @@ def libraries_that_do_not_see_us():
 
 
 @check
+def libraries_of_two_threads_take_each_others_places():
+    answer = case('reload', 2500, library('hook-plugin-a'), library('hook-plugin-b'))
+    for site in answer['processes'][0]['sites']:
+        functions = [f['function'] for f in site['stack']]
+        assert 'plugin_allocate' not in functions or functions[1] == 'own_reload', functions
+    equal(own(answer, ['own_reload', 'plugin_allocate']) >= 100000, True, 'allocations')
+    nothing_missing(answer)
+
+
+@check
 def calls_at_the_end_of_a_function_and_wide_values():
     answer = case('stacks')
     equal(own(answer, ['own_ends_with_call']), 1, 'the function that ends with a call')

@@ -399,6 +399,24 @@ coroutines (void)
   swapcontext (&contexts[0], &contexts[1]);
 }
 
+/* ---- libraries that take each other's places ---- */
+
+static int n_reloads;
+
+static void *
+own_reload (void *path)
+{
+  for (int i = 0; i < n_reloads; i++)
+    {
+      void *library = dlopen (path, RTLD_NOW);
+      void *(*allocate) (size_t) = (void *(*) (size_t)) dlsym (library, "plugin_allocate");
+      for (int k = 0; k < 20; k++)
+        free (allocate (60));
+      dlclose (library);
+    }
+  return NULL;
+}
+
 /* ---- main ---- */
 
 static int
@@ -557,6 +575,16 @@ main (int argc, char **argv)
     own_passing (atoi (argv[3]));
     const int fd = open (argv[2], O_CREAT | O_WRONLY, 0666);
     close (fd);
+  }
+  CASE ("reload")
+  {
+    /* N PATH PATH */
+    pthread_t ids[2];
+    n_reloads = atoi (argv[2]);
+    for (int i = 0; i < 2; i++)
+      pthread_create (&ids[i], NULL, own_reload, argv[3 + i]);
+    for (int i = 0; i < 2; i++)
+      pthread_join (ids[i], NULL);
   }
   CASE ("library")
   {
