@@ -147,12 +147,14 @@ enum
   COUNT_RATE,
   COUNT_LOST,
   COUNT_RSS,
+  COUNT_PROCESSES,
   COUNT_FILE,
+  COUNT_WRITTEN,
   N_COUNTERS,
 };
 
 static const char *const counter_names[N_COUNTERS]
-    = { "Live", "Events", "Events per second", "Lost", "Resident", "Trace" };
+    = { "Live", "Events", "Events per second", "Lost", "Resident", "Processes", "Trace", "Written per second" };
 
 struct _HatLivePage
 {
@@ -161,6 +163,10 @@ struct _HatLivePage
   HatLiveCurve *curve;
   GtkLabel *counters[N_COUNTERS];
   GtkLabel *notice;
+  GtkRevealer *finishing;
+  GtkLabel *finishing_label;
+  GtkProgressBar *finishing_bar;
+  GtkButton *skip;
   GtkButton *stop, *end, *mark;
   GtkTextView *output;
   GtkTextBuffer *buffer;
@@ -193,12 +199,26 @@ update_buttons (HatLivePage *self)
   gtk_widget_set_sensitive (GTK_WIDGET (self->mark), !is_finishing && !is_finished);
   gtk_widget_set_sensitive (GTK_WIDGET (self->end), runs);
   gtk_widget_set_sensitive (GTK_WIDGET (self->input), runs);
-  if (is_finishing && !is_finished)
+  gtk_revealer_set_reveal_child (self->finishing, is_finishing && !is_finished);
+  if (is_finishing)
     {
-      g_autofree char *text = g_strdup_printf ("Finishing the trace: %s %.0f %%", what,
-                                               100 * hat_live_recording_progress (self->recording, &what));
-      gtk_label_set_label (self->notice, text);
+      g_autofree char *text = g_strdup_printf ("Finishing the trace: %s", what);
+      gtk_label_set_label (self->finishing_label, text);
+      gtk_progress_bar_set_fraction (self->finishing_bar,
+                                     CLAMP (hat_live_recording_progress (self->recording, &what), 0, 1));
     }
+}
+
+/* Over the last second or so: single statuses would jitter. */
+static guint64
+written_per_s (const HatLiveStatus *history, guint n)
+{
+  guint first = n - 1;
+  while (first > 0 && history[n - 1].time_ns - history[first].time_ns < G_GINT64_CONSTANT (1000000000))
+    first--;
+  gint64 length = history[n - 1].time_ns - history[first].time_ns;
+  guint64 bytes = history[n - 1].bytes_written - MIN (history[first].bytes_written, history[n - 1].bytes_written);
+  return length > 0 ? (guint64) (bytes * 1e9 / length) : 0;
 }
 
 static void
@@ -209,13 +229,16 @@ on_status (HatLiveRecording *recording, HatLivePage *self)
   if (n > 0)
     {
       const HatLiveStatus *now = &history[n - 1];
-      g_autofree char *rate = hat_format_count (now->events_per_s);
+      g_autofree char *rate = hat_format_count (now->events_per_s),
+                      *written = hat_format_bytes (written_per_s (history, n));
       set_counter (self, COUNT_LIVE, hat_format_bytes (now->live_bytes));
       set_counter (self, COUNT_EVENTS, hat_format_count (now->events));
       set_counter (self, COUNT_RATE, g_strdup_printf ("%s/s", rate));
       set_counter (self, COUNT_LOST, hat_format_count (now->lost));
       set_counter (self, COUNT_RSS, hat_format_bytes (now->rss));
+      set_counter (self, COUNT_PROCESSES, hat_format_count (now->running));
       set_counter (self, COUNT_FILE, hat_format_bytes (now->bytes_written));
+      set_counter (self, COUNT_WRITTEN, g_strdup_printf ("%s/s", written));
     }
   update_buttons (self);
   hat_picture_invalidate (HAT_PICTURE (self->curve));
@@ -280,6 +303,13 @@ on_stop (GtkButton *button, HatLivePage *self)
 }
 
 static void
+on_skip (GtkButton *button, HatLivePage *self)
+{
+  hat_live_recording_skip_symbols (self->recording);
+  gtk_widget_set_sensitive (GTK_WIDGET (button), FALSE);
+}
+
+static void
 on_mark (GtkButton *button, HatLivePage *self)
 {
   g_autofree char *name = g_strdup_printf ("mark %u", ++self->n_marks);
@@ -333,6 +363,7 @@ hat_live_page_set_recording (HatLivePage *self, HatLiveRecording *recording)
   gtk_text_view_set_buffer (self->output, self->buffer);
   gtk_button_set_label (self->end, "End Program");
   gtk_label_set_label (self->notice, "");
+  gtk_widget_set_sensitive (GTK_WIDGET (self->skip), TRUE);
   self->end_by_force = FALSE;
   self->n_marks = 0;
   for (guint i = 0; i < N_COUNTERS; i++)
@@ -378,6 +409,7 @@ build_counters (HatLivePage *self)
   gtk_flow_box_set_selection_mode (GTK_FLOW_BOX (flow), GTK_SELECTION_NONE);
   gtk_flow_box_set_max_children_per_line (GTK_FLOW_BOX (flow), N_COUNTERS);
   gtk_flow_box_set_min_children_per_line (GTK_FLOW_BOX (flow), 2);
+  gtk_flow_box_set_row_spacing (GTK_FLOW_BOX (flow), 6);
   gtk_flow_box_set_homogeneous (GTK_FLOW_BOX (flow), TRUE);
   for (guint i = 0; i < N_COUNTERS; i++)
     {
@@ -425,6 +457,25 @@ build_buttons (HatLivePage *self)
 }
 
 static GtkWidget *
+build_finishing (HatLivePage *self)
+{
+  GtkWidget *revealer = gtk_revealer_new (), *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12),
+            *label = gtk_label_new (NULL), *bar = gtk_progress_bar_new ();
+  gtk_widget_set_hexpand (bar, TRUE);
+  gtk_widget_set_valign (bar, GTK_ALIGN_CENTER);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (bar), GTK_ACCESSIBLE_PROPERTY_LABEL, "Finishing the trace", -1);
+  gtk_box_append (GTK_BOX (box), label);
+  gtk_box_append (GTK_BOX (box), bar);
+  self->skip = add_button (box, "Skip Symbols", "flat", G_CALLBACK (on_skip), self);
+  gtk_widget_set_tooltip_text (GTK_WIDGET (self->skip), "Finish now: functions not named yet stay addresses");
+  gtk_revealer_set_child (GTK_REVEALER (revealer), box);
+  self->finishing = GTK_REVEALER (revealer);
+  self->finishing_label = GTK_LABEL (label);
+  self->finishing_bar = GTK_PROGRESS_BAR (bar);
+  return revealer;
+}
+
+static GtkWidget *
 build_output (HatLivePage *self)
 {
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6), *scroller = gtk_scrolled_window_new ();
@@ -462,6 +513,7 @@ hat_live_page_init (HatLivePage *self)
   gtk_box_append (GTK_BOX (top), GTK_WIDGET (self->curve));
   gtk_box_append (GTK_BOX (top), build_counters (self));
   gtk_box_append (GTK_BOX (top), build_buttons (self));
+  gtk_box_append (GTK_BOX (top), build_finishing (self));
   self->box = gtk_paned_new (GTK_ORIENTATION_VERTICAL);
   gtk_paned_set_start_child (GTK_PANED (self->box), top);
   gtk_paned_set_end_child (GTK_PANED (self->box), build_output (self));

@@ -4,17 +4,30 @@
 #include "ui/views/live-recording.h"
 
 #include <errno.h>
-#include <gio/gunixinputstream.h>
+#include <fcntl.h>
 #include <gio/gunixoutputstream.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CONTROL_FD 3
-#define READ_BYTES 16384
+#define READ_BYTES 65536
+#define MOST_READS 4 /* of that size, before the window gets its turn again */
+#define OUTPUT_MS 50
+#define N_OUTPUTS 2 /* standard output, standard error */
+
+/* What the program writes goes into files without a name: a pipe would end with the window, and then the program by
+ * SIGPIPE. What has been read is cut out of them, so that they take no room. */
+typedef struct
+{
+  int fd;
+  goffset at;
+  GString *cut; /* the start of a character whose rest has not come yet */
+} Output;
 
 struct _HatLiveRecording
 {
@@ -26,6 +39,8 @@ struct _HatLiveRecording
   GSocketConnection *control;
   GDataInputStream *lines;
   GOutputStream *input;
+  Output outputs[N_OUTPUTS];
+  guint output_timer;
   GArray *history; /* HatLiveStatus */
   GArray *marks;   /* HatMark, names owned */
   guint32 pid;
@@ -89,6 +104,7 @@ hat_live_recording_dispose (GObject *object)
 {
   HatLiveRecording *self = HAT_LIVE_RECORDING (object);
   g_cancellable_cancel (self->cancellable);
+  g_clear_handle_id (&self->output_timer, g_source_remove);
   g_clear_object (&self->input);
   g_clear_object (&self->lines);
   g_clear_object (&self->control);
@@ -102,6 +118,12 @@ hat_live_recording_finalize (GObject *object)
   HatLiveRecording *self = HAT_LIVE_RECORDING (object);
   if (self->pidfd >= 0)
     close (self->pidfd);
+  for (guint i = 0; i < N_OUTPUTS; i++)
+    {
+      if (self->outputs[i].fd >= 0)
+        close (self->outputs[i].fd);
+      g_string_free (self->outputs[i].cut, TRUE);
+    }
   g_clear_object (&self->cancellable);
   hat_launch_free (self->launch);
   g_array_unref (self->history);
@@ -136,9 +158,85 @@ hat_live_recording_init (HatLiveRecording *self)
   self->history = g_array_new (FALSE, FALSE, sizeof (HatLiveStatus));
   self->marks = g_array_new (FALSE, FALSE, sizeof (HatMark));
   g_array_set_clear_func (self->marks, clear_mark);
+  for (guint i = 0; i < N_OUTPUTS; i++)
+    self->outputs[i] = (Output){ .fd = -1, .cut = g_string_new (NULL) };
   self->progress = -1;
   self->pidfd = -1;
   self->program_runs = TRUE;
+}
+
+/* ---- the program's output ---- */
+
+static void
+emit_output (HatLiveRecording *self, guint i)
+{
+  Output *output = &self->outputs[i];
+  const char *end;
+  gsize length = output->cut->len;
+  g_utf8_validate (output->cut->str, length, &end);
+  gsize good = end - output->cut->str;
+  gsize keep = length - good < 4 && good < length && ((guchar) *end & 0xc0) == 0xc0 ? length - good : 0;
+  g_autofree char *text = g_utf8_make_valid (output->cut->str, length - keep);
+  g_string_erase (output->cut, 0, length - keep);
+  if (*text)
+    g_signal_emit (self, signals[OUTPUT], 0, text, i > 0);
+}
+
+/* FALSE: there is nothing new. */
+static gboolean
+read_output (HatLiveRecording *self, guint i)
+{
+  Output *output = &self->outputs[i];
+  g_autofree char *buffer = g_malloc (READ_BYTES);
+  struct stat now;
+  if (fstat (output->fd, &now) == 0 && now.st_size < output->at)
+    output->at = 0; /* the program truncated it, as "> /dev/stdout" does */
+  gssize n = pread (output->fd, buffer, READ_BYTES, output->at);
+  if (n <= 0)
+    return FALSE;
+  g_string_append_len (output->cut, buffer, n);
+  output->at += n;
+  fallocate (output->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, output->at); /* not every file system can */
+  emit_output (self, i);
+  return TRUE;
+}
+
+static gboolean
+read_outputs (HatLiveRecording *self)
+{
+  gboolean is_new = FALSE;
+  for (guint i = 0; i < N_OUTPUTS; i++)
+    for (guint k = 0; k < MOST_READS && read_output (self, i); k++)
+      is_new = TRUE;
+  return is_new;
+}
+
+static gboolean
+on_output_tick (gpointer data)
+{
+  g_autoptr (HatLiveRecording) self = g_object_ref (data);
+  gboolean runs = hat_live_recording_program_runs (self); /* asked first: its last words come before its end */
+  if (read_outputs (self) || runs || !self->is_finished)
+    return G_SOURCE_CONTINUE;
+  self->output_timer = 0;
+  return G_SOURCE_REMOVE;
+}
+
+/* The recorder's end of the file, or -1. */
+static int
+open_output (HatLiveRecording *self, guint i, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (self->output_path);
+  g_autofree char *path = g_build_filename (folder, ".output-XXXXXX", NULL);
+  int fd = g_mkstemp_full (path, O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+  int copy = fd >= 0 ? fcntl (fd, F_DUPFD_CLOEXEC, 0) : -1;
+  if (copy < 0)
+    g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "%s: no file for the program's output: %s", folder,
+                 g_strerror (errno));
+  if (fd >= 0)
+    unlink (path);
+  self->outputs[i].fd = fd;
+  return copy;
 }
 
 /* ---- lines from the recorder ---- */
@@ -227,6 +325,7 @@ finish (HatLiveRecording *self)
   if (self->is_finished)
     return;
   self->is_finished = TRUE;
+  read_outputs (self); /* before the page is left */
   const char *error = self->error       ? self->error
                       : self->done_path ? NULL
                                         : "The recorder ended before the trace was finished.";
@@ -253,64 +352,6 @@ on_line (GObject *source, GAsyncResult *result, gpointer data)
   take_line (self, line);
   g_data_input_stream_read_line_async (G_DATA_INPUT_STREAM (source), G_PRIORITY_DEFAULT, self->cancellable, on_line,
                                        g_object_ref (self));
-}
-
-/* ---- the program's output ---- */
-
-typedef struct
-{
-  HatLiveRecording *self;
-  GInputStream *stream;
-  gboolean is_error;
-  GString *cut; /* the start of a character whose rest has not come yet */
-} Output;
-
-static void
-free_output (Output *output)
-{
-  g_object_unref (output->stream);
-  g_object_unref (output->self);
-  g_string_free (output->cut, TRUE);
-  g_free (output);
-}
-
-static void
-emit_output (Output *output)
-{
-  const char *end;
-  gsize length = output->cut->len;
-  g_utf8_validate (output->cut->str, length, &end);
-  gsize good = end - output->cut->str;
-  gsize keep = length - good < 4 && good < length && ((guchar) *end & 0xc0) == 0xc0 ? length - good : 0;
-  g_autofree char *text = g_utf8_make_valid (output->cut->str, length - keep);
-  if (*text)
-    g_signal_emit (output->self, signals[OUTPUT], 0, text, output->is_error);
-  g_string_erase (output->cut, 0, length - keep);
-}
-
-static void
-on_output (GObject *source, GAsyncResult *result, gpointer data)
-{
-  Output *output = data;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) bytes = g_input_stream_read_bytes_finish (G_INPUT_STREAM (source), result, &error);
-  if (bytes == NULL || g_bytes_get_size (bytes) == 0)
-    {
-      free_output (output);
-      return;
-    }
-  g_string_append_len (output->cut, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
-  emit_output (output);
-  g_input_stream_read_bytes_async (output->stream, READ_BYTES, G_PRIORITY_LOW, output->self->cancellable, on_output,
-                                   output);
-}
-
-static void
-follow_output (HatLiveRecording *self, GInputStream *stream, gboolean is_error)
-{
-  Output *output = g_new0 (Output, 1);
-  *output = (Output){ g_object_ref (self), g_object_ref (stream), is_error, g_string_new (NULL) };
-  g_input_stream_read_bytes_async (stream, READ_BYTES, G_PRIORITY_LOW, self->cancellable, on_output, output);
 }
 
 /* ---- starting ---- */
@@ -380,13 +421,17 @@ hat_live_recording_start (const HatLaunch *launch, const char *output_path, GErr
   g_autoptr (HatLiveRecording) self = g_object_new (HAT_TYPE_LIVE_RECORDING, NULL);
   self->launch = hat_launch_copy (launch);
   self->output_path = g_strdup (output_path);
-  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (
-      G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
+  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDIN_PIPE);
   g_subprocess_launcher_take_fd (launcher, fds[1], CONTROL_FD);
   set_environment (launcher, launch);
   g_auto (GStrv) command = recorder_command (recorder, launch, output_path);
   self->control = connect_socket (fds[0], error);
   if (self->control == NULL)
+    return NULL;
+  int output = open_output (self, 0, error), errors = output < 0 ? -1 : open_output (self, 1, error);
+  g_subprocess_launcher_take_stdout_fd (launcher, output);
+  g_subprocess_launcher_take_stderr_fd (launcher, errors);
+  if (errors < 0)
     return NULL;
   self->recorder = g_subprocess_launcher_spawnv (launcher, (const char *const *) command, error);
   if (self->recorder == NULL)
@@ -394,8 +439,7 @@ hat_live_recording_start (const HatLaunch *launch, const char *output_path, GErr
   g_subprocess_launcher_close (launcher);
   self->lines = g_data_input_stream_new (g_io_stream_get_input_stream (G_IO_STREAM (self->control)));
   self->input = g_object_ref (g_subprocess_get_stdin_pipe (self->recorder));
-  follow_output (self, g_subprocess_get_stdout_pipe (self->recorder), FALSE);
-  follow_output (self, g_subprocess_get_stderr_pipe (self->recorder), TRUE);
+  self->output_timer = g_timeout_add (OUTPUT_MS, on_output_tick, self);
   g_data_input_stream_read_line_async (self->lines, G_PRIORITY_DEFAULT, self->cancellable, on_line,
                                        g_object_ref (self));
   return g_steal_pointer (&self);

@@ -381,8 +381,10 @@ on_close_response (AdwMessageDialog *dialog, const char *response, HatWindow *se
 {
   if (g_str_equal (response, "cancel"))
     return;
-  if (g_str_equal (response, "end"))
+  if (g_str_equal (response, "end") && self->recording)
     hat_live_recording_end (self->recording, FALSE);
+  else if (g_str_equal (response, "stop") && self->recording)
+    hat_live_recording_stop (self->recording);
   gtk_window_destroy (GTK_WINDOW (self));
 }
 
@@ -398,10 +400,14 @@ hat_window_close_request (GtkWindow *window)
     return GTK_WINDOW_CLASS (hat_window_parent_class)->close_request (window);
   GtkWidget *dialog
       = adw_message_dialog_new (window, "The Program Is Still Being Recorded",
-                                "The recording goes on without the window and is listed when Heap Atlas starts again.");
-  adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog), "cancel", "_Cancel", "end", "_End Program", "leave",
-                                    "_Let It Run", NULL);
+                                "Without the window the recording can go on, or stop while the program runs on, or both can end. It is "
+                                "listed when Heap Atlas starts again.");
+  adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog), "cancel", "_Cancel", "end", "_End Program", "stop",
+                                    "_Stop Recording", "leave", "_Keep Recording", NULL);
   adw_message_dialog_set_response_appearance (ADW_MESSAGE_DIALOG (dialog), "end", ADW_RESPONSE_DESTRUCTIVE);
+  adw_message_dialog_set_response_appearance (ADW_MESSAGE_DIALOG (dialog), "leave", ADW_RESPONSE_SUGGESTED);
+  adw_message_dialog_set_default_response (ADW_MESSAGE_DIALOG (dialog), "leave");
+  adw_message_dialog_set_close_response (ADW_MESSAGE_DIALOG (dialog), "cancel");
   g_signal_connect_object (dialog, "response", G_CALLBACK (on_close_response), self, 0);
   gtk_window_present (GTK_WINDOW (dialog));
   return GDK_EVENT_STOP;
