@@ -237,10 +237,22 @@ hook_emit_free (const HookCaller *caller, void *block)
     {
       const uint32_t node = hook_unwind (thread, caller);
       if (hook_room (thread, EVENT_WORDS))
-        put_event (thread, HAT_WIRE_FREE_STACK, (uint64_t) block, hook_tick (), 0, 0, 0, node);
+        put_event (thread, HAT_WIRE_FREE_STACK, (uint64_t) block, hook_tick_after (), 0, 0, 0, node);
     }
   else if (likely (hook_room (thread, EVENT_WORDS)))
-    put_address (thread, (uint64_t) block, hook_tick (), HAT_WIRE_FREE);
+    put_address (thread, (uint64_t) block, hook_tick_after (), HAT_WIRE_FREE);
+  leave (thread);
+}
+
+void
+hook_emit_moving (const HookCaller *caller, void *old, uint64_t tick)
+{
+  HookThread *thread = enter (caller);
+
+  if (unlikely (thread == NULL))
+    return; /* inside the hook already: the event that was interrupted is told first */
+  if (likely (hook_room (thread, EVENT_WORDS)))
+    put_address (thread, (uint64_t) old, tick, HAT_WIRE_MOVING);
   leave (thread);
 }
 
@@ -260,6 +272,20 @@ hook_emit_realloc (const HookCaller *caller, void *old, uint64_t old_tick, void 
   leave (thread);
 }
 
+static void
+put_bytes (HookThread *thread, uint32_t type, const char *bytes, uint64_t length)
+{
+  hook_put (thread, length << 4 | type);
+  put_address (thread, 0, hook_tick (), HAT_WIRE_FREE);
+  for (uint64_t i = 0; i < length; i += 8)
+    {
+      uint64_t word = 0;
+      for (uint64_t k = 0; k < 8 && i + k < length; k++)
+        word |= (uint64_t) (unsigned char) bytes[i + k] << (k * 8);
+      hook_put (thread, word);
+    }
+}
+
 void
 hook_emit_mark (const HookCaller *caller, const char *name)
 {
@@ -274,19 +300,35 @@ hook_emit_mark (const HookCaller *caller, const char *name)
     return;
   while (length < MAX_NAME && name[length])
     length++;
-  const uint64_t n_words = (length + 7) / 8;
-  if (hook_room (thread, n_words + EVENT_WORDS))
+  if (hook_room (thread, length / 8 + EVENT_WORDS))
+    put_bytes (thread, HAT_WIRE_MARK, name, length);
+  leave (thread);
+}
+
+void
+hook_emit_memory (const HookCaller *caller)
+{
+  static const char *const paths[] = { "/proc/self/statm", "/proc/self/maps" };
+  HookThread *thread = enter (caller);
+  char piece[2048];
+
+  if (thread == NULL)
+    return;
+  for (uint32_t i = 0; i < 2; i++)
     {
-      hook_put (thread, length << 4 | HAT_WIRE_MARK);
-      put_address (thread, 0, hook_tick (), HAT_WIRE_FREE);
-      for (uint64_t i = 0; i < n_words; i++)
+      const int fd = hook_open (paths[i]);
+      long n;
+      while (fd >= 0 && (n = hook_read (fd, piece, sizeof piece)) > 0
+             && hook_room (thread, sizeof piece / 8 + EVENT_WORDS))
         {
-          uint64_t word = 0;
-          for (uint64_t k = 0; k < 8 && i * 8 + k < length; k++)
-            word |= (uint64_t) (unsigned char) name[i * 8 + k] << (k * 8);
-          hook_put (thread, word);
+          put_bytes (thread, HAT_WIRE_MEMORY, piece, (uint64_t) n);
+          hook_publish (thread);
         }
+      if (fd >= 0)
+        hook_close (fd);
     }
+  if (hook_room (thread, EVENT_WORDS))
+    put_bytes (thread, HAT_WIRE_MEMORY, NULL, 0);
   leave (thread);
 }
 

@@ -8,6 +8,7 @@
  *   provider.c   whom to forward to, found without dlsym
  *   session.c    mapping the session, registering the process, giving each thread its ring
  *   emit.c       events to ring words; waiting for space; events nested in our own code
+ *   leave.c      the end of the process
  *   unwind.c     call stacks: incremental walk, shared rule cache
  *   cfi.c        .eh_frame: the row of rules for one address, and its generic evaluation
  *   modules.c    the shared objects that stacks run through; dlclose
@@ -18,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/single_threaded.h>
 
 #include "core/wire/wire.h"
 
@@ -246,6 +248,8 @@ HookThread *hook_session_enter (const HookCaller *caller);
 void hook_session_unlock (HookThread *thread);
 /* Stops recording in this process, for good. */
 void hook_session_disarm (void);
+/* This process' entry in the process table, NULL if it is not recorded (any more, or so far). */
+HatWireProcess *hook_session_entry (void);
 /* This process' index into the process table. */
 uint32_t hook_session_process (void);
 
@@ -253,8 +257,12 @@ uint32_t hook_session_process (void);
 
 void hook_emit_alloc (const HookCaller *caller, void *block, size_t size);
 void hook_emit_free (const HookCaller *caller, void *block);
+/* Before the real reallocation, `tick` too. */
+void hook_emit_moving (const HookCaller *caller, void *old, uint64_t tick);
 void hook_emit_realloc (const HookCaller *caller, void *old, uint64_t old_tick, void *block, size_t size);
 void hook_emit_mark (const HookCaller *caller, const char *name);
+/* Tells what the kernel says about this process' memory: a few system calls. */
+void hook_emit_memory (const HookCaller *caller);
 /* Tells that a fork comes; returns its id, 0 if not recorded. */
 uint64_t hook_emit_fork (const HookCaller *caller);
 
@@ -264,6 +272,17 @@ hook_tick (void)
   uint32_t low, high;
   __asm__ volatile ("rdtsc" : "=a" (low), "=d" (high));
   return ((uint64_t) high << 32 | low) >> HAT_WIRE_TSC_SHIFT;
+}
+
+/* The same for the end of a block. A processor reads its clock before what comes before that in the program is over: a
+ * thread that waits for a block of another one to reach its cache would stamp its end hundreds of cycles too early,
+ * before the other one stamped its birth. */
+static inline uint64_t
+hook_tick_after (void)
+{
+  if (unlikely (!__libc_single_threaded))
+    __builtin_ia32_lfence ();
+  return hook_tick ();
 }
 
 /* Waits until n words fit; false: no longer recording, write nothing. */

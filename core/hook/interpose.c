@@ -35,7 +35,7 @@ static inline __attribute__ ((always_inline)) void *
 forward_realloc (const HookCaller *caller_of_us, void *old, size_t size)
 {
   const HookCaller caller = *caller_of_us;
-  const uint64_t before = old ? hook_tick () : 0;
+  const uint64_t before = old ? hook_tick_after () : 0;
 
   if (unlikely (old && size == 0))
     {
@@ -45,6 +45,8 @@ forward_realloc (const HookCaller *caller_of_us, void *old, size_t size)
           hook_emit_free (&caller, old);
           return hook_provider.realloc (old, 0);
         }
+      if (!hook_is_nested (&caller))
+        hook_emit_moving (&caller, old, before);
       HOOK_FORWARD (void *, block, hook_provider.realloc (old, 0));
       if (!is_nested && block)
         hook_emit_realloc (&caller, old, before, block, 0);
@@ -52,6 +54,8 @@ forward_realloc (const HookCaller *caller_of_us, void *old, size_t size)
         hook_emit_free (&caller, old);
       return block;
     }
+  if (likely (old != NULL) && likely (!hook_is_nested (&caller)))
+    hook_emit_moving (&caller, old, before);
   HOOK_FORWARD (void *, block, hook_provider.realloc (old, size));
   if (unlikely (block == NULL) || unlikely (is_nested))
     return block;

@@ -132,7 +132,10 @@ again:;
           goto again;
         }
       if (old == key)
-        return; /* being announced by another thread */
+        {
+          write_module (thread, object); /* another thread is about to; twice does no harm */
+          return;
+        }
       if (old != 0 && (old & 0xfff) == generation)
         continue;
       if (!__atomic_compare_exchange_n (&module->key, &old, key, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))

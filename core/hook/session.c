@@ -6,6 +6,7 @@
  * child's next event, which starts anew. vfork and posix_spawn share the memory and go on as their parent's thread. */
 #include <elf.h>
 #include <link.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -84,6 +85,18 @@ out:
   return found && session_path[0];
 }
 
+/* Whether the path still is a recorder's memory: a program may outlive that, and another process get its number. */
+static bool
+is_session (void)
+{
+  static const char wanted[] = "/memfd:";
+  char name[sizeof wanted - 1];
+
+  const long length = hook_syscall (SYS_readlinkat, (uint64_t)AT_FDCWD, (uint64_t) session_path, (uint64_t) name,
+                                    sizeof name, 0, 0);
+  return length == sizeof name && memcmp (name, wanted, sizeof name) == 0;
+}
+
 static void *
 map_session (uint64_t offset, uint64_t size)
 {
@@ -91,9 +104,11 @@ map_session (uint64_t offset, uint64_t size)
       = (int) hook_syscall (SYS_openat, (uint64_t)AT_FDCWD, (uint64_t) session_path, O_RDWR | O_CLOEXEC, 0, 0, 0);
   if (fd < 0)
     return NULL;
-  void *memory = (void *) hook_syscall (SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, (uint64_t) fd, offset);
+  void *memory = NULL;
+  if (hook_syscall (SYS_lseek, (uint64_t) fd, 0, SEEK_END, 0, 0, 0) >= (long) (offset + size))
+    memory = (void *) hook_syscall (SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, (uint64_t) fd, offset);
   hook_close (fd);
-  if (hook_failed (memory))
+  if (memory == NULL || hook_failed (memory))
     return NULL;
   hook_syscall (SYS_madvise, (uint64_t) memory, size, MADV_DONTDUMP, 0, 0, 0);
   return memory;
@@ -116,7 +131,7 @@ open_session (void)
 {
   if (hook_session.header)
     return true;
-  if (!read_session_path ())
+  if (!read_session_path () || !is_session ())
     return false;
   HatWireHeader *header = map_session (0, HAT_WIRE_HEAD_SIZE);
   if (header == NULL)
@@ -201,6 +216,7 @@ register_process (void)
       const long length = hook_syscall (SYS_readlinkat, (uint64_t)AT_FDCWD, (uint64_t) "/proc/self/exe",
                                         (uint64_t) entry->exe, sizeof entry->exe - 1, 0, 0);
       entry->exe[length > 0 ? length : 0] = 0;
+      entry->exit_status = 0;
       entry->argv_bytes = read_whole ("/proc/self/cmdline", entry->argv, sizeof entry->argv);
       __atomic_store_n (&entry->state, HAT_WIRE_PROCESS_LIVE, __ATOMIC_RELEASE);
 
@@ -244,6 +260,15 @@ start (void)
   while ((expected = __atomic_load_n (&process->start, __ATOMIC_ACQUIRE)) == STARTING)
     hook_yield ();
   return expected == RECORDING;
+}
+
+HatWireProcess *
+hook_session_entry (void)
+{
+  const Process *memory = __atomic_load_n (&process, __ATOMIC_ACQUIRE);
+  if (memory == NULL || __atomic_load_n (&memory->start, __ATOMIC_ACQUIRE) != RECORDING)
+    return NULL;
+  return &hook_session.processes[memory->process];
 }
 
 uint32_t

@@ -12,7 +12,9 @@
 guint64
 hat_clock_ticks (void)
 {
-  return __rdtsc () >> HAT_WIRE_TSC_SHIFT;
+  const guint64 ticks = __rdtsc () >> HAT_WIRE_TSC_SHIFT;
+  _mm_lfence (); /* what is looked at afterwards is not older */
+  return ticks;
 }
 
 gint64

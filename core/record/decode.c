@@ -8,6 +8,7 @@
 
 #define MODULE_WORDS (sizeof (HatWireModule) / 8)
 #define MAX_PATH_BYTES 4096u
+#define MAX_MEMORY_BYTES (16u << 20)
 #define MAX_SIZE (1ull << 48)
 
 void
@@ -15,6 +16,9 @@ hat_decoder_clear (HatDecoder *decoder)
 {
   g_clear_pointer (&decoder->nodes, g_free);
   decoder->n_nodes = decoder->capacity = 0;
+  if (decoder->memory)
+    g_string_free (decoder->memory, TRUE);
+  decoder->memory = NULL;
 }
 
 static inline guint64
@@ -85,7 +89,6 @@ read_node (HatDecoder *decoder, guint64 word)
 
   if (has_ip)
     {
-      decoder->stalled_at = word_at (decoder, decoder->at + 1) & ~HAT_WIRE_IP_EXACT;
       if (!hat_stacks_frame (decoder->stacks, decoder->modules, word_at (decoder, decoder->at + 1), decoder->must, &frame))
         return HAT_DECODE_STALLED;
     }
@@ -94,10 +97,7 @@ read_node (HatDecoder *decoder, guint64 word)
   else if (index >= MIN (__atomic_load_n (decoder->n_ips, __ATOMIC_RELAXED), HAT_WIRE_MAX_IPS))
     return bad (decoder, "a stack node without its address");
   else if (!hat_stacks_frame_at (decoder->stacks, decoder->modules, index, decoder->must, &frame))
-    {
-      decoder->stalled_at = hat_stacks_address (decoder->stacks, index);
-      return HAT_DECODE_STALLED;
-    }
+    return HAT_DECODE_STALLED;
 
   add_node (decoder, hat_stacks_node (decoder->stacks, decoder->nodes[parent], frame));
   decoder->at += has_ip ? 2 : 1;
@@ -109,7 +109,7 @@ read_node (HatDecoder *decoder, guint64 word)
 
 /* Reads the announcement at `at`. Returns its words, 0 if it is not all there, -1 if it makes no sense. */
 static gint
-read_module (HatDecoder *decoder, guint64 at)
+read_module (HatDecoder *decoder, guint64 at, guint64 head)
 {
   const guint64 n_words = word_at (decoder, at) >> 4;
   guint64 raw[MODULE_WORDS];
@@ -118,7 +118,7 @@ read_module (HatDecoder *decoder, guint64 at)
 
   if (n_words < MODULE_WORDS || n_words > MODULE_WORDS + MAX_PATH_BYTES / 8)
     return -1;
-  if (at + 1 + n_words > decoder->head)
+  if (at + 1 + n_words > head)
     return 0;
   for (guint i = 0; i < MODULE_WORDS; i++)
     raw[i] = word_at (decoder, at + 1 + i);
@@ -136,6 +136,48 @@ read_module (HatDecoder *decoder, guint64 at)
   memcpy (module.build_id, wire.build_id, sizeof module.build_id);
   hat_stacks_add_module (decoder->stacks, decoder->modules, &module);
   return 1 + n_words;
+}
+
+/* How many words the one at `at` and what belongs to it are; 0: not known. */
+static guint64
+words_of (const HatDecoder *decoder, guint64 at, guint64 head)
+{
+  const guint64 word = word_at (decoder, at);
+  guint64 n = 1;
+
+  switch (word_type (word))
+    {
+    case HAT_WIRE_ALLOC:
+    case HAT_WIRE_FREE_STACK:
+    case HAT_WIRE_NODE_IP:
+    case HAT_WIRE_XADDR:
+    case HAT_WIRE_XSIZE:
+      return 2;
+    case HAT_WIRE_MODULE:
+      return 1 + (word >> 4);
+    case HAT_WIRE_REALLOC:
+    case HAT_WIRE_MARK:
+    case HAT_WIRE_MEMORY:
+      for (guint type; at + n < head; n += type == HAT_WIRE_TIME ? 1 : 2)
+        if ((type = word_type (word_at (decoder, at + n))) != HAT_WIRE_TIME && type != HAT_WIRE_XADDR)
+          return n + 1 + (word_type (word) == HAT_WIRE_REALLOC ? 1 : ((word >> 4) + 7) / 8);
+      return 0;
+    default:
+      return 1;
+    }
+}
+
+void
+hat_decoder_look_ahead (HatDecoder *decoder, guint64 head)
+{
+  guint64 at = MAX (decoder->looked_at, decoder->at);
+
+  if (head - decoder->at > HAT_WIRE_RING_WORDS)
+    return;
+  for (guint64 n; at < head && (n = words_of (decoder, at, head)) != 0 && n <= head - at; at += n)
+    if (word_type (word_at (decoder, at)) == HAT_WIRE_MODULE && read_module (decoder, at, head) <= 0)
+      break;
+  decoder->looked_at = at;
 }
 
 /* ---- events ---- */
@@ -237,13 +279,21 @@ read_reallocation (HatDecoder *decoder, guint64 first, guint64 limit, HatRawEven
   return HAT_DECODE_EVENT;
 }
 
+static inline char
+byte_at (const HatDecoder *decoder, guint64 first, guint64 i)
+{
+  return (char) (word_at (decoder, first + i / 8) >> (i % 8 * 8));
+}
+
+/* A MARK, or a piece of MEMORY, of which only the last makes an event (*out_is_event). */
 static HatDecodeResult
-read_mark (HatDecoder *decoder, guint64 first, guint64 limit, HatRawEvent *event)
+read_text (HatDecoder *decoder, guint64 first, guint64 limit, HatRawEvent *event, gboolean *out_is_event)
 {
   const guint64 n_bytes = first >> 4, n_words = (n_bytes + 7) / 8;
+  const gboolean is_mark = word_type (first) == HAT_WIRE_MARK;
 
   if (n_bytes > HAT_WIRE_RING_BYTES / 2)
-    return bad (decoder, "a mark that is too long");
+    return bad (decoder, "a text that is too long");
   guint64 at = decoder->at + 1, ticks = decoder->ticks;
   if (!read_escapes (decoder, &at, &ticks) || at + 1 + n_words > decoder->head)
     return HAT_DECODE_EMPTY;
@@ -252,12 +302,21 @@ read_mark (HatDecoder *decoder, guint64 first, guint64 limit, HatRawEvent *event
     return later (decoder, ticks);
 
   decoder->escapes = (HatDecoderEscapes) {};
-  for (guint64 i = 0; i < sizeof decoder->name - 1; i++)
-    decoder->name[i] = i < n_bytes ? (char) (word_at (decoder, at + 1 + i / 8) >> (i % 8 * 8)) : 0;
-  decoder->name[sizeof decoder->name - 1] = 0;
-  decoder->at = at + 1 + n_words;
-  event->kind = HAT_RAW_MARK;
   event->ticks = decoder->ticks = ticks;
+  event->kind = is_mark ? HAT_RAW_MARK : HAT_RAW_MEMORY;
+  decoder->at = at + 1 + n_words;
+  *out_is_event = is_mark || n_bytes == 0;
+  if (is_mark)
+    {
+      for (guint64 i = 0; i < sizeof decoder->name - 1; i++)
+        decoder->name[i] = i < n_bytes ? byte_at (decoder, at + 1, i) : 0;
+      decoder->name[sizeof decoder->name - 1] = 0;
+      return HAT_DECODE_EVENT;
+    }
+  if (decoder->memory == NULL)
+    decoder->memory = g_string_new (NULL);
+  for (guint64 i = 0; i < n_bytes && decoder->memory->len < MAX_MEMORY_BYTES; i++)
+    g_string_append_c (decoder->memory, byte_at (decoder, at + 1, i));
   return HAT_DECODE_EVENT;
 }
 
@@ -272,6 +331,7 @@ hat_decoder_next (HatDecoder *decoder, guint64 limit, HatRawEvent *event)
       const guint64 word = word_at (decoder, decoder->at);
       guint64 ticks = decoder->ticks + address_word_ticks (word);
       HatDecodeResult result;
+      gboolean is_event;
       gint n_words;
 
       switch (word_type (word))
@@ -335,7 +395,7 @@ hat_decoder_next (HatDecoder *decoder, guint64 limit, HatRawEvent *event)
           break;
 
         case HAT_WIRE_MODULE:
-          n_words = read_module (decoder, decoder->at);
+          n_words = read_module (decoder, decoder->at, decoder->head);
           if (n_words == 0)
             return HAT_DECODE_EMPTY;
           if (n_words < 0)
@@ -353,7 +413,20 @@ hat_decoder_next (HatDecoder *decoder, guint64 limit, HatRawEvent *event)
           return HAT_DECODE_EVENT;
 
         case HAT_WIRE_MARK:
-          return read_mark (decoder, word, limit, event);
+        case HAT_WIRE_MEMORY:
+          result = read_text (decoder, word, limit, event, &is_event);
+          if (result != HAT_DECODE_EVENT || is_event)
+            return result;
+          break;
+
+        case HAT_WIRE_MOVING:
+          if (ticks > limit)
+            return later (decoder, ticks);
+          event->kind = HAT_RAW_MOVING;
+          event->old = take_address (decoder, word);
+          event->old_ticks = event->ticks = decoder->ticks = ticks;
+          decoder->at += 1;
+          return HAT_DECODE_EVENT;
 
         default:
           return bad (decoder, "a word of no known kind");

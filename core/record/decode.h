@@ -19,7 +19,9 @@ typedef enum
   HAT_RAW_FREE,
   HAT_RAW_REALLOC,
   HAT_RAW_FORK, /* number = fork id */
+  HAT_RAW_MOVING, /* a reallocation of `old` begins; it lasts until the next event */
   HAT_RAW_MARK, /* name in the decoder */
+  HAT_RAW_MEMORY, /* memory in the decoder */
 } HatRawKind;
 
 /* What a thread said it did. */
@@ -39,7 +41,7 @@ typedef enum
   HAT_DECODE_EVENT,
   HAT_DECODE_EMPTY,   /* nothing more up to the head */
   HAT_DECODE_LATER,   /* the next event is after the limit: at next_ticks */
-  HAT_DECODE_STALLED, /* a frame's module is not known yet; call again later, or set `must` */
+  HAT_DECODE_STALLED, /* a frame's module is not known yet; look for it elsewhere, then set `must` */
   HAT_DECODE_BAD,     /* `bad` says what */
 } HatDecodeResult;
 
@@ -65,17 +67,21 @@ typedef struct
   /* for the owner to read */
   guint64 next_ticks;
   guint64 next_began; /* likewise; of a reallocation: when it began */
-  guint64 stalled_at; /* the address without a module */
   const char *bad;
   char name[256];
+  GString *memory;    /* what the image said about its memory at its end; NULL = nothing so far */
 
   /* its own */
   HatStackId *nodes; /* by the ring's node id */
   guint32 n_nodes, capacity;
+  guint64 looked_at; /* words looked at ahead */
   HatDecoderEscapes escapes;
 } HatDecoder;
 
 void hat_decoder_clear (HatDecoder *decoder);
+
+/* Takes in the modules that are announced up to `head`, without reading the events before them. */
+void hat_decoder_look_ahead (HatDecoder *decoder, guint64 head);
 
 /* The next event that is not after `limit` (in ticks). */
 HatDecodeResult hat_decoder_next (HatDecoder *decoder, guint64 limit, HatRawEvent *out_event);

@@ -23,18 +23,9 @@ typedef struct
   HatImageThread *thread;
   HatDecoder decoder;
   guint64 pending;      /* stamp of its next event, G_MAXUINT64 = none for now */
-  gint64 stalled_since; /* 0 = it does not */
+  guint64 moving_ticks; /* when the reallocation began that its thread is in; 0 = none */
   gboolean is_broken;
-  gboolean is_silent;   /* its thread has nothing to tell that happened before now */
-  gboolean was_asleep;  /* at the last look */
-  guint64 run_ns;       /* processor time at the first look since it last spoke, 0 = not looked */
 } HatRing;
-
-/* A range of addresses where there is code but no module. */
-typedef struct
-{
-  guint64 start, end;
-} HatCodeRange;
 
 struct _HatImage
 {
@@ -50,7 +41,6 @@ struct _HatImage
   guint64 lost_events;
   HatStream *stream; /* NULL: finished, and nobody can inherit from it any more */
   HatModules *modules;
-  GArray *code_ranges; /* HatCodeRange */
   GPtrArray *rings;   /* HatRing, owned */
   GPtrArray *threads; /* HatImageThread, owned */
   HatSampler sampler;
@@ -102,12 +92,13 @@ HatRing *hat_ring_new (HatImages *images, guint number, HatImage *image);
 void hat_ring_free (HatRing *ring);
 /* Takes in the image's events that are not after `limit`. */
 guint64 hat_image_drain (HatImages *images, HatImage *image, guint64 limit);
-/* Finds out which threads have nothing to tell, when events wait for what some thread may still have to. */
-void hat_image_look_for_silence (HatImage *image);
-/* The stamp up to which every thread of the image has spoken. */
+/* The stamp up to which all is told that can be told: what a thread did not publish, nobody else can have built upon, unless it is inside a
+ * reallocation. */
 guint64 hat_image_complete_ticks (HatImage *image);
 /* Gives back the rings of threads that are gone. */
 void hat_image_reclaim_rings (HatImages *images, HatImage *image, gboolean all);
 
 /* images.c */
+/* Shared memory of ours that the image has touched. */
+guint64 hat_image_own_bytes (HatImage *image);
 void hat_images_keep_fork (HatImages *images, HatImage *parent, guint64 id);

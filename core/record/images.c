@@ -16,7 +16,6 @@
 #define FORK_PATIENCE_NS 100000000
 #define RECLAIM_INTERVAL_NS 20000000
 #define NAMES_INTERVAL_NS 500000000
-#define FIRST_SAMPLE_NS 3000000
 #define MAX_HEIRLESS 8u
 #define MAX_FORKS 64u
 #define MAX_FORK_BYTES (256ull << 20)
@@ -41,7 +40,6 @@ free_image (gpointer data)
     close (image->pidfd);
   hat_stream_free (image->stream);
   hat_modules_free (image->modules);
-  g_array_unref (image->code_ranges);
   g_ptr_array_unref (image->rings);
   g_ptr_array_unref (image->threads);
   g_free (image->info.name);
@@ -207,10 +205,9 @@ image_new (HatImages *images, guint slot, HatFork *fork, gint parent)
   image->start_ns = MIN (hat_clock_ns (images->clock, wire->start_tsc), images->now_ns);
   image->end_ns = -1;
   image->modules = fork ? g_steal_pointer (&fork->modules) : hat_modules_new (exe);
-  image->code_ranges = g_array_new (FALSE, FALSE, sizeof (HatCodeRange));
   image->rings = g_ptr_array_new ();
   image->threads = g_ptr_array_new_with_free_func (free_thread);
-  image->sampler.next_ns = image->start_ns + FIRST_SAMPLE_NS;
+  image->sampler.next_ns = image->start_ns;
 
   const HatProcess process = {
     .pid = image->info.pid,
@@ -253,6 +250,13 @@ hat_images_keep_fork (HatImages *images, HatImage *parent, guint64 id)
     {
       g_autofree guint64 *oldest = g_queue_pop_head (&images->fork_order);
       g_hash_table_remove (images->forks, oldest);
+    }
+  /* The child may refer to modules that other threads have announced further on. */
+  for (guint i = 0; i < parent->rings->len; i++)
+    {
+      HatRing *ring = parent->rings->pdata[i];
+      if (!ring->is_broken)
+        hat_decoder_look_ahead (&ring->decoder, __atomic_load_n (&ring->wire->head, __ATOMIC_ACQUIRE));
     }
   HatFork *fork = g_new (HatFork, 1);
   *fork = (HatFork) { parent, hat_stream_fork (parent->stream), hat_modules_copy (parent->modules) };
@@ -430,6 +434,9 @@ finish_image (HatImages *images, HatImage *image, gboolean disarmed)
 {
   if (image->is_finished)
     return;
+  /* The round may have taken long: stamps after its beginning are no nonsense. */
+  images->now_ticks = hat_clock_ticks ();
+  images->now_ns = hat_clock_ns (images->clock, images->now_ticks);
   /* Once to hear of every module that is still announced, once without waiting for more. */
   const guint64 limit = disarmed ? hat_clock_ticks () : G_MAXUINT64 - 1;
   hat_image_drain (images, image, limit);
@@ -459,7 +466,6 @@ finish_image (HatImages *images, HatImage *image, gboolean disarmed)
   hat_image_reclaim_rings (images, image, TRUE);
   images->slots[image->slot] = NULL;
   __atomic_store_n (&hat_session_process (images->session, image->slot)->state, HAT_WIRE_PROCESS_FREE, __ATOMIC_RELEASE);
-  g_array_set_size (image->code_ranges, 0);
   if (image->pidfd >= 0)
     close (image->pidfd);
   image->pidfd = -1;
@@ -474,7 +480,8 @@ finish_image (HatImages *images, HatImage *image, gboolean disarmed)
 }
 
 /* How a process that is not our child has ended. Linux 6.15 and later say it through the handle even after its parent has asked
- * (PIDFD_GET_INFO, not in Debian 12's headers); else only a zombie does. Returns a wait status, or -1. */
+ * (PIDFD_GET_INFO, not in Debian 12's headers), if it was open before; else only a zombie does. Returns a wait status, or -1: then what the
+ * hook heard is the best there is. */
 static int
 ask_status (HatImage *image)
 {
@@ -506,6 +513,9 @@ check_end (HatImages *images, HatImage *image)
   if (image->pidfd < 0 && hat_proc_stat (image->info.pid, NULL, NULL, &status) && status < 0)
     return; /* no handle was to be had, but it runs */
   status = ask_status (image);
+  const guint32 said = __atomic_load_n (&hat_session_process (images->session, image->slot)->exit_status, __ATOMIC_ACQUIRE);
+  if (status < 0 && said != 0)
+    status = W_EXITCODE ((said - 1) & 0xff, 0);
   image_over (images, image, HAT_IMAGE_EXITED, status >= 0 && WIFEXITED (status) ? WEXITSTATUS (status) : -1,
               status >= 0 && WIFSIGNALED (status) ? WTERMSIG (status) : 0, images->now_ns);
 }
@@ -528,9 +538,11 @@ hat_images_end_first (HatImages *images, int wait_status)
 guint64
 hat_images_drain (HatImages *images)
 {
-  discover (images);
+  /* The time first: whatever was told by then is found below, also in rings that are new. */
   const guint64 limit = hat_clock_ticks ();
   guint64 n = 0;
+
+  discover (images);
 
   images->now_ticks = limit;
   images->now_ns = hat_clock_ns (images->clock, limit);
@@ -544,9 +556,8 @@ hat_images_drain (HatImages *images)
   return n;
 }
 
-/* Shared memory of ours that the process has touched. */
-static guint64
-own_bytes (HatImage *image)
+guint64
+hat_image_own_bytes (HatImage *image)
 {
   guint64 bytes = 4 * 4096;
   for (guint i = 0; i < image->rings->len; i++)
@@ -607,13 +618,11 @@ hat_images_look_around (HatImages *images)
         }
       if (images->now_ns >= image->sampler.next_ns)
         {
-          hat_sampler_take (&image->sampler, images->writer, image->info.index, image->info.pid, own_bytes (image), images->now_ns);
+          hat_sampler_take (&image->sampler, images->writer, image->info.index, image->info.pid, hat_image_own_bytes (image), images->now_ns);
           image->info.rss_bytes = image->sampler.rss_bytes;
         }
       if (reclaims)
         hat_image_reclaim_rings (images, image, FALSE);
-      if (reclaims && hat_stream_n_parked (image->stream) > 0)
-        hat_image_look_for_silence (image);
       if (names)
         update_names (images, image);
     }

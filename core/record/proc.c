@@ -50,13 +50,18 @@ hat_proc_next_mapping (char **text, HatMapping *out_mapping)
   return TRUE;
 }
 
-gboolean
-hat_proc_memory (guint32 pid, guint64 *out_resident, guint64 *out_shared)
+char *
+hat_proc_statm (guint32 pid)
 {
-  g_autofree char *text = read_file (pid, "statm", NULL);
+  return read_file (pid, "statm", NULL);
+}
+
+gboolean
+hat_proc_parse_memory (const char *statm, guint64 *out_resident, guint64 *out_shared)
+{
   unsigned long size, resident, shared;
 
-  if (text == NULL || sscanf (text, "%lu %lu %lu", &size, &resident, &shared) != 3 || size == 0)
+  if (sscanf (statm, "%lu %lu %lu", &size, &resident, &shared) != 3 || size == 0)
     return FALSE;
   const guint64 page = sysconf (_SC_PAGESIZE);
   *out_resident = resident * page;
@@ -92,23 +97,6 @@ hat_proc_stat (guint32 pid, guint32 *out_parent, guint64 *out_start, int *out_wa
   if (out_wait_status)
     *out_wait_status = *fields[0] == 'Z' && n >= 50 ? (int) g_ascii_strtoll (fields[49], NULL, 10) : -1;
   return TRUE;
-}
-
-gboolean
-hat_proc_is_asleep (guint32 pid, guint32 tid)
-{
-  g_autofree char *file = g_strdup_printf ("task/%u/stat", tid);
-  g_autofree char *text = read_file (pid, file, NULL);
-  const char *rest = text ? strrchr (text, ')') : NULL;
-  return rest && rest[1] == ' ' && rest[2] == 'S';
-}
-
-guint64
-hat_proc_run_ns (guint32 pid, guint32 tid)
-{
-  g_autofree char *file = g_strdup_printf ("task/%u/schedstat", tid);
-  g_autofree char *text = read_file (pid, file, NULL);
-  return text ? g_ascii_strtoull (text, NULL, 10) : 0;
 }
 
 gboolean

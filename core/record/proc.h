@@ -20,13 +20,12 @@ char *hat_proc_maps (guint32 pid);
 /* Takes the next line off *text (and cuts it up). FALSE at the end. */
 gboolean hat_proc_next_mapping (char **text, HatMapping *out_mapping);
 
-/* Resident memory in bytes, and the part of it that is shared with others. */
-gboolean hat_proc_memory (guint32 pid, guint64 *out_resident, guint64 *out_shared);
+/* The text of /proc/PID/statm, and what it says: resident memory in bytes, and the part of it that is shared with others. */
+char *hat_proc_statm (guint32 pid);
+gboolean hat_proc_parse_memory (const char *statm, guint64 *out_resident, guint64 *out_shared);
 char *hat_proc_thread_name (guint32 pid, guint32 tid);
 /* Of a process or a zombie: its parent, its start in clock ticks since boot, and for a zombie its wait status (else -1). */
 gboolean hat_proc_stat (guint32 pid, guint32 *out_parent, guint64 *out_start, int *out_wait_status);
-gboolean hat_proc_is_asleep (guint32 pid, guint32 tid); /* in an interruptible wait */
-guint64 hat_proc_run_ns (guint32 pid, guint32 tid);     /* processor time of a thread, 0 = unknown */
 gboolean hat_proc_has_thread (guint32 pid, guint32 tid);
 /* Whether a process that started at or after `since` (clock ticks since boot) has `entry` in its initial environment. */
 gboolean hat_proc_any_with_environment (const char *entry, guint64 since);

@@ -10,10 +10,8 @@
 #define RELEASE_EVERY 4096u
 /* A stamp so far ahead of the clock is not a time: such an event is taken when it is seen. */
 #define NONSENSE_TICKS (1ull << 22)
-#define STALL_NS 20000000
 #define MANY_PARKED 2048u
-#define HELD_TICKS 64u /* beyond the oldest event that waits */
-#define SILENT_RUN_NS 20000000
+#define HELD_TICKS 1024u /* beyond the oldest event that waits */
 
 HatRing *
 hat_ring_new (HatImages *images, guint number, HatImage *image)
@@ -75,43 +73,18 @@ skip_broken (HatRing *ring)
   hat_session_release (ring->wire, head);
 }
 
-/* Whether no announcement can explain the address: generated code. */
-static gboolean
-is_generated_code (HatImage *image, guint64 address)
+/* A stack refers to a module whose announcement has not been reached so far: then it stands further on in another ring, or the address is in
+ * generated code. To wait for it would bring this ring's events out of order. */
+static void
+end_stall (HatRing *ring)
 {
-  for (guint i = 0; i < image->code_ranges->len; i++)
+  for (guint i = 0; i < ring->image->rings->len; i++)
     {
-      const HatCodeRange *range = &g_array_index (image->code_ranges, HatCodeRange, i);
-      if (address >= range->start && address < range->end)
-        return TRUE;
+      HatRing *other = ring->image->rings->pdata[i];
+      if (other != ring && !other->is_broken)
+        hat_decoder_look_ahead (&other->decoder, __atomic_load_n (&other->wire->head, __ATOMIC_ACQUIRE));
     }
-  HatCodeRange range = { address, address + 1 };
-  g_autofree char *maps = hat_proc_maps (image->info.pid);
-  char *rest = maps;
-  HatMapping mapping;
-  while (rest && hat_proc_next_mapping (&rest, &mapping))
-    if (address >= mapping.start && address < mapping.end)
-      {
-        if (*mapping.path == '/')
-          return FALSE;
-        range = (HatCodeRange) { mapping.start, mapping.end };
-      }
-  g_array_append_val (image->code_ranges, range);
-  return TRUE;
-}
-
-/* A stack refers to a module that another thread has announced, but its ring has not been read so far. Returns whether to go on. */
-static gboolean
-end_stall (HatImages *images, HatRing *ring)
-{
-  if (ring->stalled_since == 0)
-    ring->stalled_since = images->now_ns;
-  else if (images->now_ns - ring->stalled_since > STALL_NS)
-    ring->decoder.must = TRUE;
-  if (ring->image->rings->len == 1 || ring->image->is_last_drain
-      || is_generated_code (ring->image, ring->decoder.stalled_at))
-    ring->decoder.must = TRUE;
-  return ring->decoder.must;
+  ring->decoder.must = TRUE;
 }
 
 /* ---- taking events ---- */
@@ -129,14 +102,24 @@ take (HatImages *images, HatRing *ring, const HatRawEvent *raw)
     case HAT_RAW_REALLOC:
       hat_stream_add (image->stream, &ring->thread->stream, raw, time_ns);
       break;
+    case HAT_RAW_MOVING:
+      hat_stream_begin_move (image->stream, &ring->thread->stream, raw);
+      ring->moving_ticks = raw->ticks;
+      return;
     case HAT_RAW_FORK:
       hat_images_keep_fork (images, image, raw->number);
+      break;
+    case HAT_RAW_MEMORY:
+      hat_sampler_take_text (&image->sampler, images->writer, image->info.index, ring->decoder.memory->str, hat_image_own_bytes (image),
+                             time_ns);
+      g_string_truncate (ring->decoder.memory, 0);
       break;
     case HAT_RAW_MARK:
       hat_trace_writer_add_mark (images->writer, image->info.index, ring->decoder.name, MAX (time_ns, hat_stream_last_ns (image->stream)));
       image->sampler.next_ns = 0;
       break;
     }
+  ring->moving_ticks = 0;
 }
 
 /* Much waits for what one thread has not told yet (it has lost its processor inside a reallocation). Until it has, the others have to wait,
@@ -175,7 +158,7 @@ consume (HatImages *images, HatRing *ring, guint64 limit)
         goes_on = FALSE;
         break;
       case HAT_DECODE_STALLED:
-        goes_on = end_stall (images, ring);
+        end_stall (ring);
         break;
       case HAT_DECODE_BAD:
         break_ring (images, ring, decoder->bad);
@@ -183,10 +166,7 @@ consume (HatImages *images, HatRing *ring, guint64 limit)
         return n;
       }
   if (decoder->at != first)
-    {
-      ring->stalled_since = 0;
-      hat_session_release (ring->wire, decoder->at);
-    }
+    hat_session_release (ring->wire, decoder->at);
   return n;
 }
 
@@ -213,8 +193,6 @@ find_active (HatImages *images, HatImage *image, guint64 limit, guint64 *n)
           skip_broken (ring);
           continue;
         }
-      ring->was_asleep = ring->is_silent = FALSE;
-      ring->run_ns = 0;
       ring->decoder.head = head;
       if (head - ring->decoder.at > HAT_WIRE_RING_WORDS)
         {
@@ -229,15 +207,13 @@ find_active (HatImages *images, HatImage *image, guint64 limit, guint64 *n)
     }
 }
 
-guint64
-hat_image_drain (HatImages *images, HatImage *image, guint64 limit)
+/* Takes the rings' events in the order of their stamps, up to `limit` or until the image has to be held. */
+static guint64
+merge (HatImages *images, HatImage *image, guint64 limit)
 {
   GPtrArray *active = images->active;
   guint64 n = 0;
 
-  image->is_held = has_to_be_held (image);
-  if (image->is_held)
-    limit = MIN (limit, hat_stream_oldest_parked (image->stream) + HELD_TICKS);
   find_active (images, image, limit, &n);
   while (active->len > 0 && (image->is_held || !has_to_be_held (image)))
     {
@@ -263,20 +239,20 @@ hat_image_drain (HatImages *images, HatImage *image, guint64 limit)
   return n;
 }
 
-void
-hat_image_look_for_silence (HatImage *image)
+guint64
+hat_image_drain (HatImages *images, HatImage *image, guint64 limit)
 {
-  for (guint i = 0; i < image->rings->len; i++)
+  guint64 n = 0, n_now;
+
+  /* Held: only as far as is needed to bring the earliest of those on that wait. */
+  do
     {
-      HatRing *ring = image->rings->pdata[i];
-      const gboolean is_asleep = ring->thread->tid == 0 || hat_proc_is_asleep (image->info.pid, ring->thread->tid);
-      const guint64 run_ns = ring->thread->tid ? hat_proc_run_ns (image->info.pid, ring->thread->tid) : 0;
-      if (ring->run_ns == 0)
-        ring->run_ns = run_ns;
-      /* A thread that has lost its processor between doing and telling neither sleeps nor runs. */
-      ring->is_silent = (is_asleep && ring->was_asleep) || run_ns > ring->run_ns + SILENT_RUN_NS;
-      ring->was_asleep = is_asleep;
+      image->is_held = has_to_be_held (image);
+      n_now = merge (images, image, image->is_held ? MIN (limit, hat_stream_oldest_parked (image->stream) + HELD_TICKS) : limit);
+      n += n_now;
     }
+  while (n_now > 0 && has_to_be_held (image));
+  return n;
 }
 
 guint64
@@ -286,9 +262,11 @@ hat_image_complete_ticks (HatImage *image)
   for (guint i = 0; i < image->rings->len; i++)
     {
       const HatRing *ring = image->rings->pdata[i];
+      if (ring->moving_ticks != 0)
+        ticks = MIN (ticks, ring->moving_ticks);
       if (ring->pending != G_MAXUINT64)
         ticks = MIN (ticks, ring->decoder.next_began);
-      else if (!ring->is_silent || ring->decoder.at != ring->decoder.head)
+      else if (ring->decoder.at != ring->decoder.head)
         ticks = MIN (ticks, ring->decoder.ticks);
     }
   return ticks;

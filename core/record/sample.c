@@ -79,23 +79,20 @@ hash_text (const char *text)
   return hash;
 }
 
-void
-hat_sampler_take (HatSampler *sampler, HatTraceWriter *writer, guint process, guint32 pid, guint64 own_bytes, gint64 time_ns)
+/* The text of maps is cut up. */
+static void
+take (HatSampler *sampler, HatTraceWriter *writer, guint process, const char *statm, char *maps, guint64 own_bytes, gint64 time_ns)
 {
   guint64 resident, shared;
 
-  sampler->next_ns = time_ns + (sampler->n_samples < G_N_ELEMENTS (early_ns) ? early_ns[sampler->n_samples] : INTERVAL_NS);
-  if (!hat_proc_memory (pid, &resident, &shared))
-    return;
-  g_autofree char *maps = hat_proc_maps (pid);
-  if (maps == NULL)
+  if (!hat_proc_parse_memory (statm, &resident, &shared))
     return;
   const guint64 hash = hash_text (maps);
   g_autoptr (GArray) regions = g_array_new (FALSE, FALSE, sizeof (HatRegion));
   if (!hat_sample_regions (maps, regions))
     return;
 
-  HatSample sample = { .time_ns = time_ns, .rss_bytes = resident - MIN (own_bytes, shared) };
+  HatSample sample = { .time_ns = MAX (time_ns, sampler->last_ns), .rss_bytes = resident - MIN (own_bytes, shared) };
   if (sample.rss_bytes == sampler->rss_bytes && hash == sampler->maps_hash && sampler->n_samples > 0)
     return;
   if (hash != sampler->maps_hash)
@@ -105,6 +102,25 @@ hat_sampler_take (HatSampler *sampler, HatTraceWriter *writer, guint process, gu
     }
   hat_trace_writer_add_sample (writer, process, &sample);
   sampler->rss_bytes = sample.rss_bytes;
+  sampler->last_ns = sample.time_ns;
   sampler->maps_hash = hash;
   sampler->n_samples++;
+}
+
+void
+hat_sampler_take (HatSampler *sampler, HatTraceWriter *writer, guint process, guint32 pid, guint64 own_bytes, gint64 time_ns)
+{
+  sampler->next_ns = time_ns + (sampler->n_samples < G_N_ELEMENTS (early_ns) ? early_ns[sampler->n_samples] : INTERVAL_NS);
+  g_autofree char *statm = hat_proc_statm (pid);
+  g_autofree char *maps = statm ? hat_proc_maps (pid) : NULL;
+  if (maps)
+    take (sampler, writer, process, statm, maps, own_bytes, time_ns);
+}
+
+void
+hat_sampler_take_text (HatSampler *sampler, HatTraceWriter *writer, guint process, char *text, guint64 own_bytes, gint64 time_ns)
+{
+  char *maps = strchr (text, '\n');
+  if (maps)
+    take (sampler, writer, process, text, maps + 1, own_bytes, time_ns);
 }

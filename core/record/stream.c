@@ -6,8 +6,9 @@
 
 #include "core/wire/wire.h"
 
-/* Stamps of two threads closer than this (about 100 ns) do not tell who was first. Clocks of two cores were seen to differ by 77 cycles. */
+/* Stamps of two threads closer than this do not tell who was first. Clocks of two cores were seen to differ by 77 cycles. */
 #define DISORDER_TICKS (256u >> HAT_WIRE_TSC_SHIFT)
+#define HANDLER_PATIENCE_NS 100000000
 #define MAX_PARKED 65536u
 
 /* An event that waits. It stands in the queue of each address it is about, and in that of all. */
@@ -33,6 +34,8 @@ struct _HatStream
   gint64 now_ns;
   GQueue all;         /* Parked, owned, in the order of arrival */
   GHashTable *queues; /* address -> GQueue of Parked, likewise */
+  guint64 n_walks;    /* along queues, so far */
+  GPtrArray *movers;  /* HatStreamThread: those that have ever reallocated */
 };
 
 void
@@ -52,6 +55,7 @@ hat_stream_new (HatTraceWriter *writer, guint process, HatStreamState *state)
   stream->first_block = stream->next_block = state ? state->next_block : 1;
   stream->account = hat_account_new (hat_live_set_n_blocks (stream->live), hat_live_set_n_bytes (stream->live));
   g_queue_init (&stream->all);
+  stream->movers = g_ptr_array_new ();
   stream->queues = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_free);
   return stream;
 }
@@ -64,6 +68,7 @@ hat_stream_free (HatStream *stream)
   hat_live_set_free (stream->live);
   hat_account_free (stream->account);
   g_hash_table_unref (stream->queues);
+  g_ptr_array_unref (stream->movers);
   for (Parked *parked; (parked = g_queue_peek_head (&stream->all));)
     {
       g_queue_unlink (&stream->all, &parked->in_all);
@@ -188,7 +193,9 @@ apply_anyway (HatStream *stream, HatStreamThread *thread, const HatRawEvent *raw
       apply_alloc (stream, thread, raw, time_ns);
       return;
     case HAT_RAW_FORK:
+    case HAT_RAW_MOVING:
     case HAT_RAW_MARK:
+    case HAT_RAW_MEMORY:
       return;
     }
 }
@@ -253,34 +260,41 @@ ticks_at (const HatRawEvent *raw, guint64 address)
 /* Who stands before an event in a queue. Events of one thread stay in order, and so do those whose stamps are far enough apart. */
 typedef struct
 {
-  HatStreamThread *threads[16];
-  guint n_threads;
+  guint64 walk;     /* number of this walk: the mark of threads that were passed */
+  guint level;      /* which mark: a walk may happen inside another */
+  guint64 disorder; /* of stamps */
   guint64 earliest;
 } Before;
+
+/* Whether a thread is inside a reallocation of the block that was there. */
+static gboolean
+is_moving (HatStream *stream, guint64 address)
+{
+  for (guint i = 0; i < stream->movers->len; i++)
+    if (((HatStreamThread *) stream->movers->pdata[i])->moving == address)
+      return TRUE;
+  return FALSE;
+}
+
+/* An address is found in use either because two clocks disagree or because the block there is being moved away. In the second case the
+ * stamps of the others hold: a free among them is not of the old block, however soon it comes after the allocation of the new one. */
+static Before
+before_any (HatStream *stream, guint level, guint64 address)
+{
+  return (Before) { ++stream->n_walks, level, is_moving (stream, address) ? 0 : DISORDER_TICKS, G_MAXUINT64 - DISORDER_TICKS };
+}
 
 static gboolean
 is_behind (const Before *before, const Parked *parked, guint64 address)
 {
-  if (before->n_threads == G_N_ELEMENTS (before->threads)
-      || (before->n_threads > 0 && ticks_at (&parked->raw, address) > before->earliest + DISORDER_TICKS))
-    return TRUE;
-  for (guint i = 0; i < before->n_threads; i++)
-    if (before->threads[i] == parked->thread)
-      return TRUE;
-  return FALSE;
+  return ticks_at (&parked->raw, address) > before->earliest + before->disorder || parked->thread->marks[before->level] == before->walk;
 }
 
 static void
 pass (Before *before, const Parked *parked, guint64 address)
 {
-  const guint64 ticks = ticks_at (&parked->raw, address);
-
-  before->earliest = before->n_threads ? MIN (before->earliest, ticks) : ticks;
-  for (guint i = 0; i < before->n_threads; i++)
-    if (before->threads[i] == parked->thread)
-      return;
-  if (before->n_threads < G_N_ELEMENTS (before->threads))
-    before->threads[before->n_threads++] = parked->thread;
+  before->earliest = MIN (before->earliest, ticks_at (&parked->raw, address));
+  parked->thread->marks[before->level] = before->walk;
 }
 
 /* Whether it has to wait for others in the queue of its other address. */
@@ -291,7 +305,7 @@ is_behind_elsewhere (HatStream *stream, const Parked *parked, guint64 here)
     return FALSE;
   const guint64 other = parked->raw.old == here ? parked->raw.address : parked->raw.old;
   GQueue *queue = g_hash_table_lookup (stream->queues, &other);
-  Before before = {};
+  Before before = before_any (stream, 1, other);
   for (GList *link = queue->head; link && link->data != parked; link = link->next)
     {
       pass (&before, link->data, other);
@@ -305,9 +319,9 @@ is_behind_elsewhere (HatStream *stream, const Parked *parked, guint64 here)
 static gboolean
 settle_one (HatStream *stream, guint64 address, GQueue *queue, guint64 *out_other)
 {
-  Before before = {};
+  Before before = before_any (stream, 0, address);
 
-  for (GList *link = queue->head; link && before.n_threads < G_N_ELEMENTS (before.threads); link = link->next)
+  for (GList *link = queue->head; link; link = link->next)
     {
       Parked *parked = link->data;
       if (!is_behind (&before, parked, address) && !is_behind_elsewhere (stream, parked, address)
@@ -377,8 +391,18 @@ add_slowly (HatStream *stream, HatStreamThread *thread, const HatRawEvent *raw, 
 }
 
 void
+hat_stream_begin_move (HatStream *stream, HatStreamThread *thread, const HatRawEvent *raw)
+{
+  if (G_UNLIKELY (!thread->is_mover))
+    g_ptr_array_add (stream->movers, thread);
+  thread->is_mover = TRUE;
+  thread->moving = raw->old;
+}
+
+void
 hat_stream_add (HatStream *stream, HatStreamThread *thread, const HatRawEvent *raw, gint64 time_ns)
 {
+  thread->moving = 0;
   if (G_LIKELY (stream->all.length == 0) && G_LIKELY (apply (stream, thread, raw, time_ns)))
     return;
   add_slowly (stream, thread, raw, time_ns);
@@ -391,10 +415,11 @@ hat_stream_tick (HatStream *stream, gint64 now_ns, guint64 complete_ticks)
   const Parked *parked;
 
   stream->now_ns = now_ns;
-  /* What was parked in this very round may wait for a thread whose ring nobody has seen yet. */
+  /* What was parked in this very round may wait for a thread whose ring nobody has seen yet, and a handler that interrupted the hook may
+   * free a block before it can be told. */
   while (G_UNLIKELY ((parked = g_queue_peek_head (&stream->all)) != NULL)
          && (parked->since_ns < now_ns - HAT_STREAM_PATIENCE_NS
-             || (parked->raw.ticks + DISORDER_TICKS < complete_ticks && parked->since_ns < previous_ns)))
+             || (parked->raw.ticks + DISORDER_TICKS < complete_ticks && parked->since_ns < MIN (previous_ns, now_ns - HANDLER_PATIENCE_NS))))
     expire_first (stream);
 }
 
@@ -407,8 +432,10 @@ hat_stream_n_parked (HatStream *stream)
 guint64
 hat_stream_oldest_parked (HatStream *stream)
 {
-  const Parked *parked = g_queue_peek_head (&stream->all);
-  return parked ? parked->raw.ticks : G_MAXUINT64;
+  guint64 ticks = G_MAXUINT64;
+  for (GList *link = stream->all.head; link; link = link->next)
+    ticks = MIN (ticks, ((const Parked *) link->data)->raw.ticks);
+  return ticks;
 }
 
 void

@@ -27,6 +27,10 @@ typedef struct
 {
   guint32 index;         /* the writer's */
   HatBlockId last_block; /* its last allocation */
+  /* the stream's own */
+  guint64 moving;        /* the block that it is reallocating, as far as is known; 0 = none */
+  guint64 marks[2];
+  gboolean is_mover;
 } HatStreamThread;
 
 /* The state a forked child starts from. */
@@ -46,6 +50,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatStream, hat_stream_free)
 
 /* An ALLOC, FREE or REALLOC of `thread`, which is not earlier than what came before but for the disorder described above. */
 void hat_stream_add (HatStream *stream, HatStreamThread *thread, const HatRawEvent *event, gint64 time_ns);
+
+/* The thread begins to reallocate event->old; true until its next event. */
+void hat_stream_begin_move (HatStream *stream, HatStreamThread *thread, const HatRawEvent *event);
 
 /* Every round: the time now, and the stamp up to which every thread has spoken. Gives up on events parked too long ago. */
 void hat_stream_tick (HatStream *stream, gint64 now_ns, guint64 complete_ticks);

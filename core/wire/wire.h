@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #define HAT_WIRE_MAGIC 0x3130455249574148ull /* "HAWIRE01" */
-#define HAT_WIRE_VERSION 1u
+#define HAT_WIRE_VERSION 2u
 #define HAT_WIRE_ENV "HEAPATLAS_SESSION"
 
 #define HAT_WIRE_MAX_RINGS 4096u
@@ -110,8 +110,9 @@ typedef struct
   uint64_t stack_lo, stack_hi; /* the main thread's stack, as far as known */
   char provider[256];     /* path of the shared object whose malloc is forwarded to */
   char exe[1024];         /* NUL-terminated, as readlink /proc/self/exe says */
+  uint32_t exit_status;   /* 1 + what the image gave exit() or _exit(), 0 = it has not so far */
   uint32_t argv_bytes;    /* bytes in argv; may be cut */
-  char argv[8192 - 1024 - 256 - 60]; /* NUL-separated, as /proc/self/cmdline */
+  char argv[8192 - 1024 - 256 - 64]; /* NUL-separated, as /proc/self/cmdline */
 } HatWireProcess;
 
 static_assert (sizeof (HatWireProcess) == 8192, "two pages a process");
@@ -152,6 +153,11 @@ enum
   HAT_WIRE_FORK = 12,      /* [fork id : 60][type]: the state here is what the child will inherit */
   HAT_WIRE_MARK = 13,      /* [name bytes : 60][type], one address word with address 0 for the time, then the name,
                               padded with zeros to whole words */
+  HAT_WIRE_MOVING = 14,    /* address word, published before the real reallocation: the block may be gone, and others
+                              may get its place, from now on. True until the ring's next event; if it moved, that is
+                              the REALLOC */
+  HAT_WIRE_MEMORY = 15,    /* [bytes : 60][type], one address word as in MARK, then a piece of /proc/self/statm followed
+                              by /proc/self/maps, padded likewise; 0 bytes: that was all. Sent when the image exits */
 };
 
 enum

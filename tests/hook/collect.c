@@ -247,6 +247,14 @@ drain (uint32_t index)
           add_event (ring, index, HAT_WIRE_REALLOC, address, size, old, node);
           n += 2;
           break;
+        case HAT_WIRE_MOVING:
+          address_of (ring, word);
+          break;
+        case HAT_WIRE_MEMORY:
+          n = 1 + ((WORD (1) & 15) == HAT_WIRE_TIME);
+          address_of (ring, WORD (n));
+          n += 1 + ((word >> 4) + 7) / 8;
+          break;
         case HAT_WIRE_NODE:
           {
             const uint64_t ip_index = word >> 28;
