@@ -183,7 +183,10 @@ def frees_carry_a_stack_when_asked():
 @check
 def without_a_session_nothing_happens():
     env = {k: v for k, v in os.environ.items() if k != 'HEAPATLAS_SESSION'}
-    for session in None, '/nonexistent', '/dev/null', os.path.abspath(__file__):
+    with open(path('empty'), 'w'):
+        pass
+    memory = os.memfd_create('another')
+    for session in None, '/nonexistent', '/dev/null', os.path.abspath(__file__), path('empty'), f'/proc/{os.getpid()}/fd/{memory}':
         full = dict(env, LD_PRELOAD=HOOK, **({'HEAPATLAS_SESSION': session} if session else {}))
         done = run(target('hook-api'), env=full)
         equal((done.returncode, done.stderr), (0, ''), f'session {session}')
