@@ -216,6 +216,7 @@ register_process (void)
       const long length = hook_syscall (SYS_readlinkat, (uint64_t)AT_FDCWD, (uint64_t) "/proc/self/exe",
                                         (uint64_t) entry->exe, sizeof entry->exe - 1, 0, 0);
       entry->exe[length > 0 ? length : 0] = 0;
+      entry->exit_status = 0;
       entry->argv_bytes = read_whole ("/proc/self/cmdline", entry->argv, sizeof entry->argv);
       __atomic_store_n (&entry->state, HAT_WIRE_PROCESS_LIVE, __ATOMIC_RELEASE);
 
@@ -259,6 +260,15 @@ start (void)
   while ((expected = __atomic_load_n (&process->start, __ATOMIC_ACQUIRE)) == STARTING)
     hook_yield ();
   return expected == RECORDING;
+}
+
+HatWireProcess *
+hook_session_entry (void)
+{
+  const Process *memory = __atomic_load_n (&process, __ATOMIC_ACQUIRE);
+  if (memory == NULL || __atomic_load_n (&memory->start, __ATOMIC_ACQUIRE) != RECORDING)
+    return NULL;
+  return &hook_session.processes[memory->process];
 }
 
 uint32_t
