@@ -248,6 +248,9 @@ HookThread *hook_session_enter (const HookCaller *caller);
 void hook_session_unlock (HookThread *thread);
 /* Stops recording in this process, for good. */
 void hook_session_disarm (void);
+/* The same before the kernel takes the clock away: nothing reads it any more. */
+void hook_session_lose_clock (void);
+extern bool hook_session_has_clock;
 /* This process' entry in the process table, NULL if it is not recorded (any more, or so far). */
 HatWireProcess *hook_session_entry (void);
 /* This process' index into the process table. */

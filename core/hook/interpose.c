@@ -35,7 +35,7 @@ static inline __attribute__ ((always_inline)) void *
 forward_realloc (const HookCaller *caller_of_us, void *old, size_t size)
 {
   const HookCaller caller = *caller_of_us;
-  const uint64_t before = old ? hook_tick_after () : 0;
+  const uint64_t before = old && likely (hook_session_has_clock) ? hook_tick_after () : 0;
 
   if (unlikely (old && size == 0))
     {

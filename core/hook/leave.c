@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The end of the process: its status and its memory, told by the last exit handler or by _exit. A process that is
  * killed, or that leaves by a raw system call, tells nothing. */
+#include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -90,6 +91,10 @@ prctl (int option, ...)
   __builtin_va_end (list);
   if (option == PR_SET_SECCOMP)
     hook_sandboxed = true;
+  /* The strict sandbox, and this setting, make reading the clock deadly. */
+  if ((option == PR_SET_SECCOMP && arguments[0] == SECCOMP_MODE_STRICT)
+      || (option == PR_SET_TSC && arguments[0] == PR_TSC_SIGSEGV))
+    hook_session_lose_clock ();
   if (next == NULL)
     next = (int (*) (int, unsigned long, unsigned long, unsigned long, unsigned long)) hook_provider_symbol ("prctl");
   return next (option, arguments[0], arguments[1], arguments[2], arguments[3]);

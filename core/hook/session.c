@@ -231,7 +231,7 @@ register_process (void)
 static bool
 start (void)
 {
-  if (__atomic_load_n (&disabled, __ATOMIC_ACQUIRE))
+  if (__atomic_load_n (&disabled, __ATOMIC_ACQUIRE) || !hook_session_has_clock)
     return false;
   Process *memory = __atomic_load_n (&process, __ATOMIC_ACQUIRE);
   if (memory == NULL)
@@ -282,6 +282,22 @@ hook_session_disarm (void)
 {
   __atomic_store_n (&disabled, true, __ATOMIC_RELEASE);
   __atomic_store_n (&process->start, OFF, __ATOMIC_RELEASE);
+}
+
+bool hook_session_has_clock = true;
+
+void
+hook_session_lose_clock (void)
+{
+  HookThread *thread = hook_locals.thread;
+
+  hook_session_has_clock = false;
+  if (hook_session_entry () == NULL)
+    return;
+  __atomic_fetch_add (&hook_session.header->lost_events, 1, __ATOMIC_RELAXED);
+  hook_session_disarm ();
+  if (thread && thread->state == HOOK_IDLE)
+    thread->state = HOOK_OFF;
 }
 
 /* ---- threads ---- */

@@ -198,6 +198,17 @@ def sandboxes():
 
 
 @check
+def the_strict_sandbox_ends_the_recording():
+    trace = path('strict.heapatlas')
+    plain, done = run(CASES, 'strict'), record(trace, CASES, 'strict')
+    equal((plain.returncode, plain.stdout), (3, 'in\n'), 'the program')
+    equal((done.returncode, done.stdout), (3, 'in\n'), f'recorded ({done.stderr})')
+    process = report(trace)['processes'][0]
+    equal(sum_in(process, ['own_blocks'], 'allocations'), 10, 'allocations before')
+    assert process['totals']['lost_events'] > 0 and 'lost' in done.stderr, 'it says that something is missing'
+
+
+@check
 def without_proc_a_program_just_runs():
     command = ['unshare', '-m', 'sh', '-c', f'mount -t tmpfs none /proc && exec {CASES} stacks']
     equal(run(*command).returncode, 0, 'status')

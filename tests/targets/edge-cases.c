@@ -526,6 +526,20 @@ main (int argc, char **argv)
     own_passing (100000);
     printf ("out\n");
   }
+  CASE ("strict")
+  {
+    void *block = malloc (10);
+    own_blocks (10);
+    printf ("in\n");
+    fflush (stdout);
+    if (prctl (PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0)
+      abort ();
+    own_passing (200000);
+    block = realloc (block, 20);
+    block = realloc (block, 2000);
+    free (block);
+    syscall (SYS_exit, 3);
+  }
   CASE ("threads") many_threads (atoi (argv[2]));
   CASE ("names")
   {
