@@ -74,6 +74,9 @@ def another_interposer_keeps_working():
     answer = case('blocks', env=env)
     equal(own(answer, ['own_blocks']), 1000, 'allocations')
     assert int(open(told).read()) >= 1000, 'the other library saw them too'
+    answer = same_behaviour(path('api.heapatlas'), target('hook-api'), env=env, compare_stderr=True)
+    equal(answer['processes'][0]['exit_status'], 0, 'every function answers as without us')
+    nothing_missing(answer)
     for value in ['', ' ', library('missing')]:
         answer = same_behaviour(path('preload.heapatlas'), CASES, 'blocks', env={**os.environ, 'LD_PRELOAD': value})
         equal(own(answer, ['own_blocks']), 1000, f'allocations with LD_PRELOAD={value!r}')
