@@ -481,7 +481,8 @@ put_honest_words (Ring *ring, guint64 first)
   PUT (1ull << 41);
   PUT (10 << 4 | HAT_WIRE_ALLOC);                                                     /* at 1015 */
   PUT (5);
-  PUT ((0x10000ull >> 3) << 20 | 1 << 4 | HAT_WIRE_REALLOC);                          /* 1016 to 1020 */
+  PUT ((0x10000ull >> 3) << 20 | 1 << 4 | HAT_WIRE_MOVING);                           /* at 1016 */
+  PUT ((0x10000ull >> 3) << 20 | HAT_WIRE_REALLOC);                                   /* 1016 to 1020 */
   PUT (HAT_WIRE_XADDR);
   PUT (0x20001);
   PUT (4 << 4 | HAT_WIRE_REALLOC);
@@ -493,6 +494,14 @@ put_honest_words (Ring *ring, guint64 first)
   PUT (HAT_WIRE_XADDR);
   PUT (0x20001);
   PUT (HAT_WIRE_FREE);
+  PUT (5 << 4 | HAT_WIRE_MEMORY);
+  PUT (0);
+  PUT (0x6f6c6c6568);                                                                 /* "hello" */
+  PUT (2 << 4 | HAT_WIRE_MEMORY);
+  PUT (0);
+  PUT (0x2121);                                                                       /* "!!" */
+  PUT (HAT_WIRE_MEMORY);
+  PUT (0);
   PUT (HAT_WIRE_NODE_RESET);
   PUT ((0x18ull >> 3) << 20 | HAT_WIRE_FREE_STACK);
   PUT (HAT_WIRE_NODE_TRUNCATED);
@@ -506,10 +515,12 @@ check_honest_event (HatDecoder *decoder, guint number, const HatRawEvent *event)
   const HatRawEvent wanted[] = {
     { .kind = HAT_RAW_ALLOC, .ticks = 1005, .address = 0x10000, .number = 77 },
     { .kind = HAT_RAW_ALLOC, .ticks = 1015, .address = 0x7ffffffffff1, .number = 1ull << 41 },
+    { .kind = HAT_RAW_MOVING, .ticks = 1016, .old = 0x10000 },
     { .kind = HAT_RAW_REALLOC, .ticks = 1020, .old = 0x10000, .address = 0x20001, .number = 99 },
     { .kind = HAT_RAW_FORK, .ticks = 1020, .number = 7 },
     { .kind = HAT_RAW_MARK, .ticks = 1022 },
     { .kind = HAT_RAW_FREE, .ticks = 1022, .address = 0x20001 },
+    { .kind = HAT_RAW_MEMORY, .ticks = 1022 },
     { .kind = HAT_RAW_FREE, .ticks = 1022, .address = 0x18 },
   };
   g_assert_cmpuint (number, <, G_N_ELEMENTS (wanted));
@@ -517,6 +528,10 @@ check_honest_event (HatDecoder *decoder, guint number, const HatRawEvent *event)
   g_assert_cmpuint (event->ticks, ==, wanted[number].ticks);
   if (event->kind == HAT_RAW_MARK)
     g_assert_cmpstr (decoder->name, ==, "hello");
+  if (event->kind == HAT_RAW_MEMORY)
+    g_assert_cmpstr (decoder->memory->str, ==, "hello!!");
+  if (event->kind == HAT_RAW_MOVING)
+    g_assert_cmphex (event->old, ==, 0x10000);
   if (event->kind == HAT_RAW_ALLOC || event->kind == HAT_RAW_REALLOC || event->kind == HAT_RAW_FREE)
     g_assert_cmphex (event->address, ==, wanted[number].address);
   if (event->kind == HAT_RAW_REALLOC)
@@ -526,7 +541,7 @@ check_honest_event (HatDecoder *decoder, guint number, const HatRawEvent *event)
     }
   if (event->kind == HAT_RAW_ALLOC || event->kind == HAT_RAW_REALLOC || event->kind == HAT_RAW_FORK)
     g_assert_cmpuint (event->number, ==, wanted[number].number);
-  if (number == 6)
+  if (number == G_N_ELEMENTS (wanted) - 1)
     g_assert_cmpuint (event->stack, ==, HAT_STACK_TRUNCATED);
 }
 
@@ -563,8 +578,32 @@ test_words (void)
             case HAT_DECODE_BAD:
               g_assert_not_reached ();
             }
-      g_assert_cmpuint (n_events, ==, 7);
+      g_assert_cmpuint (n_events, ==, 9);
       g_assert_cmpuint (decoder->at, ==, first + n);
+      ring_close (&ring);
+    }
+}
+
+/* A module that is announced behind events is found without reading them. */
+static void
+test_look_ahead (void)
+{
+  for (guint64 first = 0; first < HAT_WIRE_RING_WORDS; first += HAT_WIRE_RING_WORDS - 20)
+    {
+      Ring ring;
+      HatFrameId frame;
+      ring_open (&ring);
+      guint64 end = first + put_honest_words (&ring, first);
+      ring.decoder.at = first + 9; /* behind its first announcement */
+      end += put_honest_words (&ring, end);
+      for (guint64 head = ring.decoder.at; head <= end; head++) /* however little is published at a time */
+        {
+          hat_decoder_look_ahead (&ring.decoder, head);
+          g_assert_cmpuint (ring.decoder.looked_at, <=, head);
+        }
+      g_assert_cmpuint (ring.decoder.looked_at, ==, end);
+      g_assert_cmpuint (ring.decoder.at, ==, first + 9);
+      g_assert_true (hat_stacks_frame_at (ring.decoder.stacks, ring.decoder.modules, 0, FALSE, &frame));
       ring_close (&ring);
     }
 }
@@ -686,6 +725,7 @@ main (int argc, char **argv)
   g_test_add_func ("/stream/a-child-goes-on-where-its-parent-was", test_fork);
   g_test_add_func ("/decode/words-published-bit-by-bit", test_words);
   g_test_add_func ("/decode/stalls-until-a-module-is-known", test_stall);
+  g_test_add_func ("/decode/look-ahead", test_look_ahead);
   g_test_add_func ("/decode/hostile-words-do-no-harm", test_hostile_words);
   g_test_add_func ("/sample/kinds-of-regions", test_regions);
   return g_test_run ();
