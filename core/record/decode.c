@@ -263,10 +263,10 @@ read_reallocation (HatDecoder *decoder, guint64 first, guint64 limit, HatRawEven
     }
   const guint64 second = word_at (decoder, at);
   ticks += address_word_ticks (second);
-  if ((decoder->early ? event->old_ticks : ticks) > limit)
+  if (ticks > limit)
     {
       decoder->escapes = before;
-      later (decoder, decoder->early ? event->old_ticks : ticks);
+      later (decoder, ticks);
       decoder->next_began = event->old_ticks;
       return HAT_DECODE_LATER;
     }

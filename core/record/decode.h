@@ -62,7 +62,6 @@ typedef struct
   HatModules *modules; /* of the address space */
   const guint32 *n_ips;
   gboolean must;  /* do not stall */
-  gboolean early; /* the limit is for when a reallocation began, not for when it was over */
 
   /* for the owner to read */
   guint64 next_ticks;

@@ -140,7 +140,6 @@ consume (HatImages *images, HatRing *ring, guint64 limit)
   HatRawEvent raw;
 
   ring->pending = G_MAXUINT64;
-  decoder->early = ring->image->is_held;
   for (gboolean goes_on = TRUE; goes_on;)
     switch (hat_decoder_next (decoder, limit, &raw))
       {
@@ -239,6 +238,20 @@ merge (HatImages *images, HatImage *image, guint64 limit)
   return n;
 }
 
+/* When the last of those reallocations was over that had begun by `ticks`, as far as they are told. */
+static guint64
+end_of_begun (HatImage *image, guint64 ticks)
+{
+  guint64 end = ticks;
+  for (guint i = 0; i < image->rings->len; i++)
+    {
+      const HatRing *ring = image->rings->pdata[i];
+      if (ring->pending != G_MAXUINT64 && ring->decoder.next_began <= ticks)
+        end = MAX (end, ring->pending);
+    }
+  return end;
+}
+
 guint64
 hat_image_drain (HatImages *images, HatImage *image, guint64 limit)
 {
@@ -248,7 +261,10 @@ hat_image_drain (HatImages *images, HatImage *image, guint64 limit)
   do
     {
       image->is_held = has_to_be_held (image);
-      n_now = merge (images, image, image->is_held ? MIN (limit, hat_stream_oldest_parked (image->stream) + HELD_TICKS) : limit);
+      const guint64 near = image->is_held ? MIN (limit, hat_stream_oldest_parked (image->stream) + HELD_TICKS) : limit;
+      n_now = merge (images, image, near);
+      if (n_now == 0 && image->is_held)
+        n_now = merge (images, image, MIN (limit, end_of_begun (image, near)));
       n += n_now;
     }
   while (n_now > 0 && has_to_be_held (image));

@@ -224,12 +224,6 @@ hat_stacks_frame_at (HatStacks *stacks, const HatModules *modules, guint32 ip_in
   return TRUE;
 }
 
-guint64
-hat_stacks_address (HatStacks *stacks, guint32 ip_index)
-{
-  return __atomic_load_n (&stacks->ips[ip_index], __ATOMIC_RELAXED) & ~HAT_WIRE_IP_EXACT;
-}
-
 HatFrameId
 hat_stacks_cut_frame (HatStacks *stacks)
 {

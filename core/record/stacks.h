@@ -32,7 +32,6 @@ void hat_stacks_add_module (HatStacks *stacks, HatModules *modules, const HatMod
  * (with `must`: then the frame is the bare address). */
 gboolean hat_stacks_frame_at (HatStacks *stacks, const HatModules *modules, guint32 ip_index, gboolean must, HatFrameId *out_frame);
 gboolean hat_stacks_frame (HatStacks *stacks, const HatModules *modules, guint64 ip, gboolean must, HatFrameId *out_frame);
-guint64 hat_stacks_address (HatStacks *stacks, guint32 ip_index);
 HatFrameId hat_stacks_cut_frame (HatStacks *stacks);
 
 HatStackId hat_stacks_node (HatStacks *stacks, HatStackId parent, HatFrameId frame);

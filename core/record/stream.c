@@ -9,7 +9,7 @@
 /* Stamps of two threads closer than this do not tell who was first. Clocks of two cores were seen to differ by 77 cycles. */
 #define DISORDER_TICKS (256u >> HAT_WIRE_TSC_SHIFT)
 #define HANDLER_PATIENCE_NS 100000000
-#define MAX_PARKED 65536u
+#define MAX_PARKED (1u << 20)
 
 /* An event that waits. It stands in the queue of each address it is about, and in that of all. */
 typedef struct
