@@ -6,13 +6,15 @@ import os, shutil, subprocess, sys, tempfile, time
 BUILD = os.path.realpath(os.environ.get('HAT_BUILD', 'build/tests'))
 GUI = os.path.join(BUILD, 'app', 'heapatlas-gui')
 SHOTS = os.environ.get('HAT_SCREENSHOTS', os.path.join(BUILD, 'gui-screenshots'))
-DEADLINE = 60
+DEADLINE = float(os.environ.get('HAT_DEADLINE', 60))
 SCREEN = 1600, 1000
 
 if 'HAT_GUI_INNER' in os.environ:
     import gi
     gi.require_version('Atspi', '2.0')
     from gi.repository import Atspi, GLib
+else:
+    Atspi = GLib = None  # outside of the display
 
 
 def start_display():
@@ -59,6 +61,8 @@ def poll(what, function, deadline=DEADLINE):
             return value
         if time.monotonic() > end:
             screenshot('failed')
+            for app in App.all:
+                print([(n.get_role_name(), n.get_name()) for n in app.walk() if n.get_name()], file=sys.stderr)
             raise AssertionError(f'{what}: not within {deadline} s ({last})')
         time.sleep(0.05)
 
@@ -140,8 +144,12 @@ class App:
     def focused(self, role):
         return next((n for n in self.walk() if n.get_role_name() == role and n.get_state_set().contains(Atspi.StateType.FOCUSED)), None)
 
+    def answer(self, name):
+        """A button of a message dialog: GTK 4.8 names it twice, once with its mnemonic."""
+        self.press(f'_{name} {name}')
+
     def text(self, name):
-        node = self.find(name)
+        node = self.find(name, 'text')
         return Atspi.Text.get_text(node, 0, Atspi.Text.get_character_count(node)) if node else ''
 
     def wait(self, name, role=None, start=False):

@@ -188,6 +188,15 @@ set_counter (HatLivePage *self, guint i, char *text)
   g_free (text);
 }
 
+/* An entry that loses its sensitivity must not have the focus: its text would wait for a focus-out for ever. */
+static void
+set_input_sensitive (HatLivePage *self, gboolean is_sensitive)
+{
+  if (!is_sensitive && gtk_widget_get_state_flags (GTK_WIDGET (self->input)) & GTK_STATE_FLAG_FOCUS_WITHIN)
+    gtk_widget_grab_focus (GTK_WIDGET (self->output));
+  gtk_widget_set_sensitive (GTK_WIDGET (self->input), is_sensitive);
+}
+
 static void
 update_buttons (HatLivePage *self)
 {
@@ -198,7 +207,7 @@ update_buttons (HatLivePage *self)
   gtk_widget_set_sensitive (GTK_WIDGET (self->stop), !is_finishing && !is_finished);
   gtk_widget_set_sensitive (GTK_WIDGET (self->mark), !is_finishing && !is_finished);
   gtk_widget_set_sensitive (GTK_WIDGET (self->end), runs);
-  gtk_widget_set_sensitive (GTK_WIDGET (self->input), runs);
+  set_input_sensitive (self, runs);
   gtk_revealer_set_reveal_child (self->finishing, is_finishing && !is_finished);
   if (is_finishing)
     {
@@ -338,7 +347,7 @@ static void
 on_end_of_input (GtkEntry *entry, GtkEntryIconPosition position, HatLivePage *self)
 {
   hat_live_recording_close_input (self->recording);
-  gtk_widget_set_sensitive (GTK_WIDGET (entry), FALSE);
+  set_input_sensitive (self, FALSE);
 }
 
 void

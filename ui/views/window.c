@@ -376,6 +376,13 @@ on_deleted (HatStartPage *start, const char *error, HatWindow *self)
 
 /* ---- closing ---- */
 
+static gboolean
+destroy_later (gpointer window)
+{
+  gtk_window_destroy (window);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 on_close_response (AdwMessageDialog *dialog, const char *response, HatWindow *self)
 {
@@ -385,7 +392,8 @@ on_close_response (AdwMessageDialog *dialog, const char *response, HatWindow *se
     hat_live_recording_end (self->recording, FALSE);
   else if (g_str_equal (response, "stop") && self->recording)
     hat_live_recording_stop (self->recording);
-  gtk_window_destroy (GTK_WINDOW (self));
+  /* The dialog is still busy with its answer, and needs its parent for that. */
+  g_idle_add_full (G_PRIORITY_DEFAULT_IDLE, destroy_later, g_object_ref (self), g_object_unref);
 }
 
 static gboolean
