@@ -2,6 +2,7 @@
 /* `heapatlas`: finds the command, or opens the window on a trace or a program. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
@@ -87,9 +88,20 @@ open_window (char **arguments)
   return HAT_EXIT_IO;
 }
 
+/* A descriptor below 3 that is closed would be given to the next file that is opened, a trace or shared memory, and what is meant for the
+ * standard streams would be written into it. Using these fails as before, and a program we start finds them closed. */
+static void
+hold_standard_descriptors (void)
+{
+  for (int fd = 0; fd <= STDERR_FILENO; fd++)
+    if (fcntl (fd, F_GETFD) < 0)
+      open ("/dev/null", (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+}
+
 int
 main (int argc, char **argv)
 {
+  hold_standard_descriptors ();
   setlocale (LC_ALL, "");
   const char *first = argc > 1 ? argv[1] : NULL;
   if (first == NULL)

@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_CHUNK_AGE_US (500 * 1000)
@@ -74,19 +76,46 @@ process_clear (gpointer data)
   g_array_unref (process->marks);
 }
 
+static gboolean
+is_trace_or_empty (int fd)
+{
+  char magic[sizeof HAT_FILE_MAGIC - 1];
+  const ssize_t n = pread (fd, magic, sizeof magic, 0);
+  return n == 0 || (n == sizeof magic && memcmp (magic, HAT_FILE_MAGIC, sizeof magic) == 0);
+}
+
+/* An older trace is overwritten, but nothing else: it would be one slip of the pen from losing a source file. The lock goes with the
+ * descriptor. */
+static int
+create (const char *path, GError **error)
+{
+  const int fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  struct stat stat;
+  if (fd < 0)
+    {
+      g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "%s: could not create: %s", path, g_strerror (errno));
+      return -1;
+    }
+  if (fstat (fd, &stat) != 0 || !S_ISREG (stat.st_mode))
+    return fd;
+  if (flock (fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "%s: another recording is writing to it; choose another file", path);
+  else if (!is_trace_or_empty (fd))
+    g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "%s: is no trace and will not be overwritten; remove it or choose another file", path);
+  else if (ftruncate (fd, 0) != 0)
+    g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "%s: could not create: %s", path, g_strerror (errno));
+  else
+    return fd;
+  close (fd);
+  return -1;
+}
+
 HatTraceWriter *
 hat_trace_writer_new_with_write (const char *path, int fd, gint64 start_unix_us, HatWriteFunc write_func, gpointer user_data,
                                  GError **error)
 {
-  if (path)
-    {
-      fd = open (path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-      if (fd < 0)
-        {
-          g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "%s: could not create: %s", path, g_strerror (errno));
-          return NULL;
-        }
-    }
+  if (path && (fd = create (path, error)) < 0)
+    return NULL;
   HatTraceWriter *writer = g_new0 (HatTraceWriter, 1);
   writer->fd = fd;
   writer->name = g_strdup (path ? path : "trace");

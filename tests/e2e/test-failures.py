@@ -177,4 +177,40 @@ def an_allocator_that_cannot_be_seen_is_named():
     assert 'allocator' in done.stderr, done.stderr
 
 
+@check
+def closed_standard_descriptors_harm_nothing():
+    for closed in '<&-', '>&-', '2>&-', '<&- >&- 2>&-':
+        trace = path('closed.heapatlas')
+        script, fds = path('fds.sh'), path('fds')
+        open(script, 'w').write(f'exec 3>{fds}\nfor i in 0 1 2; do [ -e /proc/$$/fd/$i ] && echo $i >&3; done\nls / >{path("listed")}\n')
+        done = run('/bin/sh', '-c', f'exec "{HEAPATLAS}" record -q -o {trace} -- /bin/sh {script} {closed}')
+        equal(done.returncode, 0, f'exit status with {closed}')
+        missing = {'0', '1', '2'} - set(open(fds).read().split())
+        equal('0' in missing, '<&-' in closed, f'standard input of the program with {closed}')
+        equal('2' in missing, '2>&-' in closed, f'standard error of the program with {closed}')
+        answer = report(trace)
+        assert answer['trace']['complete'] and sum(p['totals']['allocations'] for p in answer['processes']) > 20, (closed, answer['processes'])
+    done = run('/bin/sh', '-c', f'exec "{HEAPATLAS}" report {trace} >&-')
+    equal(done.returncode, 3, f'a report that nobody can read: {done.stderr}')
+
+
+@check
+def nothing_but_an_older_trace_is_overwritten():
+    text, trace = path('precious'), path('shared.heapatlas')
+    open(text, 'w').write('precious')
+    done = record(text, '/bin/true')
+    equal((done.returncode, open(text).read()), (125, 'precious'), f'a text as trace: {done.stderr}')
+    for _ in range(2):
+        equal(record(trace, '/bin/true').returncode, 0, 'an older trace is overwritten')
+    first = subprocess.Popen([HEAPATLAS, 'record', '-o', trace, '--', 'cat'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    first.stdin.write(b'x\n')
+    first.stdin.flush()
+    first.stdout.readline()
+    done = record(trace, '/bin/true')
+    equal(done.returncode, 125, f'two recordings into one file: {done.stderr}')
+    assert 'another recording' in done.stderr, done.stderr
+    first.communicate()
+    equal(run(HEAPATLAS, 'check', trace).returncode, 0, 'the first recording is whole')
+
+
 main()
