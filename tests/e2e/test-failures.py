@@ -183,7 +183,7 @@ def closed_standard_descriptors_harm_nothing():
         trace = path('closed.heapatlas')
         script, fds = path('fds.sh'), path('fds')
         open(script, 'w').write(f'exec 3>{fds}\nfor i in 0 1 2; do [ -e /proc/$$/fd/$i ] && echo $i >&3; done\nls / >{path("listed")}\n')
-        done = run('/bin/sh', '-c', f'exec "{HEAPATLAS}" record -q -o {trace} -- /bin/sh {script} {closed}')
+        done = run('/bin/sh', '-c', f'exec "{HEAPATLAS}" record -o {trace} -- /bin/sh {script} {closed}')
         equal(done.returncode, 0, f'exit status with {closed}')
         missing = {'0', '1', '2'} - set(open(fds).read().split())
         equal('0' in missing, '<&-' in closed, f'standard input of the program with {closed}')
