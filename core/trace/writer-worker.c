@@ -251,7 +251,9 @@ correct_times (HatWriterWorker *worker, Process *process, HatSummary *summary)
 static void
 put_summary (HatWriterWorker *worker, guint32 index, HatSummary *summary)
 {
-  correct_times (worker, worker_process (worker, index), summary);
+  Process *process = worker_process (worker, index);
+  correct_times (worker, process, summary);
+  hat_span_join_clear (&process->join); /* no chunk follows */
   HatBytes payload = { 0 };
   hat_write_summary (&payload, summary);
   hat_chunk_sink_put (&worker->sink, HAT_TYPE_SUMMARY, index, payload.data, payload.len, 6, NULL);
