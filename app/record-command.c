@@ -20,7 +20,7 @@ static const char description[] =
 
 typedef struct
 {
-  char *output, *max_size, **rest;
+  char *output, *max_size, *sample, **rest;
   gboolean no_snapshot, free_stacks, no_follow, quiet;
   gint control_fd;
 } Options;
@@ -30,6 +30,7 @@ options_clear (Options *options)
 {
   g_free (options->output);
   g_free (options->max_size);
+  g_free (options->sample);
   g_strfreev (options->rest);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
@@ -42,6 +43,7 @@ parse (Options *options, int argc, char **argv, GError **error)
     { "output", 'o', 0, G_OPTION_ARG_FILENAME, &options->output, "Write the trace to FILE (default: NAME.PID.heapatlas)", "FILE" },
     { "no-snapshot", 0, 0, G_OPTION_ARG_NONE, &options->no_snapshot, "Take no snapshots of the heap's contents", NULL },
     { "free-stacks", 0, 0, G_OPTION_ARG_NONE, &options->free_stacks, "Record the stack of every free, too", NULL },
+    { "sample", 0, 0, G_OPTION_ARG_STRING, &options->sample, "Record only blocks that hold one byte in BYTES, chosen at random", "BYTES" },
     { "no-follow", 0, 0, G_OPTION_ARG_NONE, &options->no_follow, "Record the first process only", NULL },
     { "max-size", 0, 0, G_OPTION_ARG_STRING, &options->max_size, "Stop recording when the trace is this big", "BYTES" },
     { "quiet", 'q', 0, G_OPTION_ARG_NONE, &options->quiet, "Say nothing on standard error", NULL },
@@ -75,7 +77,7 @@ hat_command_record (int argc, char **argv)
 {
   g_auto (Options) options = { .control_fd = -1 };
   g_autoptr (GError) error = NULL;
-  guint64 max_size = 0;
+  guint64 max_size = 0, sample = 0;
 
   g_set_prgname ("heapatlas record");
   if (!parse (&options, argc, argv, &error))
@@ -84,6 +86,10 @@ hat_command_record (int argc, char **argv)
     return wrong_use ("name the PROGRAM to run");
   if (options.max_size && !hat_parse_bytes (options.max_size, &max_size, &error))
     return wrong_use (error->message);
+  if (options.sample && !hat_parse_bytes (options.sample, &sample, &error))
+    return wrong_use (error->message);
+  if (options.sample && (sample == 0 || sample > HAT_RECORD_MAX_SAMPLE))
+    return wrong_use ("--sample needs 1 to 1T bytes");
   if (options.control_fd >= 0 && fcntl (options.control_fd, F_SETFD, FD_CLOEXEC) < 0)
     return wrong_use ("--control-fd needs an open descriptor");
 
@@ -92,6 +98,7 @@ hat_command_record (int argc, char **argv)
     .output = options.output,
     .no_follow = options.no_follow,
     .free_stacks = options.free_stacks,
+    .sample_bytes = sample,
     .no_snapshot = options.no_snapshot,
     .max_size = max_size,
     .quiet = options.quiet,

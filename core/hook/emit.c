@@ -204,15 +204,16 @@ postpone (const HookCaller *caller, uint32_t type, uint64_t address, uint64_t ol
 /* ---- events ---- */
 
 void
-hook_emit_alloc (const HookCaller *caller, void *block, size_t size)
+hook_emit_presence (const HookCaller *caller)
 {
   HookThread *thread = enter (caller);
+  if (thread)
+    leave (thread);
+}
 
-  if (unlikely (thread == NULL))
-    {
-      postpone (caller, HAT_WIRE_ALLOC, (uint64_t) block, 0, 0, size);
-      return;
-    }
+static inline __attribute__ ((always_inline)) void
+write_alloc (HookThread *thread, const HookCaller *caller, void *block, size_t size)
+{
   const uint32_t node = hook_unwind (thread, caller);
   if (likely (hook_room (thread, EVENT_WORDS)))
     {
@@ -220,17 +221,43 @@ hook_emit_alloc (const HookCaller *caller, void *block, size_t size)
       put_address (thread, (uint64_t) block, hook_tick (), HAT_WIRE_ALLOC);
       hook_put (thread, word);
     }
+}
+
+void
+hook_emit_alloc (const HookCaller *caller, void *block, size_t size)
+{
+  const bool sampling = hook_sample_bytes != 0;
+  if (sampling && (likely (!hook_sample_hit (size)) || !hook_sample_remember (block)))
+    return;
+  HookThread *thread = enter (caller);
+
+  if (unlikely (thread == NULL))
+    {
+      postpone (caller, HAT_WIRE_ALLOC, (uint64_t) block, 0, 0, size);
+      return;
+    }
+  /* The first call of all learns only now whether it is sampled. */
+  if (likely (sampling || !hook_sample_bytes) || (hook_sample_hit (size) && hook_sample_remember (block)))
+    write_alloc (thread, caller, block, size);
   leave (thread);
 }
 
 void
 hook_emit_free (const HookCaller *caller, void *block)
 {
+  const bool sampling = hook_sample_bytes != 0;
+  if (sampling && likely (!hook_sample_forget (block)))
+    return;
   HookThread *thread = enter (caller);
 
   if (unlikely (thread == NULL))
     {
       postpone (caller, HAT_WIRE_FREE, (uint64_t) block, 0, 0, 0);
+      return;
+    }
+  if (unlikely (!sampling && hook_sample_bytes)) /* the first call of all: nothing has been sampled */
+    {
+      leave (thread);
       return;
     }
   if (unlikely (hook_session.header->free_stacks))
@@ -251,7 +278,7 @@ hook_emit_moving (const HookCaller *caller, void *old, uint64_t tick)
 
   if (unlikely (thread == NULL))
     return; /* inside the hook already: the event that was interrupted is told first */
-  if (likely (hook_room (thread, EVENT_WORDS)))
+  if (likely (!hook_sample_bytes) && likely (hook_room (thread, EVENT_WORDS)))
     put_address (thread, (uint64_t) old, tick, HAT_WIRE_MOVING);
   leave (thread);
 }

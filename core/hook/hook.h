@@ -7,6 +7,7 @@
  *   operators.c  the same for C++ operator new and delete
  *   provider.c   whom to forward to, found without dlsym
  *   session.c    mapping the session, registering the process, giving each thread its ring
+ *   sample.c     which blocks are sampled, if not all are recorded
  *   emit.c       events to ring words; waiting for space; events nested in our own code
  *   leave.c      the end of the process
  *   unwind.c     call stacks: incremental walk, shared rule cache
@@ -194,6 +195,8 @@ typedef struct
   HookThread *thread;
   uint64_t fork_id;      /* a fork of this thread is under way */
   uint64_t provider_cfa; /* the program's frame that called a foreign allocator, else 0 */
+  int64_t sample_left;   /* bytes to the next sample point, if that is chosen */
+  uint64_t sample_random;/* 0: not seeded */
 } HookLocals;
 
 extern __thread HookLocals hook_locals HOOK_TLS;
@@ -256,7 +259,54 @@ HatWireProcess *hook_session_entry (void);
 /* This process' index into the process table. */
 uint32_t hook_session_process (void);
 
+/* ---- sample.c ---- */
+
+enum
+{
+  HOOK_FILTER_BITS = 15,
+};
+
+extern uint64_t hook_sample_bytes; /* mean distance of sample points; 0: every block is recorded */
+extern uint8_t hook_sample_filter[1 << HOOK_FILTER_BITS];
+
+void hook_sample_start (uint64_t bytes);
+/* The rare rest of hook_sample_hit(). */
+bool hook_sample_point (size_t size);
+/* In a forked child: its chances are its own. */
+void hook_sample_forked (void);
+/* FALSE: no room, counted as lost. */
+bool hook_sample_remember (const void *block);
+/* The rare rest of hook_sample_forget(). */
+bool hook_sample_remove (const void *block);
+
+/* Whether an allocation of `size` bytes holds a sample point. */
+static inline bool
+hook_sample_hit (size_t size)
+{
+  const int64_t left = hook_locals.sample_left - (int64_t) size;
+  if (unlikely (left <= 0))
+    return hook_sample_point (size);
+  hook_locals.sample_left = left;
+  return false;
+}
+
+static inline uint64_t
+hook_sample_hash (const void *block)
+{
+  return ((uint64_t) block >> 4) * 0x9e3779b97f4a7c15;
+}
+
+/* Whether the block was sampled; not any more from now on. */
+static inline bool
+hook_sample_forget (const void *block)
+{
+  return unlikely (hook_sample_filter[hook_sample_hash (block) >> (64 - HOOK_FILTER_BITS)]) && hook_sample_remove (block);
+}
+
 /* ---- emit.c ---- */
+
+/* Makes the process known though nothing happened. */
+void hook_emit_presence (const HookCaller *caller);
 
 void hook_emit_alloc (const HookCaller *caller, void *block, size_t size);
 void hook_emit_free (const HookCaller *caller, void *block);

@@ -35,6 +35,18 @@ static inline __attribute__ ((always_inline)) void *
 forward_realloc (const HookCaller *caller_of_us, void *old, size_t size)
 {
   const HookCaller caller = *caller_of_us;
+
+  /* Sampled, it is a death, if the old block was sampled, and a birth with a chance of its own. Told so also if it then
+   * fails: rare, and the old block was one of many. */
+  if (unlikely (hook_sample_bytes != 0) && old)
+    {
+      if (!hook_is_nested (&caller))
+        hook_emit_free (&caller, old);
+      HOOK_FORWARD (void *, block, hook_provider.realloc (old, size));
+      if (block && !is_nested)
+        hook_emit_alloc (&caller, block, size);
+      return block;
+    }
   const uint64_t before = old && likely (hook_session_has_clock) ? hook_tick_after () : 0;
 
   if (unlikely (old && size == 0))
@@ -59,7 +71,7 @@ forward_realloc (const HookCaller *caller_of_us, void *old, size_t size)
   HOOK_FORWARD (void *, block, hook_provider.realloc (old, size));
   if (unlikely (block == NULL) || unlikely (is_nested))
     return block;
-  if (old)
+  if (old && likely (!hook_sample_bytes))
     hook_emit_realloc (&caller, old, before, block, size);
   else
     hook_emit_alloc (&caller, block, size);
@@ -190,6 +202,12 @@ fork (void)
   const int result = hook_provider.fork ();
   if (result != 0)
     hook_locals.fork_id = 0;
+  else if (unlikely (hook_sample_bytes != 0))
+    {
+      /* It may never meet a sample point, but there it is. */
+      hook_sample_forked ();
+      hook_emit_presence (&caller);
+    }
   return result;
 }
 

@@ -146,6 +146,7 @@ open_session (void)
   hook_session.processes = (HatWireProcess *) ((char *) header + HAT_WIRE_PROCESSES_AT);
   hook_session.ips = (uint64_t *) ((char *) header + HAT_WIRE_IPS_AT);
   hook_session.header = header;
+  hook_sample_start (header->sample_bytes);
   return true;
 }
 

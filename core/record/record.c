@@ -154,6 +154,11 @@ write_notes (HatRecorder *recorder)
   hat_trace_writer_add_note (writer, "version", HAT_VERSION);
   hat_trace_writer_add_note (writer, "option.follow", options->no_follow ? "no" : "yes");
   hat_trace_writer_add_note (writer, "option.free-stacks", options->free_stacks ? "yes" : "no");
+  if (options->sample_bytes > 0)
+    {
+      g_autofree char *sample = g_strdup_printf ("%" G_GUINT64_FORMAT, options->sample_bytes);
+      hat_trace_writer_add_note (writer, "option.sample", sample);
+    }
   if (options->max_size)
     {
       g_autofree char *size = g_strdup_printf ("%" G_GUINT64_FORMAT, options->max_size);
@@ -192,6 +197,7 @@ start (HatRecorder *recorder, int *out_status, GError **error)
   g_autofree char *hook = hat_launch_find_hook (error);
   if (hook == NULL || !hat_session_open (&recorder->session, options->no_follow, options->free_stacks, error))
     return FALSE;
+  recorder->session.header->sample_bytes = options->sample_bytes;
   if (!hat_launch (&recorder->program, options->argv, env, options->directory, hook, &recorder->session, &recorder->launch, error))
     return FALSE;
   take_over_signals (&recorder->session);

@@ -7,6 +7,8 @@
 
 G_BEGIN_DECLS
 
+#define HAT_RECORD_MAX_SAMPLE (G_GUINT64_CONSTANT (1) << 40)
+
 typedef struct
 {
   const char *const *argv;   /* the program and its arguments, NULL-terminated */
@@ -15,6 +17,7 @@ typedef struct
   const char *output;        /* NULL = NAME.PID.heapatlas here */
   gboolean no_follow;        /* only the first process image */
   gboolean free_stacks;      /* frees carry their stack too */
+  guint64 sample_bytes;      /* one byte in so many is a sample point, blocks without one are not recorded; 0 = record all */
   gboolean no_snapshot;      /* noted in the trace; there are no snapshots without being asked */
   guint64 max_size;          /* stop recording when the trace has this many bytes; 0 = never */
   gboolean quiet;            /* say nothing on stderr unless recording failed */

@@ -9,6 +9,7 @@
 #include "core/heap/format.h"
 #include "core/report/suppressions.h"
 #include "core/report/plain-text.h"
+#include "core/report/sampled.h"
 
 #define TEXT_GROUPS 20
 #define TEXT_GROWING 10
@@ -278,6 +279,12 @@ hat_report_leaks (HatTrace *trace, const HatLeaksOptions *options, GString *out,
   else
     g_string_append (out, "What the program never freed. That is not always a leak: telling lost blocks\n"
                           "from those still in use needs a snapshot, which this recording has none of.\n");
+  if (!options->json && hat_sample_bytes (trace) > 0)
+    {
+      g_autofree char *rate = hat_sampled_rate (trace);
+      g_string_append_printf (out, "Sampled, %s: these are only the blocks in the sample. What is not listed\n"
+                                   "may be missing by chance; `report` estimates how much there is in all.\n", rate);
+    }
   for (guint i = first; i < end; i++)
     {
       g_autoptr (Findings) findings = findings_new (trace, i, suppressed, progress, error);

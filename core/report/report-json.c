@@ -2,6 +2,7 @@
 /* `report --json`: the keys are a contract, see the man page. */
 
 #include "core/report/report-private.h"
+#include "core/report/sampled.h"
 
 #include <stdlib.h>
 
@@ -100,8 +101,15 @@ compare_sites (const void *a, const void *b)
   return x->stack < y->stack ? -1 : x->stack > y->stack;
 }
 
+static int
+compare_stack (const void *key, const void *estimates)
+{
+  const HatStackId stack = *(const HatStackId *) key, other = ((const HatEstimates *) estimates)->stack;
+  return stack < other ? -1 : stack > other;
+}
+
 static void
-write_sites (HatJson *json, HatTrace *trace, HatSites *sites, gint top)
+write_sites (HatJson *json, HatTrace *trace, HatSites *sites, const HatSampled *sampled, gint top)
 {
   if (sites->n > 0)
     qsort (sites->sites, sites->n, sizeof *sites->sites, compare_sites);
@@ -110,6 +118,13 @@ write_sites (HatJson *json, HatTrace *trace, HatSites *sites, gint top)
     {
       hat_json_begin_object (json, NULL);
       write_costs (json, &sites->sites[i]);
+      if (sampled)
+        {
+          const HatEstimates *estimates = bsearch (&sites->sites[i].stack, sampled->sites, sampled->n, sizeof (HatEstimates),
+                                                   compare_stack);
+          if (estimates)
+            hat_sampled_json (json, estimates);
+        }
       hat_json_null (json, "type");
       hat_report_json_stack (json, trace, sites->sites[i].stack);
       hat_json_end_object (json);
@@ -182,12 +197,18 @@ write_process (HatJson *json, HatTrace *trace, guint index, const HatReportOptio
   g_autoptr (HatSites) sites = hat_heap_sites (heap, range, progress, error);
   if (sites == NULL)
     return FALSE;
+  const gboolean is_sampled = hat_sample_bytes (trace) > 0;
+  g_autoptr (HatSampled) sampled = is_sampled ? hat_heap_sampled (heap, range, progress, error) : NULL;
+  if (is_sampled && sampled == NULL)
+    return FALSE;
 
   hat_json_begin_object (json, NULL);
   write_identity (json, trace, index);
   hat_json_int (json, "from_ns", MAX (range.from, 0));
   hat_json_int (json, "to_ns", range.to);
   write_totals (json, &sites->totals);
+  if (sampled)
+    hat_sampled_json (json, &sampled->totals);
   write_stack_quality (json, trace, sites);
   guint n_marks;
   const HatMark *marks = hat_trace_marks (trace, index, &n_marks);
@@ -202,7 +223,7 @@ write_process (HatJson *json, HatTrace *trace, guint index, const HatReportOptio
   hat_json_end_array (json);
   if (options->by != HAT_BY_NONE && !write_groups (json, heap, range, options, progress, error))
     return FALSE;
-  write_sites (json, trace, sites, options->top);
+  write_sites (json, trace, sites, sampled, options->top);
   hat_json_end_object (json);
   return TRUE;
 }
@@ -224,6 +245,8 @@ hat_report_json (HatTrace *trace, const HatReportOptions *options, GString *out,
   hat_json_boolean (&json, "complete", hat_trace_is_complete (trace));
   hat_json_string (&json, "damage", hat_trace_damage (trace));
   hat_json_int (&json, "duration_ns", hat_trace_duration_ns (trace));
+  if (hat_sample_bytes (trace) > 0)
+    hat_json_uint (&json, "sample_bytes", hat_sample_bytes (trace));
   hat_json_end_object (&json);
   hat_json_begin_array (&json, "processes");
   for (guint i = first; i < end; i++)

@@ -4,6 +4,7 @@
  * freed at once. */
 
 #include "core/report/report-private.h"
+#include "core/report/sampled.h"
 
 #include "core/heap/format.h"
 #include "core/report/plain-text.h"
@@ -367,14 +368,35 @@ append_heading (Section *section)
 }
 
 static gboolean
+append_sampled (Section *section, const HatReportOptions *options, const HatProgress *progress, GError **error)
+{
+  if (options->by != HAT_BY_FUNCTION && options->by != HAT_BY_SITE)
+    {
+      g_set_error_literal (error, HAT_ERROR, HAT_ERROR_USAGE,
+                           "a sampled recording is reported --by function or site, its parts otherwise are no estimates");
+      return FALSE;
+    }
+  g_autoptr (HatSampled) sampled = hat_heap_sampled (section->heap, section->range, progress, error);
+  if (sampled == NULL)
+    return FALSE;
+  append_heading (section);
+  hat_sampled_text (section->out, section->trace, sampled, options->by == HAT_BY_SITE,
+                    options->top < 0 ? 10 : (guint) options->top);
+  return TRUE;
+}
+
+static gboolean
 append_process (GString *out, HatHeap *heap, const HatReportOptions *options, const HatProgress *progress,
                 GError **error)
 {
   g_auto (Section) section = { .out = out, .heap = heap, .options = options };
   section.trace = hat_heap_trace (heap);
   section.process = hat_heap_process (heap);
-  if (!hat_report_range (section.heap, options->from, options->at ? options->at : options->to, &section.range, error)
-      || !hat_heap_totals (section.heap, section.range, &section.totals, progress, error))
+  if (!hat_report_range (section.heap, options->from, options->at ? options->at : options->to, &section.range, error))
+    return FALSE;
+  if (hat_sample_bytes (section.trace) > 0)
+    return append_sampled (&section, options, progress, error);
+  if (!hat_heap_totals (section.heap, section.range, &section.totals, progress, error))
     return FALSE;
   section.groups = hat_heap_groups (section.heap, section.range, options->by, progress, error);
   if (section.groups == NULL)

@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #define HAT_WIRE_MAGIC 0x3130455249574148ull /* "HAWIRE01" */
-#define HAT_WIRE_VERSION 2u
+#define HAT_WIRE_VERSION 3u
 #define HAT_WIRE_ENV "HEAPATLAS_SESSION"
 
 #define HAT_WIRE_MAX_RINGS 4096u
@@ -57,6 +57,7 @@ typedef struct
    * word is the kernel's futex: bit 30 (FUTEX_OWNER_DIED) set = the recorder is dead, even as a zombie. Hooks look
    * at it only when they wait for space. */
   uint64_t owner[8];
+  uint64_t sample_bytes; /* recorder, before launch: one byte in so many is a sample point, blocks without one are not told; 0 = all are */
 } HatWireHeader;
 
 #define HAT_WIRE_OWNER_DIED 0x40000000u

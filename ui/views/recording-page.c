@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "core/heap/estimate.h"
 #include "core/heap/format.h"
 #include "core/symbols/symbols.h"
 
@@ -126,6 +127,13 @@ add_recording (HatRecordingPage *self, HatTrace *trace)
   if (lost)
     gtk_widget_add_css_class (lost_row, "warning");
   add_row (group, "File", hat_trace_path (trace), bytes);
+  if (hat_sample_bytes (trace) > 0)
+    {
+      g_autofree char *rate = hat_format_bytes (hat_sample_bytes (trace));
+      g_autofree char *text = g_strdup_printf ("One in %s. Pictures and tables show the sampled blocks only; `heapatlas report` estimates all of them. "
+                                               "There are no snapshots, classes or graph: too many blocks are unknown.", rate);
+      gtk_widget_add_css_class (add_row (group, "Sampled", text, NULL), "warning");
+    }
   if (!hat_trace_is_complete (trace))
     gtk_widget_add_css_class (add_row (group, "Incomplete", hat_trace_damage (trace), NULL), "warning");
 }

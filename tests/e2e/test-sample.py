@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Sampled recordings: estimates are near what the program counted, and the program does not notice. Chance decides what is sampled; the
+bars here are six sigma wide, which a right estimate misses once in 500 million times."""
+import json, math
+from harness import *
+
+KEYS = ['allocations', 'bytes_allocated', 'frees', 'live_bytes']
+TRACE = path('sample.heapatlas')
+
+
+def near(estimate, sigma, truth, what):
+    assert abs(estimate - truth) <= 6 * sigma + 1, f'{what}: {estimate} +- {sigma:.0f}, not {truth}'
+
+
+def recorded(rate):
+    done = record(TRACE, target('count-sample'), options=['-q', '--sample', rate])
+    equal(done.returncode, 0, f'exit status ({done.stderr})')
+    return json.loads(done.stdout), report(TRACE)
+
+
+def own_estimates(process, key):
+    """Sum and sigma over the sites of the program's own functions; the children of a sum are independent."""
+    sites = [s['estimates'] for s in process['sites'] if 'estimates' in s and any(f['function'].startswith('own_') for f in s['stack'])]
+    return sum(s[key] for s in sites), math.sqrt(sum((s[key + '_error'] / 1.96) ** 2 for s in sites))
+
+
+@check
+def estimates_are_near_the_truth():
+    for rate, bytes_ in [('1K', 1024), ('8K', 8192), ('64K', 65536)]:
+        truth, answer = recorded(rate)
+        equal(answer['trace']['sample_bytes'], bytes_, 'sample_bytes')
+        assert answer['trace']['complete']
+        parent = answer['processes'][0]
+        equal(parent['totals']['lost_events'], 0, 'lost events')
+        equal(parent['totals']['unknown_frees'] + parent['totals']['missed_frees'], 0, f'frees without a match at {rate}')
+        for key in KEYS:
+            near(*own_estimates(parent, key), truth['parent'][key], f'{key} at {rate}')
+        equal(parent['totals']['bytes_allocated'] - parent['totals']['bytes_freed'], parent['totals']['live_bytes'], 'what was recorded')
+
+
+@check
+def a_forked_child_goes_on_with_chances_of_its_own():
+    truth, answer = recorded('4K')
+    equal(len(answer['processes']), 2, 'processes')
+    child = answer['processes'][1]
+    equal(child['totals']['unknown_frees'] + child['totals']['missed_frees'] + child['totals']['lost_events'], 0, 'frees without a match')
+    for key in ['allocations', 'bytes_allocated', 'frees']:
+        near(*own_estimates(child, key), truth['child'][key], f'{key} of the child')
+
+
+@check
+def a_rate_of_one_byte_records_all():
+    truth, answer = recorded('1')
+    # 1 - exp (-1) of the blocks of one byte, and nearly all of the bigger ones.
+    parent = answer['processes'][0]
+    for key in KEYS:
+        near(*own_estimates(parent, key), truth['parent'][key], key)
+    assert parent['totals']['allocations'] > 0.99 * truth['parent']['allocations']
+
+
+@check
+def a_rate_beyond_everything_records_the_process():
+    truth, answer = recorded('1T')
+    equal(len(answer['processes']), 2, 'processes')
+    equal([p['exit_status'] for p in answer['processes']], [0, 0], 'exit status')
+    assert sum(p['totals']['allocations'] for p in answer['processes']) <= 1
+
+
+@check
+def programs_run_unchanged():
+    program = 'import json; d = [{"a": list(range(i % 50)), "b": "x" * (i % 700)} for i in range(20000)]; print(len(json.dumps(d)))'
+    same_behaviour(path('python.heapatlas'), PYTHON, '-c', program, options=['--sample', '512K'], compare_stderr=True)
+
+
+@check
+def the_text_says_that_it_estimates():
+    recorded('16K')
+    text = run(HEAPATLAS, 'report', TRACE).stdout
+    assert 'one in 16.0 KiB' in text and '~' in text and '±' in text, text
+    leaks = run(HEAPATLAS, 'leaks', TRACE).stdout
+    assert 'Sampled, one in 16.0 KiB' in leaks, leaks
+    equal(run(HEAPATLAS, 'report', TRACE, '--by', 'thread').returncode, 2, 'exit status of a grouping that is no estimate')
+    for wrong in ['0', '2T', 'x']:
+        equal(run(HEAPATLAS, 'record', '--sample', wrong, '--', 'true').returncode, 2, f'exit status of --sample {wrong}')
+
+
+main()
