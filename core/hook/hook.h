@@ -303,6 +303,23 @@ hook_sample_forget (const void *block)
   return unlikely (hook_sample_filter[hook_sample_hash (block) >> (64 - HOOK_FILTER_BITS)]) && hook_sample_remove (block);
 }
 
+/* The same two before anything else is done: TRUE if that was all there is to it. */
+static inline bool
+hook_sample_skips_alloc (size_t size)
+{
+  const int64_t left = hook_locals.sample_left - (int64_t) size;
+  if (hook_sample_bytes == 0 || left <= 0)
+    return false;
+  hook_locals.sample_left = left;
+  return true;
+}
+
+static inline bool
+hook_sample_skips_free (const void *block)
+{
+  return hook_sample_bytes && !hook_sample_filter[hook_sample_hash (block) >> (64 - HOOK_FILTER_BITS)];
+}
+
 /* ---- emit.c ---- */
 
 /* Makes the process known though nothing happened. */

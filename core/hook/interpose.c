@@ -16,7 +16,7 @@ malloc (size_t size)
 {
   HOOK_CALLER (caller);
   HOOK_FORWARD (void *, block, hook_provider.malloc (size));
-  if (likely (block != NULL) && likely (!is_nested))
+  if (likely (block != NULL) && likely (!is_nested) && !hook_sample_skips_alloc (size))
     hook_emit_alloc (&caller, block, size);
   return block;
 }
@@ -26,7 +26,7 @@ calloc (size_t count, size_t size)
 {
   HOOK_CALLER (caller);
   HOOK_FORWARD (void *, block, hook_provider.calloc (count, size));
-  if (likely (block != NULL) && likely (!is_nested))
+  if (likely (block != NULL) && likely (!is_nested) && !hook_sample_skips_alloc (count * size))
     hook_emit_alloc (&caller, block, count * size);
   return block;
 }
@@ -101,7 +101,7 @@ reallocarray (void *old, size_t count, size_t size)
 
 #define FREE(block, call) \
   HOOK_CALLER (caller); \
-  if (likely (block != NULL) && likely (!hook_is_nested (&caller))) \
+  if (likely (block != NULL) && likely (!hook_is_nested (&caller)) && !hook_sample_skips_free (block)) \
     hook_emit_free (&caller, block); \
   HOOK_FORWARD_VOID (call)
 
