@@ -37,11 +37,16 @@ on_exit_handler (void *unused, int status)
 int __cxa_atexit (void (*function) (void *), void *argument, void *object);
 
 /* What is registered before the program starts is called last, after the destructors of all objects; and there is
- * always room for it without allocating. */
+ * always room for it without allocating. A program that never allocates makes itself known here; most have done so in a
+ * constructor of a library before. */
 static __attribute__ ((constructor)) void
 expect_exit (void)
 {
+  HOOK_CALLER (caller);
   __cxa_atexit ((void (*) (void *)) (void *) on_exit_handler, NULL, NULL);
+  if (!hook_provider_is_found ())
+    hook_provider_find ();
+  hook_emit_presence (&caller);
 }
 
 static inline __attribute__ ((always_inline, noreturn)) void

@@ -42,6 +42,15 @@ def children_that_others_wait_for():
 
 
 @check
+def programs_that_never_allocate_are_there():
+    trace = path('silent.heapatlas')
+    record(trace, 'env', 'true', options=['-q'])
+    first, second = report(trace)['processes']
+    equal((os.path.basename(second['exe']), second['exit_status'], second['totals']['allocations']), ('true', 0, 0), 'what env became')
+    equal((first['pid'], first['exit_status']), (second['pid'], None), 'one process, two images')
+
+
+@check
 def threads_take_the_addresses_that_others_leave():
     for n_threads, rounds in [('32', '20000'), ('8', '100000')]:
         totals = same_behaviour(path('exchange.heapatlas'), target('exchange'), n_threads, rounds)['processes'][0]['totals']
