@@ -15,8 +15,9 @@ static const char description[] =
   "  heapatlas record ./app --its-options\n"
   "  heapatlas record -o app.heapatlas --max-size 2G -- ./app\n"
   "\n"
-  "Exit status: the program's own (128 + signal if one killed it), 127 not found,\n"
-  "126 refused or not executable, 125 recording failed.";
+  "Exit status: the program's own (128 + signal if one killed it, or if one ended\n"
+  "the recording while the program goes on), 127 not found, 126 refused or not\n"
+  "executable, 125 recording failed.";
 
 typedef struct
 {
@@ -44,8 +45,8 @@ parse (Options *options, int argc, char **argv, GError **error)
     { "no-snapshot", 0, 0, G_OPTION_ARG_NONE, &options->no_snapshot, "Take no snapshots of the heap's contents", NULL },
     { "free-stacks", 0, 0, G_OPTION_ARG_NONE, &options->free_stacks, "Record the stack of every free, too", NULL },
     { "sample", 0, 0, G_OPTION_ARG_STRING, &options->sample, "Record only blocks that hold one byte in BYTES, chosen at random", "BYTES" },
-    { "no-follow", 0, 0, G_OPTION_ARG_NONE, &options->no_follow, "Record the first process only", NULL },
-    { "max-size", 0, 0, G_OPTION_ARG_STRING, &options->max_size, "Stop recording when the trace is this big", "BYTES" },
+    { "no-follow", 0, 0, G_OPTION_ARG_NONE, &options->no_follow, "Record the first program only: not its children, nor what it becomes by exec", NULL },
+    { "max-size", 0, 0, G_OPTION_ARG_STRING, &options->max_size, "Stop recording when the trace has about BYTES; the program goes on", "BYTES" },
     { "quiet", 'q', 0, G_OPTION_ARG_NONE, &options->quiet, "Say nothing on standard error", NULL },
     { "control-fd", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT, &options->control_fd, NULL, NULL },
     { NULL },
@@ -66,6 +67,8 @@ parse (Options *options, int argc, char **argv, GError **error)
   return TRUE;
 }
 
+#define MIN_TRACE_BYTES 65536
+
 static int
 wrong_use (const char *text)
 {
@@ -82,10 +85,14 @@ hat_command_record (int argc, char **argv)
   g_set_prgname ("heapatlas record");
   if (!parse (&options, argc, argv, &error))
     return wrong_use (error->message);
-  if (options.rest[0] == NULL)
+  if (options.rest[0] == NULL || *options.rest[0] == 0)
     return wrong_use ("name the PROGRAM to run");
+  if (options.output && *options.output == 0)
+    return wrong_use ("--output needs the name of a FILE");
   if (options.max_size && !hat_parse_bytes (options.max_size, &max_size, &error))
     return wrong_use (error->message);
+  if (options.max_size && max_size < MIN_TRACE_BYTES)
+    return wrong_use ("--max-size is at least 64K: nothing fits into less");
   if (options.sample && !hat_parse_bytes (options.sample, &sample, &error))
     return wrong_use (error->message);
   if (options.sample && (sample == 0 || sample > HAT_RECORD_MAX_SAMPLE))

@@ -118,7 +118,7 @@ say_how_it_went (HatRecorder *recorder, gboolean is_written)
     {
       line = g_strdup_printf ("%s; recording ended after %s, %s", recorder->error->message, when,
                               recorder->reason == HAT_STOP_WRITE ? "the program runs on" : "what was written before can be opened");
-      g_printerr ("heapatlas: %s\n", line);
+      hat_recorder_say ("%s", line);
       hat_control_send (&recorder->control, TRUE, "error %s", line);
       return;
     }
@@ -138,7 +138,7 @@ say_how_it_went (HatRecorder *recorder, gboolean is_written)
       break;
     }
   if (!recorder->options->quiet)
-    g_printerr ("heapatlas: %s\n", line);
+    hat_recorder_say ("%s", line);
   hat_control_send (&recorder->control, TRUE, "done path=%s", recorder->output);
 }
 

@@ -42,6 +42,8 @@ typedef struct
 /* record.c */
 void hat_recorder_hear (HatRecorder *recorder);
 gboolean hat_recorder_was_interrupted (void);
+/* One line on standard error. */
+void hat_recorder_say (const char *format, ...) G_GNUC_PRINTF (1, 2);
 void hat_recorder_let_interrupt (void);
 
 /* finish.c: symbols, summaries, footer, the last words on stderr. */

@@ -80,10 +80,26 @@ hat_recorder_was_interrupted (void)
 
 /* ---- saying things ---- */
 
+/* Names of programs and files may hold anything; a message is one line of text. */
+void
+hat_recorder_say (const char *format, ...)
+{
+  va_list arguments;
+  va_start (arguments, format);
+  g_autofree char *raw = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  g_autofree char *text = g_utf8_make_valid (raw, -1);
+
+  for (char *c = text; *c; c++)
+    if (g_ascii_iscntrl (*c))
+      *c = '?';
+  g_printerr ("heapatlas: %s\n", text);
+}
+
 static void
 say_error (HatRecorder *recorder, const char *text)
 {
-  g_printerr ("heapatlas: %s\n", text);
+  hat_recorder_say ("%s", text);
   hat_control_send (&recorder->control, TRUE, "error %s", text);
 }
 
@@ -91,7 +107,7 @@ static void
 warn (HatRecorder *recorder, const char *text)
 {
   if (!recorder->options->quiet)
-    g_printerr ("heapatlas: %s\n", text);
+    hat_recorder_say ("%s", text);
   hat_control_send (&recorder->control, TRUE, "warning %s", text);
   if (recorder->writer)
     hat_trace_writer_add_note (recorder->writer, "warning", text);
@@ -220,7 +236,7 @@ start (HatRecorder *recorder, int *out_status, GError **error)
       return FALSE;
     }
   if (!options->quiet)
-    g_printerr ("heapatlas: recording %s (process %d) to %s\n", options->argv[0], (int) recorder->launch.pid, recorder->output);
+    hat_recorder_say ("recording %s (process %d) to %s", options->argv[0], (int) recorder->launch.pid, recorder->output);
   return TRUE;
 }
 

@@ -213,4 +213,29 @@ def nothing_but_an_older_trace_is_overwritten():
     equal(run(HEAPATLAS, 'check', trace).returncode, 0, 'the first recording is whole')
 
 
+@check
+def a_trace_that_is_big_enough_ends_the_recording_only():
+    trace = path('big.heapatlas')
+    done = record(trace, target('churn'), '4000000', '20', '1', options=['--max-size', '1M'])
+    equal(done.returncode, 0, f'the program goes on: {done.stderr}')
+    assert 'maximal size' in done.stderr, done.stderr
+    assert 1 << 20 <= os.path.getsize(trace) < 3 << 20, os.path.getsize(trace)
+    assert 'STOPPED' in run(HEAPATLAS, 'report', trace).stdout, 'the report says that it ended early'
+    equal(record(trace, '/bin/true', options=['--max-size', '0']).returncode, 2, 'no size at all')
+
+
+@check
+def names_cannot_break_messages():
+    name = path('two\nlines \x1b[31m')
+    shutil.copy('/bin/true', name)
+    trace = path('names.heapatlas')
+    done = record(trace, name)
+    equal(done.returncode, 0, done.stderr)
+    equal(done.stderr.count('\n'), 2, f'two lines: {done.stderr}')
+    assert '\x1b' not in done.stderr, done.stderr
+    for words in ['', '/bin/true'], ['/bin/true']:
+        wrong = run(HEAPATLAS, 'record', *(['-o', '', '--'] if len(words) == 1 else ['--']), *words)
+        equal((wrong.returncode, wrong.stderr.count('\n')), (2, 1), f'an empty name: {wrong.stderr}')
+
+
 main()
