@@ -10,6 +10,7 @@
 #define MAX_PATH_BYTES 4096u
 #define MAX_MEMORY_BYTES (16u << 20)
 #define MAX_SIZE (1ull << 48)
+#define PEEK_WORDS 24u
 
 void
 hat_decoder_clear (HatDecoder *decoder)
@@ -318,6 +319,13 @@ read_text (HatDecoder *decoder, guint64 first, guint64 limit, HatRawEvent *event
   for (guint64 i = 0; i < n_bytes && decoder->memory->len < MAX_MEMORY_BYTES; i++)
     g_string_append_c (decoder->memory, byte_at (decoder, at + 1, i));
   return HAT_DECODE_EVENT;
+}
+
+guint64
+hat_decoder_peek (const HatDecoder *decoder)
+{
+  const guint64 at = decoder->at + PEEK_WORDS;
+  return at < decoder->head ? address_word_address (word_at (decoder, at)) : 0;
 }
 
 HatDecodeResult

@@ -82,6 +82,9 @@ void hat_decoder_clear (HatDecoder *decoder);
 /* Takes in the modules that are announced up to `head`, without reading the events before them. */
 void hat_decoder_look_ahead (HatDecoder *decoder, guint64 head);
 
+/* The address that some event a dozen ahead is about; not to be relied on: whether that word is an address is not looked at. */
+guint64 hat_decoder_peek (const HatDecoder *decoder);
+
 /* The next event that is not after `limit` (in ticks). */
 HatDecodeResult hat_decoder_next (HatDecoder *decoder, guint64 limit, HatRawEvent *out_event);
 

@@ -144,6 +144,7 @@ consume (HatImages *images, HatRing *ring, guint64 limit)
     switch (hat_decoder_next (decoder, limit, &raw))
       {
       case HAT_DECODE_EVENT:
+        hat_stream_expect (ring->image->stream, hat_decoder_peek (decoder));
         take (images, ring, &raw);
         if (++n % RELEASE_EVERY == 0)
           hat_session_release (ring->wire, decoder->at);

@@ -400,6 +400,12 @@ hat_stream_begin_move (HatStream *stream, HatStreamThread *thread, const HatRawE
 }
 
 void
+hat_stream_expect (HatStream *stream, guint64 address)
+{
+  hat_live_set_prefetch (stream->live, address);
+}
+
+void
 hat_stream_add (HatStream *stream, HatStreamThread *thread, const HatRawEvent *raw, gint64 time_ns)
 {
   thread->moving = 0;

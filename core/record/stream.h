@@ -48,6 +48,9 @@ HatStream *hat_stream_new (HatTraceWriter *writer, guint process, HatStreamState
 void hat_stream_free (HatStream *stream);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatStream, hat_stream_free)
 
+/* A hint: an event about `address` will come soon. */
+void hat_stream_expect (HatStream *stream, guint64 address);
+
 /* An ALLOC, FREE or REALLOC of `thread`, which is not earlier than what came before but for the disorder described above. */
 void hat_stream_add (HatStream *stream, HatStreamThread *thread, const HatRawEvent *event, gint64 time_ns);
 

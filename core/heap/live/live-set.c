@@ -33,14 +33,13 @@ typedef struct
 } Record;
 G_STATIC_ASSERT (sizeof (Record) == 16);
 
-/* Followed by Record[capacity], then guint16 keys[capacity]; unused keys are NO_KEY. */
+/* The keys stand next to the head, to be fetched with it. Unused keys are NO_KEY. */
 typedef struct
 {
   guint32 n_refs;
   guint16 n;
   guint16 capacity;
-  guint64 reserved; /* keeps the records aligned for the vector loads behind them */
-  Record records[];
+  guint16 keys[]; /* capacity; then, from a multiple of 16 bytes on, Record[capacity] */
 } Leaf;
 
 typedef struct
@@ -69,16 +68,22 @@ struct _HatLiveSet
 
 /* ---- leaves ---- */
 
-static inline guint16 *
-leaf_keys (Leaf *leaf)
+static inline gsize
+leaf_records_offset (guint capacity)
 {
-  return (guint16 *) (leaf->records + leaf->capacity);
+  return (sizeof (Leaf) + capacity * sizeof (guint16) + 15) & ~(gsize) 15;
+}
+
+static inline Record *
+leaf_records (Leaf *leaf)
+{
+  return (Record *) (gpointer) ((char *) leaf + leaf_records_offset (leaf->capacity));
 }
 
 static inline gsize
 leaf_bytes (guint capacity)
 {
-  return sizeof (Leaf) + capacity * (sizeof (Record) + sizeof (guint16));
+  return leaf_records_offset (capacity) + capacity * sizeof (Record);
 }
 
 static guint
@@ -96,11 +101,11 @@ leaf_new (HatLiveSet *set, guint capacity, Leaf *from)
   leaf->n_refs = 1;
   leaf->n = from ? from->n : 0;
   leaf->capacity = capacity;
-  memset (leaf_keys (leaf), 0xff, capacity * sizeof (guint16));
+  memset (leaf->keys, 0xff, capacity * sizeof (guint16));
   if (from)
     {
-      memcpy (leaf->records, from->records, from->n * sizeof (Record));
-      memcpy (leaf_keys (leaf), leaf_keys (from), from->n * sizeof (guint16));
+      memcpy (leaf_records (leaf), leaf_records (from), from->n * sizeof (Record));
+      memcpy (leaf->keys, from->keys, from->n * sizeof (guint16));
     }
   set->memory += leaf_bytes (capacity);
   return leaf;
@@ -118,7 +123,7 @@ leaf_unref (HatLiveSet *set, Leaf *leaf)
 static inline gint
 leaf_find (Leaf *leaf, guint key)
 {
-  const guint16 *keys = leaf_keys (leaf);
+  const guint16 *keys = leaf->keys;
 
   if (leaf->capacity < KEYS_AT_ONCE)
     {
@@ -351,6 +356,19 @@ find (HatLiveSet *set, guint64 address, Entry **out_entry, gint *out_position)
   return leaf;
 }
 
+void
+hat_live_set_prefetch (HatLiveSet *set, guint64 address)
+{
+  const guint64 number = group_number (address);
+  const Entry *entry = set->last && set->last->number == number ? set->last : &set->entries[entry_hash (set, number)];
+  if (entry->number != number || entry->group == NULL)
+    return;
+  const char *leaf = (const char *) entry->group->leaves[leaf_number (address)];
+  __builtin_prefetch (leaf);
+  __builtin_prefetch (leaf + 64);
+  __builtin_prefetch (leaf + 128);
+}
+
 gboolean
 hat_live_set_insert (HatLiveSet *set, guint64 address, const HatLiveBlock *block)
 {
@@ -373,8 +391,8 @@ hat_live_set_insert (HatLiveSet *set, guint64 address, const HatLiveBlock *block
   Leaf **slot = &group->leaves[leaf_number (address)];
   group->n_leaves += *slot == NULL;
   Leaf *leaf = own_leaf (set, slot, 1);
-  leaf_keys (leaf)[leaf->n] = leaf_key (address);
-  leaf->records[leaf->n] = (Record) { .size_low = (guint32) block->size,
+  leaf->keys[leaf->n] = leaf_key (address);
+  leaf_records (leaf)[leaf->n] = (Record) { .size_low = (guint32) block->size,
                                       .size_high = (guint16) (block->size >> 32),
                                       .id_low = (guint32) block->id,
                                       .id_high = (guint16) (block->id >> 32),
@@ -394,7 +412,7 @@ hat_live_set_remove (HatLiveSet *set, guint64 address, HatLiveBlock *out_block)
 
   if (G_UNLIKELY (position < 0))
     return FALSE;
-  const HatLiveBlock block = record_block (&leaf->records[position]);
+  const HatLiveBlock block = record_block (&leaf_records (leaf)[position]);
   set->n_blocks--;
   set->n_bytes -= block.size;
   if (out_block)
@@ -415,8 +433,8 @@ hat_live_set_remove (HatLiveSet *set, guint64 address, HatLiveBlock *out_block)
     }
   leaf = own_leaf (set, slot, 0);
   const guint last = --leaf->n;
-  guint16 *keys = leaf_keys (leaf);
-  leaf->records[position] = leaf->records[last];
+  guint16 *keys = leaf->keys;
+  leaf_records (leaf)[position] = leaf_records (leaf)[last];
   keys[position] = keys[last];
   keys[last] = NO_KEY;
   if (leaf->capacity > KEYS_AT_ONCE && last * 4u <= leaf->capacity)
@@ -437,7 +455,7 @@ hat_live_set_find (HatLiveSet *set, guint64 address, HatLiveBlock *out_block)
   if (position < 0)
     return FALSE;
   if (out_block)
-    *out_block = record_block (&leaf->records[position]);
+    *out_block = record_block (&leaf_records (leaf)[position]);
   return TRUE;
 }
 
@@ -481,11 +499,11 @@ foreach_in_leaf (Leaf *leaf, guint64 base, HatLiveSetFunc func, gpointer data)
   guint32 sorted[1u << PAGE_BITS]; /* key << 16 | position */
 
   for (guint i = 0; i < leaf->n; i++)
-    sorted[i] = (guint32) leaf_keys (leaf)[i] << 16 | i;
+    sorted[i] = (guint32) leaf->keys[i] << 16 | i;
   qsort (sorted, leaf->n, sizeof *sorted, compare_sorted);
   for (guint i = 0; i < leaf->n; i++)
     {
-      const HatLiveBlock block = record_block (&leaf->records[sorted[i] & 0xffff]);
+      const HatLiveBlock block = record_block (&leaf_records (leaf)[sorted[i] & 0xffff]);
       func (base + (sorted[i] >> 16), &block, data);
     }
 }

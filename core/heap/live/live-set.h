@@ -25,6 +25,9 @@ HatLiveSet *hat_live_set_fork (HatLiveSet *parent); /* O(pages touched later), n
 void hat_live_set_free (HatLiveSet *set);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatLiveSet, hat_live_set_free)
 
+/* A hint, some events ahead of one about `address` (any number will do): in a big heap a look-up is several cache misses. */
+void hat_live_set_prefetch (HatLiveSet *set, guint64 address);
+
 /* FALSE, and nothing changes, if a block already starts at `address`. */
 gboolean hat_live_set_insert (HatLiveSet *set, guint64 address, const HatLiveBlock *block);
 /* FALSE if no block starts there. out_block may be NULL. */
