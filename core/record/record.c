@@ -284,7 +284,7 @@ static void
 send_status (HatRecorder *recorder, gint64 now_ns, guint64 events_per_s)
 {
   const HatImageInfo none = {}, *heaviest = &none;
-  guint64 events = 0, allocations = 0, lost = 0;
+  guint64 events = 0, allocations = 0, allocated = 0, lost = 0;
   guint n_running = 0;
 
   if (recorder->control.fd < 0)
@@ -296,6 +296,7 @@ send_status (HatRecorder *recorder, gint64 now_ns, guint64 events_per_s)
       const HatImageInfo *info = hat_images_get (recorder->images, i);
       events += info->n_events;
       allocations += info->totals.allocations;
+      allocated += info->totals.bytes_allocated;
       lost += info->totals.lost_events;
       if (info->state != HAT_IMAGE_RUNS)
         continue;
@@ -307,9 +308,10 @@ send_status (HatRecorder *recorder, gint64 now_ns, guint64 events_per_s)
                     "status time_ns=%" G_GINT64_FORMAT " index=%u live_bytes=%" G_GUINT64_FORMAT " live_blocks=%" G_GUINT64_FORMAT
                     " peak_bytes=%" G_GUINT64_FORMAT " events=%" G_GUINT64_FORMAT " allocations=%" G_GUINT64_FORMAT
                     " lost=%" G_GUINT64_FORMAT " rss=%" G_GUINT64_FORMAT " processes=%u running=%u bytes_written=%" G_GUINT64_FORMAT
-                    " events_per_s=%" G_GUINT64_FORMAT,
+                    " events_per_s=%" G_GUINT64_FORMAT " allocated_bytes=%" G_GUINT64_FORMAT,
                     now_ns, heaviest->index, heaviest->totals.live_bytes, heaviest->totals.live_blocks, heaviest->totals.peak_bytes, events,
-                    allocations, lost, heaviest->rss_bytes, n, n_running, hat_trace_writer_bytes (recorder->writer), events_per_s);
+                    allocations, lost, heaviest->rss_bytes, n, n_running, hat_trace_writer_bytes (recorder->writer), events_per_s,
+                    allocated);
 }
 
 /* Nobody is left whom we know of. Are there processes that have not made themselves known yet: forked children that have not allocated, or

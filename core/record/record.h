@@ -35,7 +35,8 @@ typedef struct
  *   process index=1 pid=42 parent=0 state=running|execed|exited exit=-1 signal=0 name=NAME
  *       an image started or ended (parent -1: the first; exit -1: unknown). The name is the rest of the line
  *   status time_ns= index= live_bytes= live_blocks= peak_bytes= events= allocations= lost= rss= processes= running= bytes_written= events_per_s=
- *       at least every 50 ms: index, live_*, peak_bytes, rss of the heaviest image that runs; events, allocations, lost of all
+ *     allocated_bytes=
+ *       at least every 50 ms: index, live_*, peak_bytes, rss of the heaviest image that runs; events, allocations, allocated_bytes, lost of all
  *   progress share=0.42 what=resolving symbols
  *   warning TEXT
  *   done path=PATH           the trace is finished (the rest of the line is the path)

@@ -122,7 +122,7 @@ def counter(app, name):
 def test_recording():
     """Counters, a mark, ending the program from the window."""
     app = App('--', STEADY, '0')
-    for name in ('Live', 'Events', 'Events per second', 'Resident', 'Trace', 'Written per second'):
+    for name in ('Live', 'Events', 'Events per second', 'Resident', 'Trace', 'Allocated per second'):
         poll(f'{name} counts', lambda: counter(app, name) not in ('', '0', '0 B', '0/s', '0 B/s'))
     assert counter(app, 'Lost') == '0' and counter(app, 'Processes') == '1'
     app.maximise()
@@ -205,7 +205,7 @@ def say(line): control.sendall((line + '\\n').encode())
 say('process index=0 pid=1 parent=-1 state=running exit=-1 signal=0 name=fake')
 for i in range(1, 5):
     say(f'status time_ns={i}000000000 live_bytes={i}000000 live_blocks={i} events={i}000 allocations={i} lost=0 rss=1 running=1 '
-        f'bytes_written={i * 1048576} events_per_s=1000')
+        f'bytes_written={i * 1000} allocated_bytes={i * 1048576} events_per_s=1000')
 say('progress share=0.42 what=resolving symbols')
 assert lines.readline() == 'cancel\\n'
 target = sys.argv[sys.argv.index('-o') + 1]
@@ -224,7 +224,7 @@ def test_skip_symbols():
     os.chmod(home('fake/app/heapatlas'), 0o755)
     app = App('--', 'fake', gui=home('fake/app/heapatlas-gui'))
     app.wait('Finishing the trace: resolving symbols')
-    assert counter(app, 'Written per second') == '1.00 MiB/s', counter(app, 'Written per second')
+    assert counter(app, 'Allocated per second') == '1.00 MiB/s', counter(app, 'Allocated per second')
     app.maximise()
     screenshot('live-finishing')
     app.press('Skip Symbols')

@@ -149,12 +149,12 @@ enum
   COUNT_RSS,
   COUNT_PROCESSES,
   COUNT_FILE,
-  COUNT_WRITTEN,
+  COUNT_ALLOCATED,
   N_COUNTERS,
 };
 
 static const char *const counter_names[N_COUNTERS]
-    = { "Live", "Events", "Events per second", "Lost", "Resident", "Processes", "Trace", "Written per second" };
+    = { "Live", "Events", "Events per second", "Lost", "Resident", "Processes", "Trace", "Allocated per second" };
 
 struct _HatLivePage
 {
@@ -220,13 +220,13 @@ update_buttons (HatLivePage *self)
 
 /* Over the last second or so: single statuses would jitter. */
 static guint64
-written_per_s (const HatLiveStatus *history, guint n)
+allocated_per_s (const HatLiveStatus *history, guint n)
 {
   guint first = n - 1;
   while (first > 0 && history[n - 1].time_ns - history[first].time_ns < G_GINT64_CONSTANT (1000000000))
     first--;
   gint64 length = history[n - 1].time_ns - history[first].time_ns;
-  guint64 bytes = history[n - 1].bytes_written - MIN (history[first].bytes_written, history[n - 1].bytes_written);
+  guint64 bytes = history[n - 1].allocated_bytes - MIN (history[first].allocated_bytes, history[n - 1].allocated_bytes);
   return length > 0 ? (guint64) (bytes * 1e9 / length) : 0;
 }
 
@@ -239,7 +239,7 @@ on_status (HatLiveRecording *recording, HatLivePage *self)
     {
       const HatLiveStatus *now = &history[n - 1];
       g_autofree char *rate = hat_format_count (now->events_per_s),
-                      *written = hat_format_bytes (written_per_s (history, n));
+                      *allocated = hat_format_bytes (allocated_per_s (history, n));
       set_counter (self, COUNT_LIVE, hat_format_bytes (now->live_bytes));
       set_counter (self, COUNT_EVENTS, hat_format_count (now->events));
       set_counter (self, COUNT_RATE, g_strdup_printf ("%s/s", rate));
@@ -247,7 +247,7 @@ on_status (HatLiveRecording *recording, HatLivePage *self)
       set_counter (self, COUNT_RSS, hat_format_bytes (now->rss));
       set_counter (self, COUNT_PROCESSES, hat_format_count (now->running));
       set_counter (self, COUNT_FILE, hat_format_bytes (now->bytes_written));
-      set_counter (self, COUNT_WRITTEN, g_strdup_printf ("%s/s", written));
+      set_counter (self, COUNT_ALLOCATED, g_strdup_printf ("%s/s", allocated));
     }
   update_buttons (self);
   hat_picture_invalidate (HAT_PICTURE (self->curve));

@@ -271,6 +271,7 @@ take_status (HatLiveRecording *self, const char *line)
                            number (line, "rss"),
                            number (line, "bytes_written"),
                            number (line, "events_per_s"),
+                           number (line, "allocated_bytes"),
                            number (line, "running") };
   g_array_append_val (self->history, status);
   g_signal_emit (self, signals[STATUS], 0);

@@ -30,7 +30,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatLaunch, hat_launch_free)
 typedef struct
 {
   gint64 time_ns;
-  guint64 live_bytes, live_blocks, events, allocations, lost, rss, bytes_written, events_per_s;
+  guint64 live_bytes, live_blocks, events, allocations, lost, rss, bytes_written, events_per_s, allocated_bytes;
   guint running;
 } HatLiveStatus;
 
