@@ -59,7 +59,7 @@ typedef enum
   HAT_COST_LIVE,        /* bytes live at the end of the range */
   HAT_COST_PEAK,        /* bytes live at the highest instant */
   HAT_COST_ALLOCATED,   /* bytes allocated, with growth by realloc */
-  HAT_COST_ALLOCATIONS, /* number, reallocations included */
+  HAT_COST_ALLOCATIONS, /* number; a reallocation is none */
   HAT_COST_TEMPORARY,   /* number freed at once */
 } HatCost;
 #define HAT_N_COSTS 5

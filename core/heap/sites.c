@@ -225,7 +225,7 @@ hat_site_cost (const HatSite *site, HatCost cost)
                ? 0
                : site->bytes + site->realloc_delta_bytes;
     case HAT_COST_ALLOCATIONS:
-      return site->allocations + site->reallocations;
+      return site->allocations;
     case HAT_COST_TEMPORARY:
       return site->temporary;
     }

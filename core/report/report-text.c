@@ -74,7 +74,7 @@ second_figure (const HatSite *site, HatCost cost)
     case HAT_COST_ALLOCATED:
       return hat_site_cost (site, HAT_COST_ALLOCATED);
     case HAT_COST_TEMPORARY:
-      return hat_site_cost (site, HAT_COST_ALLOCATIONS);
+      return site->allocations + site->reallocations; /* the blocks it made */
     }
   g_assert_not_reached ();
 }
@@ -174,7 +174,7 @@ append_title (Section *section, const Ranking *ranking, guint64 sum)
   else if (ranking->cost == HAT_COST_TEMPORARY)
     {
       g_string_append_printf (section->out, "\n%s: %s (", ranking->title, amount);
-      hat_plain_percent_column (section->out, sum, section->totals.allocations + section->totals.reallocations, 0);
+      hat_plain_percent_column (section->out, sum, section->totals.allocations, 0);
       g_string_append (section->out, " of all allocations)\n");
     }
   else
@@ -310,7 +310,7 @@ append_figures (Section *section)
     {
       g_autofree char *temporary = hat_format_count (totals->temporary);
       g_autoptr (GString) share = g_string_new (NULL);
-      hat_plain_percent_column (share, totals->temporary, totals->allocations + totals->reallocations, 0);
+      hat_plain_percent_column (share, totals->temporary, totals->allocations, 0);
       hat_plain_field (out, "temporary", "%s of all allocations (%s) were freed at once", share->str, temporary);
     }
   if (totals->unknown_frees > 0)

@@ -154,4 +154,19 @@ def man_page_and_completion():
     equal(set(words), {'record', 'report'}, 'completions of re')
 
 
+@check
+def allocations_are_the_same_everywhere():
+    trace = path('count.heapatlas')
+    record(trace, PYTHON, '-c', 'l = []\nfor i in range(5000): l.append(i)', options=['-q'], env=dict(os.environ, PYTHONMALLOC='malloc'))
+    totals = report(trace)['processes'][0]['totals']
+    assert totals['reallocations'] > 100, totals
+    text = run(HEAPATLAS, 'report', trace).stdout
+    for pattern in r'calls +([\d,]+) allocations', r'Most allocations: ([\d,]+)':
+        equal(int(re.search(pattern, text)[1].replace(',', '')), totals['allocations'], pattern)
+    share = float(re.search(r'temporary +([\d.]+)% of all', text)[1])
+    equal(share, round(100 * totals['temporary'] / totals['allocations'], 1), 'share of temporary ones')
+    by_thread = run(HEAPATLAS, 'report', trace, '--by', 'thread').stdout
+    assert f"{totals['allocations']:,}" in by_thread, by_thread
+
+
 main()

@@ -176,7 +176,7 @@ stacks_facts (HatHeap *heap, GHashTable *stacks)
       const HatSite *site = &summary->sites[i];
       if (!g_hash_table_contains (stacks, GUINT_TO_POINTER (site->stack)))
         continue;
-      sum.allocations += site->allocations + site->reallocations;
+      sum.allocations += site->allocations;
       sum.bytes += site->bytes;
       sum.live_blocks += site->live_blocks;
       sum.live_bytes += site->live_bytes;
