@@ -10,7 +10,8 @@ static const char description[] =
   "$ are its start and end.\n"
   "\n"
   "Exit status: 0 done, N with --error-exitcode N if leaks were found, 2 wrong use,\n"
-  "3 could not read.";
+  "3 could not read. What was live when a program was replaced by another (exec)\n"
+  "is listed, but is no leak: the system freed it.";
 
 int
 hat_command_leaks (int argc, char **argv)

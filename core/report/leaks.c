@@ -26,6 +26,8 @@ typedef struct
   HatUnfreedGroups *unfreed;
   HatGrowing *growing;
   gint64 end_ns;
+  gboolean has_allocated;
+  gboolean is_replaced; /* by another image: exec frees everything */
   GPtrArray *groups; /* HatUnfreed, borrowed */
   GPtrArray *sites;  /* HatGrowingSite, borrowed */
   guint64 blocks, bytes;
@@ -54,6 +56,9 @@ findings_new (HatTrace *trace, guint process, const gboolean *suppressed, const 
   findings->trace = trace;
   findings->process = process;
   findings->end_ns = hat_heap_end (heap);
+  const HatTotals *totals = &hat_heap_summary (heap)->totals;
+  findings->has_allocated = totals->allocations + totals->inherited_blocks > 0;
+  findings->is_replaced = hat_process_successor (trace, process) != NULL;
   findings->groups = g_ptr_array_new ();
   findings->sites = g_ptr_array_new ();
   findings->unfreed = hat_heap_unfreed (heap, progress, error);
@@ -228,11 +233,14 @@ append_text (GString *out, const Findings *findings)
   g_autofree char *blocks = blocks_text (findings->blocks);
   g_string_append_printf (out, "\nProcess %u: %s (pid %u), %s at %s\n", findings->process, name, process->pid, ended,
                           end);
-  if (findings->groups->len == 0)
+  if (!findings->has_allocated)
+    g_string_append (out, "No allocation was seen.\n");
+  else if (findings->groups->len == 0)
     g_string_append (out, findings->suppressed ? "Everything else was freed.\n" : "Everything was freed.\n");
   else
-    g_string_append_printf (out, "Never freed at exit: %s in %s from %u place%s.\n", bytes, blocks,
-                            findings->groups->len, findings->groups->len == 1 ? "" : "s");
+    g_string_append_printf (out, "%s: %s in %s from %u place%s.\n",
+                            findings->is_replaced ? "Live when another program took its place" : "Never freed at exit",
+                            bytes, blocks, findings->groups->len, findings->groups->len == 1 ? "" : "s");
   if (findings->suppressed > 0)
     {
       g_autofree char *suppressed_bytes = hat_format_bytes (findings->suppressed_bytes);
@@ -290,7 +298,7 @@ hat_report_leaks (HatTrace *trace, const HatLeaksOptions *options, GString *out,
       g_autoptr (Findings) findings = findings_new (trace, i, suppressed, progress, error);
       if (findings == NULL)
         return FALSE;
-      n_leaks += findings->groups->len;
+      n_leaks += findings->is_replaced ? 0 : findings->groups->len;
       if (options->json)
         write_json (&json, findings);
       else

@@ -17,6 +17,8 @@ gboolean hat_report_time (const char *text, HatTrace *trace, guint process, gint
 gboolean hat_report_range (HatHeap *heap, const char *from, const char *to, HatRange *out_range, GError **error);
 
 const char *hat_process_name (const HatProcess *process); /* base name of its executable */
+/* The image that replaced this one by exec, or NULL. */
+const HatProcess *hat_process_successor (HatTrace *trace, guint process);
 char *hat_process_end (HatTrace *trace, guint process);   /* "exit status 0", "killed by SIGKILL", "became ls" */
 guint hat_process_image (HatTrace *trace, guint process); /* how many images its pid had before */
 

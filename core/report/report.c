@@ -71,6 +71,19 @@ hat_process_name (const HatProcess *process)
   return slash && slash[1] ? slash + 1 : path;
 }
 
+const HatProcess *
+hat_process_successor (HatTrace *trace, guint index)
+{
+  const HatProcess *process = hat_trace_process (trace, index);
+  for (guint i = index + 1; i < hat_trace_n_processes (trace); i++)
+    {
+      const HatProcess *next = hat_trace_process (trace, i);
+      if (next->parent == (gint) index && !next->is_fork && next->pid == process->pid)
+        return next;
+    }
+  return NULL;
+}
+
 char *
 hat_process_end (HatTrace *trace, guint index)
 {
@@ -82,16 +95,9 @@ hat_process_end (HatTrace *trace, guint index)
     return g_strdup_printf ("killed by signal %d", process->signal);
   if (process->exit_status >= 0)
     return g_strdup_printf ("exit status %d", process->exit_status);
-  for (guint i = index + 1; i < hat_trace_n_processes (trace); i++)
-    {
-      const HatProcess *next = hat_trace_process (trace, i);
-      if (next->parent == (gint) index && !next->is_fork && next->pid == process->pid)
-        {
-          g_autofree char *name = g_utf8_make_valid (hat_process_name (next), -1);
-          return g_strdup_printf ("became %s", name);
-        }
-    }
-  return g_strdup ("end not seen");
+  const HatProcess *next = hat_process_successor (trace, index);
+  g_autofree char *name = next ? g_utf8_make_valid (hat_process_name (next), -1) : NULL;
+  return name ? g_strdup_printf ("became %s", name) : g_strdup ("end not seen");
 }
 
 guint

@@ -169,4 +169,15 @@ def allocations_are_the_same_everywhere():
     assert f"{totals['allocations']:,}" in by_thread, by_thread
 
 
+@check
+def what_exec_freed_is_no_leak():
+    trace = path('execed.heapatlas')
+    equal(record(trace, 'env', 'X=Y', '/bin/true', options=['-q']).returncode, 0, 'env')
+    done = run(HEAPATLAS, 'leaks', trace, '--error-exitcode', '9')
+    equal(done.returncode, 0, f'leaks of env and true: {done.stdout}')
+    assert 'when another program took its place' in done.stdout and 'No allocation was seen' in done.stdout, done.stdout
+    recorded()
+    equal(run(HEAPATLAS, 'leaks', TRACE, '--error-exitcode', '9').returncode, 9, 'a program that leaks')
+
+
 main()
