@@ -185,7 +185,7 @@ hat_workbench_new (HatViewState *state, GSettings *settings)
       if (HAT_IS_RECORDING_PAGE (page))
         self->recording_page = page;
     }
-  gtk_widget_set_size_request (GTK_WIDGET (self->stack), 320, 200);
+  gtk_widget_set_size_request (GTK_WIDGET (self->stack), 480, 200); /* below this the inspector, then the sidebar, fold */
   self->inspector_flap = make_flap (hat_inspector_new (state), GTK_WIDGET (self->stack), GTK_PACK_END);
   adw_flap_set_locked (self->inspector_flap, TRUE);
   adw_flap_set_reveal_flap (self->inspector_flap, g_settings_get_boolean (settings, "inspector-open"));
