@@ -240,13 +240,13 @@ zoom_to_fit (HatMapLayout *layout)
 }
 
 static char *
-region_label (const HatMapGroup *group, double fill)
+region_label (const HatMapGroup *group, double fill, guint64 bytes_per_row)
 {
   const HatMapPiece *first = &g_array_index (group->pieces, HatMapPiece, 0);
   g_autofree char *size = hat_format_bytes (group->size), *blocks = hat_format_count (group->n_blocks);
-  g_autofree char *address = hat_format_address (first->start);
+  g_autofree char *address = hat_format_address (first->start), *row = hat_format_bytes (bytes_per_row);
 
-  return g_strdup_printf ("%s  ·  %s  ·  %s  ·  %s block%s, %.0f %% filled", group->title, address, size, blocks,
+  return g_strdup_printf ("%s  ·  from %s  ·  %s in rows of %s  ·  %s block%s, %.0f %% filled", group->title, address, size, row, blocks,
                           group->n_blocks == 1 ? "" : "s", fill * 100);
 }
 
@@ -269,7 +269,7 @@ place_group (Filler *filler, guint g, double top, GArray *regions, GArray *rows)
 
   if (rows_top + region.height < layout->plot.y || top > plot_bottom)
     return;
-  region.label = region_label (group, region.fill);
+  region.label = region_label (group, region.fill, layout->view.bytes_per_row);
   if (rows_top < layout->plot.y)
     first = (guint64) ((layout->plot.y - rows_top) / pitch);
   for (guint64 r = first; r < n_rows && rows_top + (double) r * pitch < plot_bottom; r++)

@@ -176,7 +176,7 @@ add_peak (HatOverview *overview, const Facts *facts)
     card->sentence = g_strdup_printf ("Most memory was live at %s; %s holds %.0f %% of it.", when,
                                       card->parts[0].label, together * 100);
   else
-    card->sentence = g_strdup_printf ("Most memory was live at %s; %u functions hold %.0f %% of it.", when,
+    card->sentence = g_strdup_printf ("Most memory was live at %s; the %u biggest functions hold %.0f %% of it.", when,
                                       card->n_parts, together * 100);
 }
 
