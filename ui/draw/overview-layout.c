@@ -413,6 +413,8 @@ hat_overview_new (HatHeap *heap, const HatProgress *progress, GError **error)
   add_temporary (overview, facts);
   add_waste (overview, at_peak);
   add_resident (overview, facts);
+  for (guint i = 0; i < overview->n_cards; i++)
+    overview->cards[i].range = facts->life;
   return g_steal_pointer (&overview);
 }
 

@@ -41,7 +41,8 @@ typedef struct
   HatCardPart *parts; /* at most 5 */
   double share;       /* of bar pictures, 0 to 1; -1: none */
   guint n_points;
-  guint64 *points;    /* of line pictures, at equal steps over the process */
+  guint64 *points;    /* of line pictures, at equal steps over `range` */
+  HatRange range;     /* the process' life */
   guint64 *points2;   /* second line (RSS), or NULL */
   gint marked_point;  /* or -1 */
 } HatCard;

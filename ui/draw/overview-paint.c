@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "core/heap/format.h"
 #include "ui/draw/leaks-paint.h"
 
 #define PART_ROW 19.0
@@ -37,21 +38,43 @@ paint_steps (cairo_t *cr, const guint64 *points, guint n, guint64 top, HatColor 
   cairo_stroke (cr);
 }
 
+#define AXIS_HEIGHT 16
+
+/* Time below, the highest value at the top; returns the room for the line. */
+static HatRect
+paint_axes (const HatCard *card, guint64 top, const HatPalette *palette, HatText *text, HatRect rect, cairo_t *cr)
+{
+  g_autofree char *from = hat_format_time (card->range.from), *to = hat_format_time (card->range.to), *most = hat_format_bytes (top);
+  HatRect plot = { rect.x, rect.y, rect.width, rect.height - AXIS_HEIGHT };
+  HatRect below = { rect.x, plot.y + plot.height + 2, rect.width, AXIS_HEIGHT - 2 };
+
+  if (rect.height < 4 * AXIS_HEIGHT)
+    return rect;
+  hat_paint_line (cr, palette->border, 1, plot.x, plot.y + plot.height + 0.5, plot.x + plot.width, plot.y + plot.height + 0.5);
+  hat_paint_line (cr, palette->border, 1, plot.x, plot.y + 0.5, plot.x + plot.width, plot.y + 0.5);
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, below, HAT_ALIGN_LEFT, from);
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, below, HAT_ALIGN_RIGHT, to);
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ plot.x, plot.y + 2, plot.width, 14 },
+                 card->marked_point >= 0 && (guint) card->marked_point < card->n_points / 2 ? HAT_ALIGN_RIGHT : HAT_ALIGN_LEFT, most);
+  return plot;
+}
+
 static void
 paint_line (const HatCard *card, const HatPalette *palette, HatText *text, HatRect rect, cairo_t *cr)
 {
   HatColor color = card->kind == HAT_CARD_GROWING ? palette->warning : palette->categories[0];
+  guint64 top = MAX (highest (card->points, card->n_points), card->points2 ? highest (card->points2, card->n_points) : 0);
 
   if (card->points2)
     {
-      guint64 top = MAX (highest (card->points, card->n_points), highest (card->points2, card->n_points));
+      rect.width -= 52;
+      rect = paint_axes (card, top, palette, text, rect, cr);
+      rect.width += 52;
       HatRect plot = { rect.x, rect.y + 2, rect.width - 52, rect.height - 4 };
       double heap = (double) card->points[card->n_points - 1] / (double) MAX (top, 1);
       double resident = (double) card->points2[card->n_points - 1] / (double) MAX (top, 1);
       double y1 = plot.y + plot.height * (1 - resident) - 8, y2 = plot.y + plot.height * (1 - heap) - 8;
 
-      hat_paint_line (cr, palette->border, 1, plot.x, plot.y + plot.height + 0.5, plot.x + plot.width,
-                      plot.y + plot.height + 0.5);
       paint_steps (cr, card->points, card->n_points, top, color, plot);
       paint_steps (cr, card->points2, card->n_points, top, palette->rss, plot);
       if (fabs (y1 - y2) < 14)
@@ -63,6 +86,7 @@ paint_line (const HatCard *card, const HatPalette *palette, HatText *text, HatRe
                      HAT_ALIGN_LEFT, "heap");
       return;
     }
+  rect = paint_axes (card, top, palette, text, rect, cr);
   hat_leaks_paint_sparkline (card->points, card->n_points, color, rect, cr);
   if (card->marked_point >= 0)
     {
