@@ -3,6 +3,7 @@
 
 #include "core/report/report-private.h"
 
+#include "core/heap/estimate.h"
 #include "core/heap/format.h"
 #include "core/report/function-name.h"
 #include "core/report/plain-text.h"
@@ -170,6 +171,7 @@ static Assertion *
 parse (const char *expression, GError **error)
 {
   g_autoptr (Assertion) assertion = g_new0 (Assertion, 1);
+  expression += strspn (expression, " ");
   gsize n = strspn (expression, "abcdefghijklmnopqrstuvwxyz_");
   g_autofree char *name = g_strndup (expression, n);
   const char *rest = expression + n;
@@ -302,6 +304,12 @@ hat_report_assert (HatTrace *trace, gint process, const char *expression, gboole
   if (assertion == NULL || !hat_report_processes (trace, process, &first, &end, error))
     {
       g_prefix_error (error, "assertion \"%s\": ", expression);
+      return FALSE;
+    }
+  if (hat_sample_bytes (trace) > 0)
+    {
+      g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "assertion \"%s\": this is a sample, and an assertion needs every block; record without --sample",
+                   expression);
       return FALSE;
     }
   g_autofree gboolean *through = NULL;

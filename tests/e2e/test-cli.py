@@ -165,6 +165,7 @@ def allocations_are_the_same_everywhere():
         equal(int(re.search(pattern, text)[1].replace(',', '')), totals['allocations'], pattern)
     share = float(re.search(r'temporary +([\d.]+)% of all', text)[1])
     equal(share, round(100 * totals['temporary'] / totals['allocations'], 1), 'share of temporary ones')
+    equal(run(HEAPATLAS, 'report', trace, '--assert', ' allocations > 1').returncode, 0, 'an assertion with spaces')
     by_thread = run(HEAPATLAS, 'report', trace, '--by', 'thread').stdout
     assert f"{totals['allocations']:,}" in by_thread, by_thread
 

@@ -80,6 +80,9 @@ def the_text_says_that_it_estimates():
     assert 'one in 16.0 KiB' in text and '~' in text and '±' in text, text
     leaks = run(HEAPATLAS, 'leaks', TRACE).stdout
     assert 'Sampled, one in 16.0 KiB' in leaks, leaks
+    done = run(HEAPATLAS, 'report', TRACE, '--assert', 'live_bytes<=1T')
+    equal(done.returncode, 2, 'exit status of an assertion about a sample')
+    assert 'sample' in done.stderr, done.stderr
     equal(run(HEAPATLAS, 'report', TRACE, '--by', 'thread').returncode, 2, 'exit status of a grouping that is no estimate')
     for wrong in ['0', '2T', 'x']:
         equal(run(HEAPATLAS, 'record', '--sample', wrong, '--', 'true').returncode, 2, f'exit status of --sample {wrong}')
