@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `heapatlas leaks`. */
 
+#include <errno.h>
+#include <unistd.h>
+
 #include "app/open-trace.h"
 #include "core/report/report.h"
 
@@ -35,9 +38,14 @@ hat_command_leaks (int argc, char **argv)
   if (error_exitcode < 0 || error_exitcode > 255)
     return hat_usage ("leaks: --error-exitcode takes a number from 0 to 255");
 
+  g_autoptr (GError) error = NULL;
+  if (suppressions && access (suppressions, R_OK) != 0)
+    {
+      g_set_error (&error, HAT_ERROR, HAT_ERROR_IO, "could not read: %s", g_strerror (errno));
+      return hat_fail (suppressions, error);
+    }
   const HatProgress *progress = hat_terminal_progress ();
   const HatLeaksOptions options = { .process = process, .json = json, .suppressions = suppressions };
-  g_autoptr (GError) error = NULL;
   g_autoptr (HatTrace) trace = hat_open_trace (path, progress, &error);
   if (trace == NULL)
     return hat_fail (path, error);

@@ -20,6 +20,8 @@ static const char description[] =
   "\n"
   "Exit status: 0 done, 1 an assertion failed, 2 wrong use, 3 could not read.";
 
+#define NO_TOP G_MININT /* not given */
+
 typedef struct
 {
   HatReportOptions report;
@@ -48,7 +50,7 @@ check_options (Options *options)
       hat_usage ("report: --at is an instant, --from and --to are a range, give one of them");
       return FALSE;
     }
-  if (options->process < -1 || options->top < -1)
+  if (options->process < -1 || (options->top < 0 && options->top != NO_TOP))
     {
       hat_usage ("report: --process and --top take numbers from 0");
       return FALSE;
@@ -84,7 +86,7 @@ run_assertions (HatTrace *trace, const Options *options, GString *out, gboolean 
 int
 hat_command_report (int argc, char **argv)
 {
-  g_auto (Options) options = { .process = -1, .top = -1 };
+  g_auto (Options) options = { .process = -1, .top = NO_TOP };
   const GOptionEntry entries[] = {
     { "json", 0, 0, G_OPTION_ARG_NONE, &options.json, "Print JSON for programs", NULL },
     { "process", 0, 0, G_OPTION_ARG_INT, &options.process, "Only this process, counted from 0", "N" },
@@ -102,7 +104,7 @@ hat_command_report (int argc, char **argv)
       || !check_options (&options))
     return HAT_EXIT_USAGE;
   options.report.process = options.process;
-  options.report.top = options.top;
+  options.report.top = options.top == NO_TOP ? -1 : options.top;
   options.report.json = options.json;
   options.report.at = options.at;
   options.report.from = options.from;

@@ -181,4 +181,15 @@ def what_exec_freed_is_no_leak():
     equal(run(HEAPATLAS, 'leaks', TRACE, '--error-exitcode', '9').returncode, 9, 'a program that leaks')
 
 
+@check
+def errors_name_the_file_that_is_wrong():
+    recorded()
+    done = run(HEAPATLAS, 'leaks', TRACE, '--suppressions', path('no-such-file'))
+    equal(done.returncode, 3, done.stderr)
+    assert done.stderr.startswith(f"heapatlas: {path('no-such-file')}: could not read"), done.stderr
+    done = run(HEAPATLAS, 'export', TRACE, '--view', 'map', '-o', path('x.jpg'))
+    assert done.returncode == 2 and 'x.jpg' in done.stderr, done.stderr
+    equal(run(HEAPATLAS, 'report', TRACE, '--top', '-1').returncode, 2, '--top -1')
+
+
 main()

@@ -301,7 +301,7 @@ hat_export_write (HatHeap *heap, const HatExportOptions *options, const char *pa
 
   if (format == FORMAT_NONE)
     {
-      g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "unknown kind of picture, name it .png, .svg or .pdf");
+      g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "%s: unknown kind of picture, name it .png, .svg or .pdf", path);
       return FALSE;
     }
   if (!check_size (width, height, format == FORMAT_PNG ? scale : 1, error))
