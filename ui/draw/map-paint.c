@@ -117,7 +117,8 @@ paint_cells (const HatMapLayout *layout, const HatPalette *palette, cairo_t *cr)
     }
 }
 
-static void
+/* FALSE: no room. */
+static gboolean
 paint_label (const HatMapLayout *layout, const HatPalette *palette, HatText *text, const HatMapRow *row,
              const HatMapCell *cell)
 {
@@ -128,7 +129,7 @@ paint_label (const HatMapLayout *layout, const HatPalette *palette, HatText *tex
   double used = hat_text_measure (text, HAT_FONT_SMALL, size);
 
   if (used > rect.width)
-    return;
+    return FALSE;
   hat_text_line (text, HAT_FONT_SMALL, color, rect, HAT_ALIGN_LEFT, size);
   rect.x += used + 10;
   rect.width -= used + 10;
@@ -137,19 +138,24 @@ paint_label (const HatMapLayout *layout, const HatPalette *palette, HatText *tex
       g_autofree char *function = hat_format_function (hat_stack_function (layout->trace, block->stack), 40);
       hat_text_line (text, HAT_FONT_SMALL, hat_color_fade (color, 0.85), rect, HAT_ALIGN_LEFT, function);
     }
+  return TRUE;
 }
 
+/* A block that goes over many rows is labelled in the first of them. */
 static void
 paint_labels (const HatMapLayout *layout, const HatPalette *palette, HatText *text)
 {
+  guint64 labelled = G_MAXUINT64;
+
   if (layout->row_height < 14)
     return;
   for (guint r = 0; r < layout->n_rows; r++)
     for (guint i = 0; i < layout->rows[r].n_cells; i++)
       {
         const HatMapCell *cell = &layout->cells[layout->rows[r].first_cell + i];
-        if (cell->width >= 36 && cell->n_blocks == 1)
-          paint_label (layout, palette, text, &layout->rows[r], cell);
+        if (cell->width >= 36 && cell->n_blocks == 1 && cell->first_block != labelled
+            && paint_label (layout, palette, text, &layout->rows[r], cell))
+          labelled = cell->first_block;
       }
 }
 

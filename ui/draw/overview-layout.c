@@ -340,7 +340,8 @@ add_resident (HatOverview *overview, const Facts *facts)
     }
   else
     card->sentence = g_strdup (
-        "The process held up to this much memory (RSS), less than the heap's peak: not all of it was ever touched.");
+        "The process held up to this much memory (RSS), less than the heap's peak: not all of "
+        "it was touched, or it was over between two samples.");
 }
 
 static void
