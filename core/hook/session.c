@@ -6,9 +6,9 @@
  * child's next event, which starts anew. vfork and posix_spawn share the memory and go on as their parent's thread. */
 #include <elf.h>
 #include <link.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "core/hook/hook.h"
 #include "core/hook/sys.h"
