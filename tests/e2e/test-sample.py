@@ -78,6 +78,8 @@ def the_text_says_that_it_estimates():
     recorded('16K')
     text = run(HEAPATLAS, 'report', TRACE).stdout
     assert 'one in 16.0 KiB' in text and '~' in text and '±' in text, text
+    done = run(HEAPATLAS, 'export', TRACE, '--view', 'overview', '-o', path('overview.svg'))
+    assert done.returncode == 0 and 'not estimates' in done.stderr, done.stderr
     leaks = run(HEAPATLAS, 'leaks', TRACE).stdout
     assert 'Sampled, one in 16.0 KiB' in leaks, leaks
     done = run(HEAPATLAS, 'report', TRACE, '--assert', 'live_bytes<=1T')

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "core/heap/estimate.h"
 #include "core/heap/format.h"
 
 #define EDGE 16.0
@@ -371,8 +372,11 @@ write_title (HatOverview *overview, const Facts *facts)
   g_autofree char *allocated = hat_format_bytes (facts->summary->totals.bytes_allocated);
 
   overview->title = process->exe ? g_path_get_basename (process->exe) : g_strdup ("unknown program");
-  overview->subtitle = g_strdup_printf ("%s  ·  %s events  ·  %s allocated in all  ·  %s lost", time, events,
-                                        allocated, lost);
+  const guint64 sample_bytes = hat_sample_bytes (facts->trace);
+  g_autofree char *rate = hat_format_bytes (sample_bytes);
+  g_autofree char *sampled = sample_bytes ? g_strdup_printf ("  ·  sampled, one in %s: what follows is the sample, no estimate", rate) : NULL;
+  overview->subtitle = g_strdup_printf ("%s  ·  %s events  ·  %s allocated in all  ·  %s lost%s", time, events,
+                                        allocated, lost, sampled ? sampled : "");
 }
 
 HatOverview *
