@@ -11,7 +11,7 @@
  *
  * Thread rule: one thread calls everything. Strings are copied. */
 
-#include "core/trace/trace.h"
+#include "core/trace/snapshot.h"
 
 G_BEGIN_DECLS
 
@@ -49,6 +49,15 @@ HatBlockId hat_trace_writer_add_event (HatTraceWriter *writer, guint process, co
 /* Closes chunks that are old (or all, if `all`: and then waits until they are written), and reports a failure of the writing
  * thread. Call at least every 250 ms. */
 gboolean hat_trace_writer_flush (HatTraceWriter *writer, gboolean all, GError **error);
+
+/* A snapshot is taken in two steps: its instant, while the threads stand still and all events before it have been added (its time is moved to
+ * between events, as a mark's is); and what was found, whenever that is known. Returns the snapshot's index in the process; one that
+ * is begun and never added was not taken. */
+guint hat_trace_writer_begin_snapshot (HatTraceWriter *writer, guint process, gint64 time_ns);
+/* info.time_ns is not read: begin_snapshot() has it. Copied; compressed and written by the writer's own thread. */
+void hat_trace_writer_add_snapshot (HatTraceWriter *writer, guint process, guint index, const HatSnapshot *snapshot);
+/* The bytes of blocks first to first + n - 1, one after the other, each as long as its block. In order; after add_snapshot(). */
+void hat_trace_writer_add_contents (HatTraceWriter *writer, guint process, guint index, guint32 first, guint32 n, const guint8 *bytes, gsize n_bytes);
 
 /* The same event data as seen by the reader: definitions so far, for symbolising at the end without opening the file. */
 const HatModule *hat_trace_writer_modules (HatTraceWriter *writer, guint *out_n);
