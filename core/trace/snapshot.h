@@ -90,6 +90,12 @@ typedef struct
 
 typedef struct
 {
+  guint32 block;
+  guint64 words[3]; /* 0 behind the block's end */
+} HatBlockHead;
+
+typedef struct
+{
   HatSnapshotInfo info;
 
   /* Pointers from blocks, by block and in each by word: those of block b are first_edge[b] to first_edge[b + 1]. */
@@ -109,6 +115,11 @@ typedef struct
 
   guint32 n_module_words;
   HatModuleWord *module_words; /* by block and word */
+
+  /* First words of blocks that interior pointers 8 or 24 bytes behind their start point to: a length, a number of array elements
+   * or the header of a string may stand there, and explain the pointer. By block. */
+  guint32 n_heads;
+  HatBlockHead *heads;
 
   guint32 n_doubtful;
   guint32 *doubtful; /* blocks that an unfinished call had in its hands: never reported as leaks */
