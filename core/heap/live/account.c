@@ -2,6 +2,9 @@
  *
  * Running totals, per process and per site.
  *
+ * A program with many stacks has more sites than a cache holds. What events do to sites is therefore collected, and applied in batches that
+ * fetch ahead; nobody looks at sites before the summary.
+ *
  * The peak of a site is its live figure at the instant the whole process was at its highest. Copying every site at each
  * new peak would cost a pass over all sites; instead, `peak_epoch` counts the new peaks, and a site that is about to
  * change first notes its present figures if there was a new peak since its last change. */
@@ -10,12 +13,33 @@
 
 #define INDEX_PAGE_BITS 10
 #define INDEX_PAGE (1u << INDEX_PAGE_BITS)
+#define BATCH 128u
 
 typedef struct
 {
   HatSite site;
   guint64 epoch; /* peak_epoch when peak_* were last brought up to date */
 } Site;
+
+typedef enum
+{
+  CHANGE_ALLOC,
+  CHANGE_FREE,
+  CHANGE_TEMPORARY_FREE,
+  CHANGE_MISSED_FREE,
+  CHANGE_MOVED_AWAY, /* the old half of a reallocation */
+  CHANGE_MOVED_HERE,
+} ChangeKind;
+
+/* What an event does to a site. */
+typedef struct
+{
+  guint64 size;
+  guint64 old_size; /* MOVED_HERE */
+  guint64 epoch;    /* peak_epoch then */
+  HatStackId stack;
+  guint8 kind;
+} Change;
 
 struct _HatAccount
 {
@@ -25,6 +49,8 @@ struct _HatAccount
 
   GPtrArray *index; /* by stack: pages of (position in sites) + 1 */
   GArray *sites;    /* Site */
+  guint n_changes;
+  Change changes[BATCH];
 
   GArray *leaves; /* HatLeaf, full ones */
   HatLeaf leaf;   /* the one being filled */
@@ -63,28 +89,10 @@ hat_account_free (HatAccount *account)
   g_free (account);
 }
 
-static inline void
-site_catch_up (HatAccount *account, Site *site)
-{
-  if (site->epoch == account->peak_epoch)
-    return;
-  site->site.peak_blocks = site->site.live_blocks;
-  site->site.peak_bytes = site->site.live_bytes;
-  site->epoch = account->peak_epoch;
-}
+/* ---- sites ---- */
 
-static Site *
-site_new (HatAccount *account, HatStackId stack, guint32 *slot)
-{
-  const Site fresh = { .site.stack = stack, .epoch = account->peak_epoch };
-  g_array_append_val (account->sites, fresh);
-  *slot = account->sites->len;
-  return &g_array_index (account->sites, Site, account->sites->len - 1);
-}
-
-/* The site of `stack`, about to change. Valid until the next call. */
-static inline Site *
-site_of (HatAccount *account, HatStackId stack)
+static inline guint32 *
+slot_of (HatAccount *account, HatStackId stack)
 {
   const guint page = stack >> INDEX_PAGE_BITS;
 
@@ -92,35 +100,108 @@ site_of (HatAccount *account, HatStackId stack)
     g_ptr_array_set_size (account->index, page + 1);
   if (G_UNLIKELY (account->index->pdata[page] == NULL))
     account->index->pdata[page] = g_new0 (guint32, INDEX_PAGE);
-  guint32 *slot = (guint32 *) account->index->pdata[page] + (stack & (INDEX_PAGE - 1));
-  if (G_UNLIKELY (*slot == 0))
-    return site_new (account, stack, slot);
-  Site *site = &g_array_index (account->sites, Site, *slot - 1);
-  site_catch_up (account, site);
-  return site;
+  return (guint32 *) account->index->pdata[page] + (stack & (INDEX_PAGE - 1));
+}
+
+static void
+site_new (HatAccount *account, const Change *change, guint32 *slot)
+{
+  const Site fresh = { .site.stack = change->stack, .epoch = change->epoch };
+  g_array_append_val (account->sites, fresh);
+  *slot = account->sites->len;
 }
 
 static inline void
-block_born (HatAccount *account, Site *site, guint64 size)
+site_catch_up (Site *site, guint64 epoch)
 {
-  site->site.live_blocks++;
-  site->site.live_bytes += size;
+  if (site->epoch == epoch)
+    return;
+  site->site.peak_blocks = site->site.live_blocks;
+  site->site.peak_bytes = site->site.live_bytes;
+  site->epoch = epoch;
+}
+
+static inline void
+site_change (HatSite *site, const Change *change)
+{
+  switch ((ChangeKind) change->kind)
+    {
+    case CHANGE_ALLOC:
+      site->allocations++;
+      site->bytes += change->size;
+      site->live_blocks++;
+      site->live_bytes += change->size;
+      return;
+    case CHANGE_TEMPORARY_FREE:
+      site->temporary++;
+      G_GNUC_FALLTHROUGH;
+    case CHANGE_FREE:
+      site->frees++;
+      G_GNUC_FALLTHROUGH;
+    case CHANGE_MISSED_FREE:
+      site->bytes_freed += change->size;
+      G_GNUC_FALLTHROUGH;
+    case CHANGE_MOVED_AWAY:
+      site->live_blocks--;
+      site->live_bytes -= change->size;
+      return;
+    case CHANGE_MOVED_HERE:
+      site->reallocations++;
+      site->realloc_delta_bytes += (gint64) (change->size - change->old_size);
+      site->live_blocks++;
+      site->live_bytes += change->size;
+      return;
+    }
+}
+
+static void
+apply_changes (HatAccount *account)
+{
+  guint32 *slots[BATCH];
+
+  for (guint i = 0; i < account->n_changes; i++)
+    __builtin_prefetch (slots[i] = slot_of (account, account->changes[i].stack));
+  for (guint i = 0; i < account->n_changes; i++)
+    {
+      if (G_UNLIKELY (*slots[i] == 0))
+        site_new (account, &account->changes[i], slots[i]);
+      const Site *site = &g_array_index (account->sites, Site, *slots[i] - 1);
+      __builtin_prefetch (site, 1);
+      __builtin_prefetch ((const char *) site + 64, 1);
+      __builtin_prefetch (&site->epoch, 1);
+    }
+  for (guint i = 0; i < account->n_changes; i++)
+    {
+      Site *site = &g_array_index (account->sites, Site, *slots[i] - 1);
+      site_catch_up (site, account->changes[i].epoch);
+      site_change (&site->site, &account->changes[i]);
+    }
+  account->n_changes = 0;
+}
+
+static inline void
+add_change (HatAccount *account, ChangeKind kind, HatStackId stack, guint64 size, guint64 old_size)
+{
+  account->changes[account->n_changes++] = (Change) { .size = size, .old_size = old_size, .epoch = account->peak_epoch, .stack = stack,
+                                                      .kind = kind };
+  if (G_UNLIKELY (account->n_changes == BATCH))
+    apply_changes (account);
+}
+
+/* ---- totals ---- */
+
+static inline void
+block_born (HatAccount *account, guint64 size)
+{
   account->totals.live_blocks++;
   account->totals.live_bytes += size;
 }
 
-/* Returns the site the block belonged to, NULL if it was inherited. */
-static inline HatSite *
-block_died (HatAccount *account, HatStackId stack, guint64 size, gboolean inherited)
+static inline void
+block_died (HatAccount *account, guint64 size)
 {
   account->totals.live_blocks--;
   account->totals.live_bytes -= size;
-  if (inherited)
-    return NULL;
-  HatSite *site = &site_of (account, stack)->site;
-  site->live_blocks--;
-  site->live_bytes -= size;
-  return site;
 }
 
 static inline void
@@ -150,39 +231,31 @@ void
 hat_account_add (HatAccount *account, const HatEvent *event, HatStackId old_stack, guint64 old_size, gboolean inherited)
 {
   HatTotals *totals = &account->totals;
-  Site *site;
-  HatSite *old;
 
   switch ((HatEventKind) event->kind)
     {
     case HAT_EVENT_ALLOC:
-      site = site_of (account, event->stack);
-      site->site.allocations++;
-      site->site.bytes += event->size;
-      block_born (account, site, event->size);
+      add_change (account, CHANGE_ALLOC, event->stack, event->size, 0);
+      block_born (account, event->size);
       totals->allocations++;
       totals->bytes_allocated += event->size;
       break;
 
     case HAT_EVENT_FREE:
-      old = block_died (account, old_stack, old_size, inherited);
-      if (old)
-        {
-          old->frees++;
-          old->bytes_freed += old_size;
-          old->temporary += event->temporary;
-        }
+      if (!inherited)
+        add_change (account, event->temporary ? CHANGE_TEMPORARY_FREE : CHANGE_FREE, old_stack, old_size, 0);
+      block_died (account, old_size);
       totals->frees++;
       totals->bytes_freed += old_size;
       totals->temporary += event->temporary;
       break;
 
     case HAT_EVENT_REALLOC:
-      block_died (account, old_stack, old_size, inherited);
-      site = site_of (account, event->stack);
-      site->site.reallocations++;
-      site->site.realloc_delta_bytes += (gint64) (event->size - old_size);
-      block_born (account, site, event->size);
+      if (!inherited)
+        add_change (account, CHANGE_MOVED_AWAY, old_stack, old_size, 0);
+      add_change (account, CHANGE_MOVED_HERE, event->stack, event->size, old_size);
+      block_died (account, old_size);
+      block_born (account, event->size);
       totals->reallocations++;
       totals->realloc_delta_bytes += (gint64) (event->size - old_size);
       break;
@@ -193,9 +266,9 @@ hat_account_add (HatAccount *account, const HatEvent *event, HatStackId old_stac
       break;
 
     case HAT_EVENT_MISSED_FREE:
-      old = block_died (account, old_stack, old_size, inherited);
-      if (old)
-        old->bytes_freed += old_size;
+      if (!inherited)
+        add_change (account, CHANGE_MISSED_FREE, old_stack, old_size, 0);
+      block_died (account, old_size);
       totals->missed_frees++;
       totals->bytes_freed += old_size;
       break;
@@ -228,11 +301,12 @@ compare_sites (gconstpointer a, gconstpointer b)
 const HatSummary *
 hat_account_summary (HatAccount *account)
 {
+  apply_changes (account);
   g_array_set_size (account->summary_sites, 0);
   for (guint i = 0; i < account->sites->len; i++)
     {
       Site *site = &g_array_index (account->sites, Site, i);
-      site_catch_up (account, site);
+      site_catch_up (site, account->peak_epoch);
       g_array_append_val (account->summary_sites, site->site);
     }
   g_array_sort (account->summary_sites, compare_sites);
