@@ -10,7 +10,7 @@
 #define MAX_PATH_BYTES 4096u
 #define MAX_MEMORY_BYTES (16u << 20)
 #define MAX_SIZE (1ull << 48)
-#define PEEK_WORDS 24u
+#define AHEAD_WORDS 64u
 
 void
 hat_decoder_clear (HatDecoder *decoder)
@@ -321,19 +321,9 @@ read_text (HatDecoder *decoder, guint64 first, guint64 limit, HatRawEvent *event
   return HAT_DECODE_EVENT;
 }
 
-guint64
-hat_decoder_peek (const HatDecoder *decoder)
+static HatDecodeResult
+read_event (HatDecoder *decoder, guint64 limit, HatRawEvent *event)
 {
-  const guint64 at = decoder->at + PEEK_WORDS;
-  return at < decoder->head ? address_word_address (word_at (decoder, at)) : 0;
-}
-
-HatDecodeResult
-hat_decoder_next (HatDecoder *decoder, guint64 limit, HatRawEvent *event)
-{
-  if (G_UNLIKELY (decoder->n_nodes == 0))
-    reset_nodes (decoder);
-
   while (decoder->at < decoder->head)
     {
       const guint64 word = word_at (decoder, decoder->at);
@@ -385,6 +375,7 @@ hat_decoder_next (HatDecoder *decoder, guint64 limit, HatRawEvent *event)
 
         case HAT_WIRE_NODE:
         case HAT_WIRE_NODE_IP:
+          decoder->has_nodes = TRUE;
           result = read_node (decoder, word);
           if (result != HAT_DECODE_EVENT)
             return result;
@@ -441,4 +432,78 @@ hat_decoder_next (HatDecoder *decoder, guint64 limit, HatRawEvent *event)
         }
     }
   return HAT_DECODE_EMPTY;
+}
+
+/* Most events: allocations and frees without anything special about them. Returns how many came before the first other word. */
+static guint
+read_plain_events (HatDecoder *decoder, guint64 limit, HatRawEvent *events, guint max)
+{
+  const guint64 head = decoder->head;
+  guint64 at = decoder->at, ticks = decoder->ticks;
+  guint n = 0;
+
+  if (G_UNLIKELY (decoder->escapes.has_address || decoder->escapes.has_size))
+    return 0;
+  while (n < max && at + 2 <= head)
+    {
+      const guint64 word = word_at (decoder, at), block = word_at (decoder, at + 1);
+      const guint64 address = address_word_address (word), then = ticks + address_word_ticks (word);
+      const guint type = word_type (word);
+      const gboolean is_alloc = type == HAT_WIRE_ALLOC;
+      const guint32 node = is_alloc ? block & 0xffffff : HAT_WIRE_NODE_ROOT;
+
+      if (!is_alloc && type != HAT_WIRE_FREE)
+        break;
+      if (G_UNLIKELY (then > limit || node >= decoder->n_nodes || (is_alloc && address == 0)))
+        break;
+      HatRawEvent *event = &events[n++];
+      event->ticks = ticks = then;
+      event->address = address;
+      event->number = block >> 24;
+      event->stack = decoder->nodes[node];
+      event->kind = is_alloc ? HAT_RAW_ALLOC : HAT_RAW_FREE;
+      at += is_alloc ? 2 : 1;
+    }
+  decoder->at = at;
+  decoder->ticks = ticks;
+  return n;
+}
+
+/* Finding a node's place misses the cache; several such misses at once take no longer than one. What only looks like a node does no harm. */
+static void
+look_for_nodes (HatDecoder *decoder)
+{
+  const guint64 end = MIN (decoder->head, decoder->at + AHEAD_WORDS);
+
+  for (guint64 at = decoder->at; at < end; at++)
+    {
+      const guint64 word = word_at (decoder, at);
+      const guint32 parent = word >> 4 & 0xffffff;
+      if (word_type (word) == HAT_WIRE_NODE && parent < decoder->n_nodes)
+        hat_stacks_prefetch (decoder->stacks, decoder->nodes[parent], word >> 28 & 0xfffffff);
+    }
+}
+
+HatDecodeResult
+hat_decoder_read (HatDecoder *decoder, guint64 limit, HatRawEvent *events, guint max, guint *out_n)
+{
+  HatDecodeResult result = HAT_DECODE_EVENT;
+  guint n = 0;
+
+  if (G_UNLIKELY (decoder->n_nodes == 0))
+    reset_nodes (decoder);
+  if (decoder->has_nodes)
+    look_for_nodes (decoder);
+  decoder->has_nodes = FALSE;
+  while (n < max && result == HAT_DECODE_EVENT)
+    {
+      n += read_plain_events (decoder, limit, events + n, max - n);
+      if (n == max)
+        break;
+      result = read_event (decoder, limit, &events[n]);
+      if (result == HAT_DECODE_EVENT && events[n++].kind >= HAT_RAW_FORK)
+        break;
+    }
+  *out_n = n;
+  return result;
 }

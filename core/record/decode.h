@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The words of one ring, decoded one event at a time.
+/* The words of one ring, decoded a few events at a time.
  *
  * The target can scribble over its rings at any moment, so nothing in them is trusted: every word is read once, and what makes no sense
  * gives HAT_DECODE_BAD, after which the ring is dead.
@@ -18,8 +18,8 @@ typedef enum
   HAT_RAW_ALLOC,
   HAT_RAW_FREE,
   HAT_RAW_REALLOC,
-  HAT_RAW_FORK, /* number = fork id */
   HAT_RAW_MOVING, /* a reallocation of `old` begins; it lasts until the next event */
+  HAT_RAW_FORK, /* number = fork id */
   HAT_RAW_MARK, /* name in the decoder */
   HAT_RAW_MEMORY, /* memory in the decoder */
 } HatRawKind;
@@ -74,6 +74,7 @@ typedef struct
   HatStackId *nodes; /* by the ring's node id */
   guint32 n_nodes, capacity;
   guint64 looked_at; /* words looked at ahead */
+  gboolean has_nodes; /* there were some lately */
   HatDecoderEscapes escapes;
 } HatDecoder;
 
@@ -82,10 +83,8 @@ void hat_decoder_clear (HatDecoder *decoder);
 /* Takes in the modules that are announced up to `head`, without reading the events before them. */
 void hat_decoder_look_ahead (HatDecoder *decoder, guint64 head);
 
-/* The address that some event a dozen ahead is about; not to be relied on: whether that word is an address is not looked at. */
-guint64 hat_decoder_peek (const HatDecoder *decoder);
-
-/* The next event that is not after `limit` (in ticks). */
-HatDecodeResult hat_decoder_next (HatDecoder *decoder, guint64 limit, HatRawEvent *out_event);
+/* The next events that are not after `limit` (in ticks), at most `max`. The result says what comes after them: HAT_DECODE_EVENT if `max` are
+ * there, or if the last one has left something in the decoder (FORK, MARK, MEMORY), which is to be taken before the next call. */
+HatDecodeResult hat_decoder_read (HatDecoder *decoder, guint64 limit, HatRawEvent *out_events, guint max, guint *out_n);
 
 G_END_DECLS

@@ -7,6 +7,8 @@
 
 typedef struct _HatImage HatImage;
 
+#define HAT_RING_AHEAD 32u
+
 /* A thread of an image. Kept as long as the image's stream. */
 typedef struct
 {
@@ -22,7 +24,12 @@ typedef struct
   HatImage *image;
   HatImageThread *thread;
   HatDecoder decoder;
+  HatRawEvent ahead[HAT_RING_AHEAD]; /* decoded, but not taken yet */
+  guint n_ahead, next_ahead;
   guint64 pending;      /* stamp of its next event, G_MAXUINT64 = none for now */
+  guint64 began;        /* likewise; of a reallocation: when it began */
+  guint64 last_ticks;   /* of the event decoded last */
+  guint64 released;     /* words given back */
   guint64 moving_ticks; /* when the reallocation began that its thread is in; 0 = none */
   gboolean is_broken;
 } HatRing;

@@ -16,7 +16,7 @@ find (HatIntern *intern, guint64 key)
 {
   const guint32 mask = (1u << intern->bits) - 1;
   guint32 at = hash (key, intern->bits);
-  while (intern->slots[at].number != 0 && intern->slots[at].key != key)
+  while (intern->slots[at].value != 0 && intern->slots[at].key != key)
     at = (at + 1) & mask;
   return &intern->slots[at];
 }
@@ -30,21 +30,30 @@ grow (HatIntern *intern)
   intern->bits = old ? intern->bits + 1 : 10;
   intern->slots = g_new0 (HatInternSlot, 1u << intern->bits);
   for (guint32 i = 0; i < n_old; i++)
-    if (old[i].number != 0)
+    if (old[i].value != 0)
       *find (intern, old[i].key) = old[i];
   g_free (old);
 }
 
-guint32
-hat_intern (HatIntern *intern, guint64 key, gboolean *out_is_new)
+HatInternSlot *
+hat_intern (HatIntern *intern, guint64 key)
 {
   if (G_UNLIKELY (intern->slots == NULL || (guint64) (intern->n + 1) * 4 > 3ull << intern->bits))
     grow (intern);
   HatInternSlot *slot = find (intern, key);
-  *out_is_new = slot->number == 0;
-  if (*out_is_new)
-    *slot = (HatInternSlot) { key, ++intern->n };
-  return slot->number - 1;
+  if (slot->value == 0)
+    {
+      slot->key = key;
+      intern->n++;
+    }
+  return slot;
+}
+
+void
+hat_intern_prefetch (const HatIntern *intern, guint64 key)
+{
+  if (intern->slots)
+    __builtin_prefetch (&intern->slots[hash (key, intern->bits)]);
 }
 
 void

@@ -7,8 +7,7 @@
 #include "core/record/images-private.h"
 #include "core/record/proc.h"
 
-#define RELEASE_EVERY 4096u
-/* A stamp so far ahead of the clock is not a time: such an event is taken when it is seen. */
+#define RELEASE_WORDS 8192u
 #define NONSENSE_TICKS (1ull << 22)
 #define MANY_PARKED 2048u
 #define HELD_TICKS 1024u /* beyond the oldest event that waits */
@@ -40,6 +39,8 @@ hat_ring_new (HatImages *images, guint number, HatImage *image)
                                  .stacks = images->stacks,
                                  .modules = image->modules,
                                  .n_ips = &images->session->header->n_ips };
+  ring->released = tail;
+  ring->last_ticks = ring->wire->start_tsc;
   return ring;
 }
 
@@ -60,7 +61,9 @@ break_ring (HatImages *images, HatRing *ring, const char *what)
   g_autofree char *text = g_strdup_printf ("process %u (%s): thread %u sent %s, its later events are lost; was its memory overwritten?",
                                            image->info.pid, image->info.name, ring->thread->tid, what);
   ring->is_broken = TRUE;
-  image->lost_events++;
+  image->lost_events += 1 + ring->n_ahead - ring->next_ahead;
+  ring->n_ahead = ring->next_ahead = 0;
+  ring->pending = ring->began = G_MAXUINT64;
   images->func (&image->info, text, images->data);
 }
 
@@ -69,7 +72,7 @@ skip_broken (HatRing *ring)
 {
   const guint64 head = __atomic_load_n (&ring->wire->head, __ATOMIC_ACQUIRE);
   ring->image->lost_events += (head - ring->decoder.at) / 2;
-  ring->decoder.at = ring->decoder.head = head;
+  ring->decoder.at = ring->decoder.head = ring->released = head;
   hat_session_release (ring->wire, head);
 }
 
@@ -130,63 +133,100 @@ has_to_be_held (HatImage *image)
   return G_UNLIKELY (hat_stream_n_parked (image->stream) > MANY_PARKED) && !image->is_last_drain;
 }
 
-/* Takes in one ring's events up to `limit`; sets ring->pending. Returns how many. */
-static guint64
-consume (HatImages *images, HatRing *ring, guint64 limit)
+static void
+release (HatRing *ring)
+{
+  ring->released = ring->decoder.at;
+  hat_session_release (ring->wire, ring->released);
+}
+
+/* Tells the live set which blocks the decoded events are about: most of them are not in the cache. */
+static void
+expect (HatRing *ring)
+{
+  HatStream *stream = ring->image->stream;
+
+  for (guint i = 0; i < ring->n_ahead; i++)
+    {
+      hat_stream_expect (stream, ring->ahead[i].address);
+      if (ring->ahead[i].kind == HAT_RAW_REALLOC)
+        hat_stream_expect (stream, ring->ahead[i].old);
+    }
+}
+
+/* Decodes the ring's next events up to `limit`. A stamp far ahead of the clock is no time: such an event comes right after the one before. */
+static void
+read_ahead (HatImages *images, HatRing *ring, guint64 limit)
 {
   HatDecoder *decoder = &ring->decoder;
-  const guint64 first = decoder->at;
-  guint64 n = 0;
-  HatRawEvent raw;
+  HatDecodeResult result;
 
-  ring->pending = G_MAXUINT64;
-  for (gboolean goes_on = TRUE; goes_on;)
-    switch (hat_decoder_next (decoder, limit, &raw))
-      {
-      case HAT_DECODE_EVENT:
-        hat_stream_expect (ring->image->stream, hat_decoder_peek (decoder));
-        take (images, ring, &raw);
-        if (++n % RELEASE_EVERY == 0)
-          hat_session_release (ring->wire, decoder->at);
-        goes_on = !has_to_be_held (ring->image) || ring->image->is_held;
-        break;
-      case HAT_DECODE_EMPTY:
-        goes_on = FALSE;
-        break;
-      case HAT_DECODE_LATER:
-        ring->pending = decoder->next_ticks;
-        goes_on = FALSE;
-        break;
-      case HAT_DECODE_STALLED:
-        end_stall (ring);
-        break;
-      case HAT_DECODE_BAD:
-        break_ring (images, ring, decoder->bad);
-        skip_broken (ring);
-        return n;
-      }
-  if (decoder->at != first)
-    hat_session_release (ring->wire, decoder->at);
+  ring->next_ahead = ring->n_ahead = 0;
+  ring->pending = ring->began = G_MAXUINT64;
+  if (ring->is_broken)
+    return;
+  while ((result = hat_decoder_read (decoder, limit, ring->ahead, HAT_RING_AHEAD, &ring->n_ahead)) == HAT_DECODE_STALLED && ring->n_ahead == 0)
+    end_stall (ring);
+  if (result == HAT_DECODE_LATER && ring->n_ahead == 0)
+    {
+      ring->pending = decoder->next_ticks;
+      ring->began = decoder->next_began;
+      if (ring->pending > images->now_ticks && ring->pending - images->now_ticks > NONSENSE_TICKS
+          && hat_decoder_read (decoder, ring->pending, ring->ahead, 1, &ring->n_ahead) != HAT_DECODE_BAD && ring->n_ahead > 0)
+        ring->ahead[0].ticks = ring->ahead[0].old_ticks = ring->last_ticks;
+    }
+  if (result == HAT_DECODE_BAD && ring->n_ahead == 0)
+    {
+      break_ring (images, ring, decoder->bad);
+      skip_broken (ring);
+      return;
+    }
+  if (ring->n_ahead > 0)
+    ring->last_ticks = ring->ahead[ring->n_ahead - 1].ticks;
+  if (decoder->at - ring->released >= RELEASE_WORDS)
+    release (ring);
+  expect (ring);
+}
+
+/* Sets what is to be said of the ring's next event. Returns whether there is one up to `limit`; *ahead: how far to decode. */
+static gboolean
+has_event (HatImages *images, HatRing *ring, guint64 limit, guint64 ahead)
+{
+  if (ring->next_ahead == ring->n_ahead)
+    read_ahead (images, ring, ahead);
+  if (ring->next_ahead < ring->n_ahead)
+    {
+      const HatRawEvent *next = &ring->ahead[ring->next_ahead];
+      ring->pending = next->ticks;
+      ring->began = next->kind == HAT_RAW_REALLOC ? next->old_ticks : next->ticks;
+    }
+  return ring->next_ahead < ring->n_ahead && ring->pending <= limit;
+}
+
+/* Takes in one ring's events up to `limit`. Returns how many. */
+static guint64
+consume (HatImages *images, HatRing *ring, guint64 limit, guint64 ahead)
+{
+  guint64 n = 0;
+
+  while (has_event (images, ring, limit, ahead) && (!has_to_be_held (ring->image) || ring->image->is_held))
+    {
+      take (images, ring, &ring->ahead[ring->next_ahead++]);
+      n++;
+    }
   return n;
 }
 
+/* Rings of the image that have something up to `limit`. */
 static void
-mistrust_clock (HatImages *images, HatRing *ring, guint64 limit)
-{
-  if (ring->pending != G_MAXUINT64 && ring->pending > images->now_ticks && ring->pending - images->now_ticks > NONSENSE_TICKS)
-    ring->pending = limit;
-}
-
-/* Rings of the image that have something up to `limit`, with `pending` set. */
-static void
-find_active (HatImages *images, HatImage *image, guint64 limit, guint64 *n)
+find_active (HatImages *images, HatImage *image, guint64 limit, guint64 ahead)
 {
   g_ptr_array_set_size (images->active, 0);
   for (guint i = 0; i < image->rings->len; i++)
     {
       HatRing *ring = image->rings->pdata[i];
       const guint64 head = __atomic_load_n (&ring->wire->head, __ATOMIC_ACQUIRE);
-      if (head == ring->decoder.at)
+      if (head == ring->decoder.at && ring->next_ahead == ring->n_ahead)
         continue;
       if (ring->is_broken)
         {
@@ -200,21 +240,19 @@ find_active (HatImages *images, HatImage *image, guint64 limit, guint64 *n)
           skip_broken (ring);
           continue;
         }
-      *n += consume (images, ring, 0);
-      mistrust_clock (images, ring, limit);
-      if (ring->pending <= limit)
+      if (has_event (images, ring, limit, ahead))
         g_ptr_array_add (images->active, ring);
     }
 }
 
-/* Takes the rings' events in the order of their stamps, up to `limit` or until the image has to be held. */
+/* Takes the rings' events in the order of their stamps, up to `limit` or until the image has to be held. They are decoded up to `ahead`. */
 static guint64
-merge (HatImages *images, HatImage *image, guint64 limit)
+merge (HatImages *images, HatImage *image, guint64 limit, guint64 ahead)
 {
   GPtrArray *active = images->active;
   guint64 n = 0;
 
-  find_active (images, image, limit, &n);
+  find_active (images, image, limit, ahead);
   while (active->len > 0 && (image->is_held || !has_to_be_held (image)))
     {
       guint first = 0;
@@ -228,13 +266,15 @@ merge (HatImages *images, HatImage *image, guint64 limit)
           second = MIN (second, MAX (pending, lowest));
         }
       HatRing *ring = active->pdata[first];
-      const guint64 decoded = ring->decoder.at;
-      /* An event with a nonsensical stamp is let through on its own. */
-      const gboolean is_nonsense = ring->decoder.next_ticks != ring->pending;
-      n += consume (images, ring, is_nonsense ? ring->decoder.next_ticks : second);
-      mistrust_clock (images, ring, limit);
-      if (ring->pending > limit || ring->is_broken || ring->decoder.at == decoded)
+      n += consume (images, ring, second, ahead);
+      if (ring->next_ahead == ring->n_ahead || ring->pending > limit)
         g_ptr_array_remove_index_fast (active, first);
+    }
+  for (guint i = 0; i < image->rings->len; i++)
+    {
+      HatRing *ring = image->rings->pdata[i];
+      if (ring->released != ring->decoder.at)
+        release (ring);
     }
   return n;
 }
@@ -247,7 +287,7 @@ end_of_begun (HatImage *image, guint64 ticks)
   for (guint i = 0; i < image->rings->len; i++)
     {
       const HatRing *ring = image->rings->pdata[i];
-      if (ring->pending != G_MAXUINT64 && ring->decoder.next_began <= ticks)
+      if (ring->pending != G_MAXUINT64 && ring->began <= ticks)
         end = MAX (end, ring->pending);
     }
   return end;
@@ -263,9 +303,9 @@ hat_image_drain (HatImages *images, HatImage *image, guint64 limit)
     {
       image->is_held = has_to_be_held (image);
       const guint64 near = image->is_held ? MIN (limit, hat_stream_oldest_parked (image->stream) + HELD_TICKS) : limit;
-      n_now = merge (images, image, near);
+      n_now = merge (images, image, near, limit);
       if (n_now == 0 && image->is_held)
-        n_now = merge (images, image, MIN (limit, end_of_begun (image, near)));
+        n_now = merge (images, image, MIN (limit, end_of_begun (image, near)), limit);
       n += n_now;
     }
   while (n_now > 0 && has_to_be_held (image));
@@ -282,7 +322,7 @@ hat_image_complete_ticks (HatImage *image)
       if (ring->moving_ticks != 0)
         ticks = MIN (ticks, ring->moving_ticks);
       if (ring->pending != G_MAXUINT64)
-        ticks = MIN (ticks, ring->decoder.next_began);
+        ticks = MIN (ticks, ring->began);
       else if (ring->decoder.at != ring->decoder.head)
         ticks = MIN (ticks, ring->decoder.ticks);
     }
@@ -297,7 +337,8 @@ hat_image_reclaim_rings (HatImages *images, HatImage *image, gboolean all)
   for (guint i = image->rings->len; i > 0; i--)
     {
       HatRing *ring = image->rings->pdata[i - 1];
-      const gboolean is_gone = all || (ring->thread->tid != 0 && !image->is_foreign && ring->decoder.at == ring->decoder.head
+      const gboolean is_gone = all || (ring->thread->tid != 0 && !image->is_foreign && ring->next_ahead == ring->n_ahead
+                                       && ring->decoder.at == ring->decoder.head
                                        && !hat_proc_has_thread (image->info.pid, ring->thread->tid));
       if (!is_gone || (!all && __atomic_load_n (&ring->wire->head, __ATOMIC_ACQUIRE) != ring->decoder.at))
         continue;

@@ -46,8 +46,7 @@ struct _HatStacks
   GHashTable *modules;  /* identity as text -> writer's module + 1 */
   GHashTable *frames;   /* FrameKey -> HatFrameId; asked once per address */
   GArray *first_children; /* FirstChild, by HatStackId */
-  HatIntern others;       /* the other children: parent << 32 | frame */
-  GArray *other_children; /* HatStackId, by number in `others` */
+  HatIntern others;       /* the other children: parent << 32 | frame -> HatStackId */
   HatFrameId cut;
   gboolean has_cut;
 };
@@ -77,7 +76,6 @@ hat_stacks_new (HatTraceWriter *writer, const guint64 *ips)
   stacks->frames = g_hash_table_new_full (hash_frame, equal_frames, g_free, NULL);
   stacks->first_children = g_array_new (FALSE, TRUE, sizeof (FirstChild));
   g_array_set_size (stacks->first_children, N_ROOTS);
-  stacks->other_children = g_array_new (FALSE, FALSE, sizeof (HatStackId));
   return stacks;
 }
 
@@ -90,7 +88,6 @@ hat_stacks_free (HatStacks *stacks)
   g_hash_table_unref (stacks->modules);
   g_hash_table_unref (stacks->frames);
   g_array_unref (stacks->first_children);
-  g_array_unref (stacks->other_children);
   hat_intern_clear (&stacks->others);
   g_free (stacks);
 }
@@ -245,7 +242,6 @@ HatStackId
 hat_stacks_node (HatStacks *stacks, HatStackId parent, HatFrameId frame)
 {
   const FirstChild first = g_array_index (stacks->first_children, FirstChild, parent);
-  gboolean is_new;
 
   if (G_LIKELY (first.child != 0 && first.frame == frame))
     return first.child;
@@ -254,13 +250,21 @@ hat_stacks_node (HatStacks *stacks, HatStackId parent, HatFrameId frame)
       const FirstChild child = { frame, add_node (stacks, parent, frame) };
       return (g_array_index (stacks->first_children, FirstChild, parent) = child).child;
     }
-  const guint32 number = hat_intern (&stacks->others, (guint64) parent << 32 | frame, &is_new);
-  if (is_new)
-    {
-      const HatStackId child = add_node (stacks, parent, frame);
-      g_array_append_val (stacks->other_children, child);
-    }
-  return g_array_index (stacks->other_children, HatStackId, number);
+  HatInternSlot *slot = hat_intern (&stacks->others, (guint64) parent << 32 | frame);
+  if (slot->value == 0)
+    slot->value = add_node (stacks, parent, frame);
+  return slot->value;
+}
+
+void
+hat_stacks_prefetch (HatStacks *stacks, HatStackId parent, guint32 ip_index)
+{
+  const guint32 frame = ip_index < HAT_WIRE_MAX_IPS ? stacks->frame_of_ip[ip_index] : 0;
+
+  if (frame == 0)
+    return;
+  __builtin_prefetch (&g_array_index (stacks->first_children, FirstChild, parent));
+  hat_intern_prefetch (&stacks->others, (guint64) parent << 32 | (frame - 1));
 }
 
 guint

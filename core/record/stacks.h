@@ -35,6 +35,8 @@ gboolean hat_stacks_frame (HatStacks *stacks, const HatModules *modules, guint64
 HatFrameId hat_stacks_cut_frame (HatStacks *stacks);
 
 HatStackId hat_stacks_node (HatStacks *stacks, HatStackId parent, HatFrameId frame);
+/* A hint that a node of `parent` and the address will be asked for soon. */
+void hat_stacks_prefetch (HatStacks *stacks, HatStackId parent, guint32 ip_index);
 
 guint hat_stacks_n_nodes (HatStacks *stacks);
 

@@ -545,6 +545,15 @@ check_honest_event (HatDecoder *decoder, guint number, const HatRawEvent *event)
     g_assert_cmpuint (event->stack, ==, HAT_STACK_TRUNCATED);
 }
 
+static HatDecodeResult
+read_one (HatDecoder *decoder, guint64 limit, HatRawEvent *event)
+{
+  guint n;
+  const HatDecodeResult result = hat_decoder_read (decoder, limit, event, 1, &n);
+  g_assert_cmpuint (n, <=, 1);
+  return n == 1 ? HAT_DECODE_EVENT : result;
+}
+
 /* Whatever part has been published, however far time has come: the same events. Also across the end of the ring. */
 static void
 test_words (void)
@@ -561,7 +570,7 @@ test_words (void)
       decoder->at = first;
       for (decoder->head = first; decoder->head <= first + n; decoder->head++)
         for (guint64 limit = 1000; limit < 1030;)
-          switch (hat_decoder_next (decoder, limit, &event))
+          switch (read_one (decoder, limit, &event))
             {
             case HAT_DECODE_EVENT:
               g_assert_cmpuint (event.ticks, <=, limit);
@@ -580,6 +589,31 @@ test_words (void)
             }
       g_assert_cmpuint (n_events, ==, 9);
       g_assert_cmpuint (decoder->at, ==, first + n);
+      ring_close (&ring);
+    }
+}
+
+/* Several at a time: the same, but nothing comes after an event that has left something in the decoder. */
+static void
+test_many_words (void)
+{
+  for (guint max = 2; max <= 16; max++)
+    {
+      Ring ring;
+      HatRawEvent events[16];
+      guint n_events = 0, n;
+      ring_open (&ring);
+      ring.decoder.head = put_honest_words (&ring, 0);
+      while (hat_decoder_read (&ring.decoder, G_MAXUINT64, events, max, &n) == HAT_DECODE_EVENT || n > 0)
+        {
+          g_assert_cmpuint (n, <=, max);
+          for (guint i = 0; i < n; i++)
+            {
+              check_honest_event (&ring.decoder, n_events++, &events[i]);
+              g_assert_true (events[i].kind < HAT_RAW_FORK || i == n - 1);
+            }
+        }
+      g_assert_cmpuint (n_events, ==, 9);
       ring_close (&ring);
     }
 }
@@ -620,10 +654,10 @@ test_stall (void)
   ring.words[0] = HAT_WIRE_NODE;
   ring.words[1] = 1ull << 20 | HAT_WIRE_FREE;
   ring.decoder.head = 2;
-  g_assert_cmpint (hat_decoder_next (&ring.decoder, 10, &event), ==, HAT_DECODE_STALLED);
-  g_assert_cmpint (hat_decoder_next (&ring.decoder, 10, &event), ==, HAT_DECODE_STALLED);
+  g_assert_cmpint (read_one (&ring.decoder, 10, &event), ==, HAT_DECODE_STALLED);
+  g_assert_cmpint (read_one (&ring.decoder, 10, &event), ==, HAT_DECODE_STALLED);
   ring.decoder.must = TRUE;
-  g_assert_cmpint (hat_decoder_next (&ring.decoder, 10, &event), ==, HAT_DECODE_EVENT);
+  g_assert_cmpint (read_one (&ring.decoder, 10, &event), ==, HAT_DECODE_EVENT);
   g_assert_false (ring.decoder.must);
   ring_close (&ring);
 }
@@ -659,7 +693,7 @@ test_hostile_words (void)
         }
       while (result == HAT_DECODE_EVENT || result == HAT_DECODE_STALLED)
         {
-          result = hat_decoder_next (decoder, G_MAXUINT64, &event);
+          result = read_one (decoder, G_MAXUINT64, &event);
           g_assert_cmpuint (decoder->at, <=, decoder->head);
           decoder->must = result == HAT_DECODE_STALLED;
         }
@@ -724,6 +758,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/stream/no-patience-when-all-have-spoken", GINT_TO_POINTER (TRUE), test_missed_and_unknown);
   g_test_add_func ("/stream/a-child-goes-on-where-its-parent-was", test_fork);
   g_test_add_func ("/decode/words-published-bit-by-bit", test_words);
+  g_test_add_func ("/decode/words-published-bit-by-bit-many", test_many_words);
   g_test_add_func ("/decode/stalls-until-a-module-is-known", test_stall);
   g_test_add_func ("/decode/look-ahead", test_look_ahead);
   g_test_add_func ("/decode/hostile-words-do-no-harm", test_hostile_words);

@@ -4,7 +4,7 @@
  *
  *   directory   open-addressing table of groups (256 KiB of address space each)
  *   group       64 leaves, one for each 4 KiB page
- *   leaf        the blocks that start in the page, in no order: 12-bit keys side by side, searched eight at a time,
+ *   leaf        the blocks that start in the page, in no order: 12-bit keys side by side, searched many at a time,
  *               then 16-byte records (size 48 bits, id 48 bits, stack 32 bits)
  *
  * That is 18 bytes a block plus slack. Groups and leaves carry a reference count: a fork copies the directory (16 bytes
@@ -12,16 +12,16 @@
 
 #include "core/heap/live/live-set.h"
 
+#include <emmintrin.h>
 #include <string.h>
 
 #define PAGE_BITS 12
 #define GROUP_BITS 6
 #define GROUP_LEAVES (1u << GROUP_BITS)
-#define NO_KEY 0xffffu
 #define EMPTY_GROUP G_MAXUINT64
 
-typedef guint16 Keys __attribute__ ((vector_size (16)));
-#define KEYS_AT_ONCE (sizeof (Keys) / sizeof (guint16))
+#define FEW_KEYS 8u /* one look tells of all */
+#define MANY_KEYS 32u
 
 typedef struct
 {
@@ -33,7 +33,7 @@ typedef struct
 } Record;
 G_STATIC_ASSERT (sizeof (Record) == 16);
 
-/* The keys stand next to the head, to be fetched with it. Unused keys are NO_KEY. */
+/* The keys stand next to the head, to be fetched with it. */
 typedef struct
 {
   guint32 n_refs;
@@ -89,7 +89,7 @@ leaf_bytes (guint capacity)
 static guint
 next_capacity (guint capacity)
 {
-  if (capacity < KEYS_AT_ONCE)
+  if (capacity < FEW_KEYS)
     return capacity == 0 ? 1 : capacity * 2;
   return MIN ((capacity + capacity / 2 + 7) & ~7u, 1u << PAGE_BITS);
 }
@@ -101,7 +101,6 @@ leaf_new (HatLiveSet *set, guint capacity, Leaf *from)
   leaf->n_refs = 1;
   leaf->n = from ? from->n : 0;
   leaf->capacity = capacity;
-  memset (leaf->keys, 0xff, capacity * sizeof (guint16));
   if (from)
     {
       memcpy (leaf_records (leaf), leaf_records (from), from->n * sizeof (Record));
@@ -119,31 +118,39 @@ leaf_unref (HatLiveSet *set, Leaf *leaf)
     g_free (leaf);
 }
 
-/* Position of the block that starts at `key`, or -1. */
-static inline gint
-leaf_find (Leaf *leaf, guint key)
+static inline __m128i
+compare_keys (const guint16 *keys, __m128i wanted)
 {
-  const guint16 *keys = leaf->keys;
+  return _mm_cmpeq_epi16 (_mm_loadu_si128 ((const __m128i_u *) keys), wanted);
+}
 
-  if (leaf->capacity < KEYS_AT_ONCE)
+/* Position of the block that starts at `key`, or -1. What lies behind the last key is looked at too, but does not count: there always is as
+ * much, for the records come next. */
+static inline gint
+leaf_find (const Leaf *leaf, guint key)
+{
+  const __m128i wanted = _mm_set1_epi16 ((short) key);
+  const guint16 *keys = leaf->keys;
+  const guint n = leaf->n;
+
+  if (n <= FEW_KEYS)
     {
-      for (guint i = 0; i < leaf->n; i++)
-        if (keys[i] == key)
-          return i;
-      return -1;
+      const guint hits = (guint) _mm_movemask_epi8 (compare_keys (keys, wanted)) & ((1u << 2 * n) - 1);
+      return hits ? __builtin_ctz (hits) / 2 : -1;
     }
-  const Keys wanted = (Keys) {} + (guint16) key;
-  for (guint i = 0; i < leaf->n; i += KEYS_AT_ONCE)
+  for (guint i = 0; i < n; i += MANY_KEYS)
     {
-      Keys some;
-      memcpy (&some, keys + i, sizeof some);
-      union { Keys keys; guint64 words[2]; } hit = { .keys = (Keys) (some == wanted) };
-      if (G_LIKELY ((hit.words[0] | hit.words[1]) == 0))
-        continue;
-      return i + (hit.words[0] ? __builtin_ctzll (hit.words[0]) / 16 : 4 + __builtin_ctzll (hit.words[1]) / 16);
+      const __m128i low = _mm_packs_epi16 (compare_keys (keys + i, wanted), compare_keys (keys + i + 8, wanted));
+      const __m128i high = _mm_packs_epi16 (compare_keys (keys + i + 16, wanted), compare_keys (keys + i + 24, wanted));
+      const guint64 hits = ((guint) _mm_movemask_epi8 (low) | (guint64) (guint) _mm_movemask_epi8 (high) << 16)
+                           & ((2ull << (MIN (n - i, MANY_KEYS) - 1)) - 1);
+      if (hits)
+        return i + __builtin_ctzll (hits);
     }
   return -1;
 }
+G_STATIC_ASSERT (sizeof (Leaf) + FEW_KEYS * sizeof (guint16) <= 16 + sizeof (Record));
+G_STATIC_ASSERT (sizeof (Leaf) + MANY_KEYS * sizeof (guint16) <= sizeof (Leaf) + (FEW_KEYS + 1) * (sizeof (guint16) + sizeof (Record)));
 
 static inline HatLiveBlock
 record_block (const Record *record)
@@ -436,8 +443,7 @@ hat_live_set_remove (HatLiveSet *set, guint64 address, HatLiveBlock *out_block)
   guint16 *keys = leaf->keys;
   leaf_records (leaf)[position] = leaf_records (leaf)[last];
   keys[position] = keys[last];
-  keys[last] = NO_KEY;
-  if (leaf->capacity > KEYS_AT_ONCE && last * 4u <= leaf->capacity)
+  if (leaf->capacity > FEW_KEYS && last * 4u <= leaf->capacity)
     {
       *slot = leaf_new (set, (leaf->capacity / 2 + 7) & ~7u, leaf);
       leaf_unref (set, leaf);
