@@ -258,7 +258,7 @@ typedef struct
   HatSummaryRoot *roots;
 } HatGraphSummary;
 
-/* Blocks of the same stack and type as one node, at most `max_nodes` of them and one for the rest. */
+/* Blocks of the same stack and type as one node, at most `max_nodes` of them (and 1000) and one for the rest. */
 HatGraphSummary *hat_graph_summary (HatGraph *graph, guint max_nodes, const HatProgress *progress, GError **error);
 void hat_graph_summary_free (HatGraphSummary *summary);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatGraphSummary, hat_graph_summary_free)

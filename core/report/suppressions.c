@@ -3,6 +3,7 @@
 
 #include "core/report/suppressions.h"
 
+#include "core/graph/pattern.h"
 #include "core/report/function-name.h"
 
 #include <string.h>
@@ -57,46 +58,11 @@ hat_suppressions_free (HatSuppressions *suppressions)
   g_free (suppressions);
 }
 
-/* Finds the pieces between the stars one after the other, each as early as possible: then the rest has the most room.
- * Only the last piece of a pattern that ends in $ must be sought at the end. */
-static gboolean
-pattern_matches (const char *pattern, const char *text)
-{
-  gboolean at_start = *pattern == '^';
-  pattern += at_start;
-  gsize length = strlen (pattern);
-  gboolean at_end = length > 0 && pattern[length - 1] == '$';
-  const char *end = pattern + length - at_end;
-
-  for (gboolean is_first = TRUE;; is_first = FALSE)
-    {
-      const char *star = memchr (pattern, '*', end - pattern);
-      gsize n = (star ? star : end) - pattern;
-      gboolean is_last = star == NULL;
-      if (is_last && at_end)
-        {
-          gsize rest = strlen (text);
-          return rest >= n && memcmp (text + rest - n, pattern, n) == 0 && !(is_first && at_start && rest != n);
-        }
-      const char *found;
-      if (is_first && at_start)
-        found = strncmp (text, pattern, n) == 0 ? text : NULL;
-      else
-        found = n == 0 ? text : memmem (text, strlen (text), pattern, n);
-      if (found == NULL)
-        return FALSE;
-      if (is_last)
-        return TRUE;
-      text = found + n;
-      pattern = star + 1;
-    }
-}
-
 gboolean
 hat_suppressions_match (const HatSuppressions *suppressions, const char *text)
 {
   for (guint i = 0; i < suppressions->patterns->len; i++)
-    if (pattern_matches (g_ptr_array_index (suppressions->patterns, i), text))
+    if (hat_pattern_found (g_ptr_array_index (suppressions->patterns, i), text))
       return TRUE;
   return FALSE;
 }

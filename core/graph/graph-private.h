@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the files of the graph share. Arrays of numbers by block, by edge, or by place: a block's place is its position in a walk
+ * of the dominator tree that goes to what retains most first. So a subtree is a range of places, its biggest child lies right
+ * behind its top, and place 0 is the virtual root. */
+
+#include "core/graph/graph.h"
+
+/* In `flags` of a block. */
+enum
+{
+  HAT_GRAPH_BY_START = 1,
+  HAT_GRAPH_BY_ANY = 2,
+  HAT_GRAPH_DOUBTFUL = 4,
+  HAT_GRAPH_INHERITED = 8,
+  HAT_GRAPH_CLASS_SHIFT = 4,
+};
+
+struct _HatGraph
+{
+  gatomicrefcount refs;
+  HatHeap *heap;
+  HatTrace *trace;
+  HatSnapshot *snapshot; /* its edges lose HAT_EDGE_INTERIOR where a heuristic explains it */
+  HatGraphTypes types;
+  guint32 n, n_edges;
+
+  /* By block. */
+  guint64 *address;
+  guint32 *size;        /* G_MAXUINT32: see large */
+  GHashTable *large;    /* block -> guint64 */
+  guint32 *stack, *thread;
+  guint32 *birth;       /* from the start of the heap, in units of birth_unit_ns */
+  gint64 birth_unit_ns;
+  guint8 *flags;
+
+  /* By edge; NULL if neither a rule nor a type says anything. HatStrength, and whether it was a rule. */
+  guint8 *known;
+
+  /* Pointers to each block: edges, by block. */
+  guint32 *first_in; /* n + 1 */
+  guint32 *in_edge;
+
+  /* Roots of each block, in the order of blocks; and those whose interior pointer a heuristic explains. */
+  guint32 *root_order;
+  guint8 *root_is_start;
+
+  /* The dominator tree. */
+  guint32 *place;     /* by block */
+  guint32 *block_at;  /* by place, n + 1; HAT_GRAPH_NONE at 0 */
+  guint32 *owner_at;  /* by place: the owner's place */
+  guint32 *count_at;  /* by place: blocks in the subtree, itself included */
+  guint64 *bytes_at;  /* by place: bytes retained */
+
+  /* Lost cycles. */
+  guint n_cycles;
+  HatGraphCycle *cycles;
+  guint32 *cycle_blocks;
+  guint32 *cycle_of; /* by block; NULL if there are none */
+};
+
+#define HAT_KNOWN_BY_RULE 4u
+
+static inline guint64
+hat_graph_size (const HatGraph *graph, guint32 block)
+{
+  if (G_LIKELY (graph->size[block] != G_MAXUINT32))
+    return graph->size[block];
+  return *(guint64 *) g_hash_table_lookup (graph->large, GUINT_TO_POINTER (block));
+}
+
+static inline gint64
+hat_graph_birth (const HatGraph *graph, guint32 block)
+{
+  return hat_heap_start (graph->heap) + graph->birth[block] * graph->birth_unit_ns;
+}
+
+static inline HatLeakClass
+hat_graph_class (const HatGraph *graph, guint32 block)
+{
+  return graph->flags[block] >> HAT_GRAPH_CLASS_SHIFT;
+}
+
+static inline gboolean
+hat_graph_is_weak (const HatGraph *graph, guint32 edge)
+{
+  return graph->known && (graph->known[edge] & 3) == HAT_STRENGTH_WEAK;
+}
+
+static inline guint32
+hat_graph_type (const HatGraph *graph, guint32 block)
+{
+  return graph->types.type ? graph->types.type (graph->types.data, block) : HAT_GRAPH_NONE;
+}
+
+guint32 hat_graph_edge_from (const HatGraph *graph, guint32 edge); /* the block that holds the pointer */
+HatStrength hat_graph_strength (HatGraph *graph, guint32 from, guint32 edge);
+
+/* ---- the steps of making one, in this order; FALSE: cancelled ---- */
+
+/* Which edges are known by rules and types. */
+gboolean hat_graph_apply_rules (HatGraph *graph, const HatGraphRules *rules, const HatProgress *progress, GError **error);
+/* Which interior pointers a heuristic explains. */
+gboolean hat_graph_explain_interior (HatGraph *graph, const HatProgress *progress, GError **error);
+/* flags: BY_START, BY_ANY. */
+gboolean hat_graph_reach (HatGraph *graph, const HatProgress *progress, GError **error);
+/* Classes and cycles; `heads`: blocks that stand under the virtual root though no root points to them. */
+gboolean hat_graph_classify (HatGraph *graph, GArray *heads, const HatProgress *progress, GError **error);
+/* The dominator tree. */
+gboolean hat_graph_find_owners (HatGraph *graph, const GArray *heads, const HatProgress *progress, GError **error);

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Fields that somebody declared weak, and what types say of fields. */
+
+#include "core/graph/graph-private.h"
+#include "core/graph/pattern.h"
+
+#include <string.h>
+
+typedef struct
+{
+  char *name;     /* pattern */
+  char *field;    /* pattern; NULL: by offset */
+  guint64 offset;
+} Rule;
+
+struct _HatGraphRules
+{
+  GArray *rules;
+};
+
+static void
+rule_clear (gpointer data)
+{
+  Rule *rule = data;
+
+  g_free (rule->name);
+  g_free (rule->field);
+}
+
+/* "NAME+OFFSET" or "NAME.FIELD". */
+static gboolean
+parse_rule (const char *text, Rule *out_rule)
+{
+  const char *split = strrchr (text, '+');
+
+  *out_rule = (Rule) { 0 };
+  if (split && split > text && g_ascii_isdigit (split[1]))
+    {
+      char *end;
+      out_rule->offset = g_ascii_strtoull (split + 1, &end, 0);
+      if (*end != '\0')
+        return FALSE;
+    }
+  else
+    {
+      split = strrchr (text, '.');
+      if (split == NULL || split == text || split[1] == '\0')
+        return FALSE;
+      out_rule->field = g_strdup (split + 1);
+    }
+  out_rule->name = g_strndup (text, split - text);
+  return TRUE;
+}
+
+gboolean
+hat_graph_rules_add (HatGraphRules *rules, const char *text, const char *name, GError **error)
+{
+  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
+
+  for (guint i = 0; lines[i]; i++)
+    {
+      const char *line = g_strstrip (lines[i]);
+      Rule rule;
+      if (*line == '\0' || *line == '#')
+        continue;
+      if (!g_str_has_prefix (line, "weak:") || !parse_rule (line + 5, &rule))
+        {
+          g_autofree char *shown = g_utf8_make_valid (line, MIN (strlen (line), 60));
+          g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "%s:%u: \"%s\" is no rule, write weak:NAME+OFFSET or weak:NAME.FIELD",
+                       name, i + 1, shown);
+          return FALSE;
+        }
+      g_array_append_val (rules->rules, rule);
+    }
+  return TRUE;
+}
+
+HatGraphRules *
+hat_graph_rules_new (HatTrace *trace)
+{
+  HatGraphRules *rules = g_new0 (HatGraphRules, 1);
+  guint n;
+  const HatNote *notes = hat_trace_notes (trace, &n);
+
+  rules->rules = g_array_new (FALSE, FALSE, sizeof (Rule));
+  g_array_set_clear_func (rules->rules, rule_clear);
+  for (guint i = 0; i < n; i++)
+    if (g_str_equal (notes[i].key, HAT_NOTE_WEAK))
+      hat_graph_rules_add (rules, notes[i].value, "note", NULL);
+  return rules;
+}
+
+void
+hat_graph_rules_free (HatGraphRules *rules)
+{
+  if (rules == NULL)
+    return;
+  g_array_unref (rules->rules);
+  g_free (rules);
+}
+
+/* ---- what they say of the edges ---- */
+
+typedef struct
+{
+  HatGraph *graph;
+  const HatGraphRules *rules;
+  GHashTable *by_stack, *by_type; /* id -> GPtrArray of Rule, or NULL: none of their names match */
+} Matcher;
+
+static void
+rules_unref (gpointer rules)
+{
+  if (rules)
+    g_ptr_array_unref (rules);
+}
+
+static GPtrArray *
+rules_for (Matcher *matcher, GHashTable *known, guint32 id, const char *(*name_of) (HatGraph *graph, guint32 id))
+{
+  gpointer found;
+
+  if (g_hash_table_lookup_extended (known, GUINT_TO_POINTER (id), NULL, &found))
+    return found;
+  const char *name = name_of (matcher->graph, id);
+  GPtrArray *rules = NULL;
+  for (guint i = 0; name && i < matcher->rules->rules->len; i++)
+    {
+      Rule *rule = &g_array_index (matcher->rules->rules, Rule, i);
+      if (!hat_pattern_matches (rule->name, name))
+        continue;
+      if (rules == NULL)
+        rules = g_ptr_array_new ();
+      g_ptr_array_add (rules, rule);
+    }
+  g_hash_table_insert (known, GUINT_TO_POINTER (id), rules);
+  return rules;
+}
+
+static const char *
+stack_name (HatGraph *graph, guint32 stack)
+{
+  return hat_stack_function (graph->trace, stack);
+}
+
+static gboolean
+is_declared (const GPtrArray *rules, guint64 offset, const char *field)
+{
+  for (guint i = 0; rules && i < rules->len; i++)
+    {
+      const Rule *rule = g_ptr_array_index (rules, i);
+      if (rule->field ? field && hat_pattern_matches (rule->field, field) : rule->offset == offset)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static void
+apply_to_block (Matcher *matcher, guint32 block)
+{
+  HatGraph *graph = matcher->graph;
+  const HatSnapshot *snapshot = graph->snapshot;
+  GPtrArray *by_stack = NULL, *by_type = NULL;
+
+  if (matcher->rules)
+    {
+      by_stack = rules_for (matcher, matcher->by_stack, graph->stack[block], stack_name);
+      by_type = rules_for (matcher, matcher->by_type, hat_graph_type (graph, block), hat_graph_type_name);
+    }
+  for (guint32 e = snapshot->first_edge[block]; e < snapshot->first_edge[block + 1]; e++)
+    {
+      const guint64 offset = (guint64) snapshot->edge_word[e] * 8;
+      HatGraphField field = { 0 };
+      if (graph->types.field && graph->types.field (graph->types.data, block, offset, &field))
+        graph->known[e] = (guint8) field.strength;
+      if (is_declared (by_stack, offset, field.name) || is_declared (by_type, offset, field.name))
+        graph->known[e] = HAT_STRENGTH_WEAK | HAT_KNOWN_BY_RULE;
+    }
+}
+
+gboolean
+hat_graph_apply_rules (HatGraph *graph, const HatGraphRules *rules, const HatProgress *progress, GError **error)
+{
+  if (rules && rules->rules->len == 0)
+    rules = NULL;
+  if (rules == NULL && graph->types.field == NULL)
+    return TRUE;
+  g_autoptr (GHashTable) by_stack = g_hash_table_new_full (NULL, NULL, NULL, rules_unref);
+  g_autoptr (GHashTable) by_type = g_hash_table_new_full (NULL, NULL, NULL, rules_unref);
+  Matcher matcher = { graph, rules, by_stack, by_type };
+
+  graph->known = g_new0 (guint8, graph->n_edges);
+  for (guint32 block = 0; block < graph->n; block++)
+    {
+      if (block % 1000000 == 0 && !hat_progress_tick (progress, 0.15, "reading rules", error))
+        return FALSE;
+      apply_to_block (&matcher, block);
+    }
+  return TRUE;
+}
