@@ -131,6 +131,7 @@ enum
   HAT_KIND_MASK = 7,
   HAT_KIND_SURVIVES = 8, /* the block made outlives the chunk */
   HAT_KIND_OLD = 16,     /* the block ended is older than the chunk */
+  HAT_KIND_TEMPORARY = 32, /* the free was temporary */
 };
 
 #define HAT_TICK_NS 100000
@@ -167,31 +168,34 @@ hat_footprint (guint64 size)
   return MAX (bytes, 32);
 }
 
-/* Recently freed addresses of one class, last one first out. */
+/* Recently freed addresses of one class, last one first out. They lie in a row, `n` below `top`, and move down when the row is full. */
 #define HAT_PILE_DEPTH 64u
 typedef struct
 {
-  guint64 at[HAT_PILE_DEPTH];
-  guint32 top; /* number ever pushed minus popped; the ring holds the last `n` */
-  guint32 n;
+  guint32 top, n;
+  guint64 at[2 * HAT_PILE_DEPTH];
 } HatPile;
 
 static inline void
 hat_pile_push (HatPile *pile, guint64 address)
 {
-  pile->at[pile->top++ % HAT_PILE_DEPTH] = address;
-  if (pile->n < HAT_PILE_DEPTH)
-    pile->n++;
+  if (G_UNLIKELY (pile->top == 2 * HAT_PILE_DEPTH))
+    {
+      memmove (pile->at, pile->at + HAT_PILE_DEPTH + 1, (HAT_PILE_DEPTH - 1) * sizeof *pile->at);
+      pile->top = HAT_PILE_DEPTH - 1;
+    }
+  pile->at[pile->top++] = address;
+  pile->n = MIN (pile->n + 1, HAT_PILE_DEPTH);
 }
 
 /* Takes out the `depth`th from the top (depth < pile->n). */
 static inline guint64
 hat_pile_take (HatPile *pile, guint depth)
 {
-  const guint32 at = pile->top - 1 - depth;
-  const guint64 address = pile->at[at % HAT_PILE_DEPTH];
-  for (guint32 i = at; i + 1 != pile->top; i++)
-    pile->at[i % HAT_PILE_DEPTH] = pile->at[(i + 1) % HAT_PILE_DEPTH];
+  guint64 *at = &pile->at[pile->top - 1 - depth];
+  const guint64 address = *at;
+  for (guint i = 0; i < depth; i++)
+    at[i] = at[i + 1];
   pile->top--;
   pile->n--;
   return address;

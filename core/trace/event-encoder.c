@@ -8,9 +8,8 @@
 
 #include <zstd.h>
 
-#define NOT_OURS G_MAXUINT32
-#define TEMPORARY 32 /* a bit of a kind, next to HAT_KIND_OLD */
-#define MAP_BITS 17 /* twice as many slots as a chunk can have stacks */
+#define MIN_MAP_BITS 6
+#define MAX_MAP_BITS 17 /* twice as many slots as a chunk can have stacks */
 
 typedef struct
 {
@@ -32,30 +31,20 @@ struct _HatEventEncoder
   HatBytes packed;
   ZSTD_CCtx *zstd;
 
-  /* By event. The events themselves, 56 bytes each, are more than a core's cache holds: they are read once. */
-  guint8 kind[HAT_CHUNK_EVENTS];  /* HatEventKind, and bits of it */
-  guint32 ended[HAT_CHUNK_EVENTS]; /* block of the chunk that it ends; NOT_OURS */
-  guint32 thread[HAT_CHUNK_EVENTS];
-  gint64 time_ns[HAT_CHUNK_EVENTS];
+  HatEventBuffer *buffer; /* of this chunk */
 
   /* By block of the chunk. */
-  guint8 dies[HAT_CHUNK_EVENTS];
-  guint32 number[HAT_CHUNK_EVENTS]; /* of a transient among the transients */
-  HatStackId stack[HAT_CHUNK_EVENTS];
-  guint32 stack_number[HAT_CHUNK_EVENTS]; /* of survivors */
-  guint32 made_at[HAT_CHUNK_EVENTS];      /* event */
-
+  guint32 number[HAT_CHUNK_EVENTS]; /* of a transient among the transients; of the stack of a survivor */
   HatBlock born[HAT_CHUNK_EVENTS]; /* the survivors */
-  HatBlockId died[HAT_CHUNK_EVENTS]; /* blocks older than the chunk */
-  guint32 n_born, n_died;
-  guint64 address[HAT_CHUNK_EVENTS], size[HAT_CHUNK_EVENTS];
+  guint32 n_born;
 
   /* By number of a stack of the chunk, in the order of the columns that introduce them. */
   guint32 follower[HAT_CHUNK_EVENTS + 1];
   guint64 last_size[HAT_CHUNK_EVENTS + 1];
   guint32 n_stacks;
   HatStackId last_new;
-  Slot map[1u << MAP_BITS];
+  guint map_bits; /* in use for this chunk */
+  Slot map[1u << MAX_MAP_BITS];
 
   HatPile piles[HAT_N_CLASSES];
   guint64 class_address[HAT_N_CLASSES];
@@ -88,140 +77,133 @@ hat_event_encoder_free (HatEventEncoder *encoder)
   g_free (encoder);
 }
 
-/* The one pass over the events. Finds out which blocks die in the chunk, and codes what nearly never occurs. */
-static void
-read_events (HatEventEncoder *self, const HatEvent *events, HatChunk *chunk)
-{
-  HatColumnWriter *old_deaths = &self->columns[HAT_COLUMN_OLD_DEATHS], *unknown = &self->columns[HAT_COLUMN_UNKNOWN_ADDRESSES];
-  const guint64 first_block = chunk->first_block;
-  guint64 last_death = first_block, last_unknown = 0;
-  guint32 n_blocks = 0, n_transients = 0, n_died = 0;
-  HatStackId any_free_stack = HAT_STACK_NONE;
-
-  for (guint32 i = 0; i < chunk->n_events; i++)
-    {
-      const HatEvent *event = &events[i];
-      guint8 kind = event->kind | (event->temporary ? TEMPORARY : 0);
-      self->ended[i] = NOT_OURS;
-      if (event->old >= first_block)
-        {
-          const guint64 block = event->old - first_block;
-          g_assert (block < n_blocks && !self->dies[block]); /* a block ends once, after its birth */
-          self->dies[block] = TRUE;
-          self->ended[i] = (guint32) block;
-        }
-      else if (event->old != 0)
-        {
-          kind |= HAT_KIND_OLD;
-          hat_column_put_signed (old_deaths, (gint64) (event->old - last_death - 1));
-          last_death = self->died[n_died++] = event->old;
-        }
-      if (hat_kind_makes (kind))
-        {
-          self->address[n_blocks] = event->address;
-          self->size[n_blocks] = MIN (event->size, G_MAXUINT64 - 1);
-          self->stack[n_blocks] = event->stack;
-          self->made_at[n_blocks] = i;
-          self->dies[n_blocks++] = FALSE;
-        }
-      else
-        any_free_stack |= event->kind == HAT_EVENT_FREE ? event->stack : HAT_STACK_NONE;
-      if (G_UNLIKELY (event->kind == HAT_EVENT_UNKNOWN_FREE))
-        {
-          hat_column_put_signed (unknown, (gint64) (event->address - last_unknown));
-          last_unknown = event->address;
-        }
-      self->kind[i] = kind;
-      self->thread[i] = event->thread;
-      self->time_ns[i] = event->time_ns;
-    }
-  for (guint32 block = 0; block < n_blocks; block++)
-    {
-      self->number[block] = n_transients;
-      n_transients += self->dies[block];
-    }
-  chunk->n_blocks = n_blocks;
-  self->n_died = n_died;
-
-  if (any_free_stack == HAT_STACK_NONE)
-    return;
-  for (guint32 i = 0; i < chunk->n_events; i++)
-    if (events[i].kind == HAT_EVENT_FREE)
-      hat_column_put (&self->columns[HAT_COLUMN_FREE_STACKS], events[i].stack);
-}
-
 /* ---- kind, time, thread ---- */
 
-typedef struct
+static void
+put_word (HatBytes *bytes, guint64 word, guint n_bytes)
 {
-  HatBytes *bytes;
-  guint n;
-  guint8 byte;
-} BitWriter;
+  const guint64 little = GUINT64_TO_LE (word);
+  hat_bytes_put (bytes, &little, n_bytes);
+}
 
-static inline void
-put_bit (BitWriter *writer, gboolean bit)
+static void
+encode_fates (HatEventEncoder *self)
 {
-  writer->byte |= (guint8) (bit << writer->n % 8);
-  if (++writer->n % 8 == 0)
+  const HatEventBuffer *buffer = self->buffer;
+  HatBytes *survives = &self->columns[HAT_COLUMN_SURVIVES].planes[0], *old = &self->columns[HAT_COLUMN_OLD].planes[0];
+  guint64 bits = 0;
+  guint n = 0;
+
+  for (guint32 block = 0; block < buffer->n_blocks; block++)
     {
-      hat_bytes_put_byte (writer->bytes, writer->byte);
-      writer->byte = 0;
+      bits |= (guint64) !buffer->dies[block] << n;
+      if (++n == 64)
+        {
+          put_word (survives, bits, 8);
+          bits = n = 0;
+        }
     }
-}
-
-static void
-end_bits (BitWriter *writer)
-{
-  if (writer->n % 8 != 0)
-    hat_bytes_put_byte (writer->bytes, writer->byte);
-}
-
-static void
-encode_kinds (HatEventEncoder *self, const HatChunk *chunk)
-{
-  BitWriter survives = { &self->columns[HAT_COLUMN_SURVIVES].planes[0] }, old = { &self->columns[HAT_COLUMN_OLD].planes[0] };
-  const guint8 *kind = self->kind;
-
-  for (guint32 block = 0; block < chunk->n_blocks; block++)
-    put_bit (&survives, !self->dies[block]);
-  end_bits (&survives);
-  for (guint32 i = 0; i < chunk->n_events; i++)
-    if (hat_kind_ends (kind[i]))
-      put_bit (&old, (kind[i] & HAT_KIND_OLD) != 0);
-  end_bits (&old);
-  for (guint32 i = 0, end; i < chunk->n_events; i = end)
+  put_word (survives, bits, (n + 7) / 8);
+  bits = n = 0;
+  for (guint32 i = 0; i < buffer->n_events; i++)
     {
-      for (end = i + 1; end < chunk->n_events && ((kind[end] ^ kind[i]) & HAT_KIND_MASK) == 0;)
+      bits |= (guint64) ((buffer->kind[i] & HAT_KIND_OLD) != 0) << n;
+      n += hat_kind_ends (buffer->kind[i]);
+      if (n == 64)
+        {
+          put_word (old, bits, 8);
+          bits = n = 0;
+        }
+    }
+  put_word (old, bits, (n + 7) / 8);
+}
+
+static void
+encode_kinds (HatEventEncoder *self)
+{
+  const HatEventBuffer *buffer = self->buffer;
+  const guint8 *kind = buffer->kind;
+
+  for (guint32 i = 0, end; i < buffer->n_events; i = end)
+    {
+      for (end = i + 1; end < buffer->n_events && ((kind[end] ^ kind[i]) & HAT_KIND_MASK) == 0;)
         end++;
       hat_column_put (&self->columns[HAT_COLUMN_KINDS], (guint64) (end - i - 1) << 3 | (kind[i] & HAT_KIND_MASK));
     }
 }
 
+/* What nearly never occurs. */
+static void
+encode_rarities (HatEventEncoder *self)
+{
+  const HatEventBuffer *buffer = self->buffer;
+  guint64 last_death = buffer->first_block, last_unknown = 0;
+
+  for (guint32 i = 0; i < buffer->n_died; i++)
+    {
+      hat_column_put_signed (&self->columns[HAT_COLUMN_OLD_DEATHS], (gint64) (buffer->died[i] - last_death - 1));
+      last_death = buffer->died[i];
+    }
+  for (guint i = 0; i < buffer->unknown_addresses->len; i++)
+    {
+      const guint64 address = g_array_index (buffer->unknown_addresses, guint64, i);
+      hat_column_put_signed (&self->columns[HAT_COLUMN_UNKNOWN_ADDRESSES], (gint64) (address - last_unknown));
+      last_unknown = address;
+    }
+  for (guint i = 0; i < buffer->free_stacks->len; i++)
+    hat_column_put (&self->columns[HAT_COLUMN_FREE_STACKS], g_array_index (buffer->free_stacks, HatStackId, i));
+}
+
+static inline guint32
+end_of_thread_run (const HatEventBuffer *buffer, guint32 run)
+{
+  return run + 1 < buffer->n_threads ? buffer->threads[run + 1].first : buffer->n_events;
+}
+
 /* A free is taken for temporary if it ends the block that its thread made last in this chunk; the exceptions are coded. */
 static void
-encode_temporary (HatEventEncoder *self, const HatChunk *chunk)
+encode_temporary (HatEventEncoder *self)
 {
-  g_array_set_size (self->last_made, 0);
+  const HatEventBuffer *buffer = self->buffer;
   guint32 n_made = 0, gap = 0;
-  for (guint32 i = 0; i < chunk->n_events; i++)
+
+  g_array_set_size (self->last_made, 0);
+  for (guint32 run = 0; run < buffer->n_threads; run++)
     {
-      const guint8 kind = self->kind[i];
-      if (G_UNLIKELY (self->thread[i] >= self->last_made->len))
-        g_array_set_size (self->last_made, self->thread[i] + 1);
-      guint32 *last_made = &g_array_index (self->last_made, guint32, self->thread[i]);
-      if (hat_kind_makes (kind))
-        *last_made = ++n_made;
-      if ((kind & HAT_KIND_MASK) != HAT_EVENT_FREE)
-        continue;
-      const gboolean guess = *last_made != 0 && self->ended[i] == *last_made - 1;
-      if (G_LIKELY (guess == ((kind & TEMPORARY) != 0)))
-        gap++;
-      else
+      const guint32 end = end_of_thread_run (buffer, run), thread = buffer->threads[run].thread;
+      if (G_UNLIKELY (thread >= self->last_made->len))
+        g_array_set_size (self->last_made, thread + 1);
+      guint32 last_made = g_array_index (self->last_made, guint32, thread);
+      for (guint32 i = buffer->threads[run].first; i < end; i++)
         {
-          hat_column_put (&self->columns[HAT_COLUMN_NOT_TEMPORARY], gap);
-          gap = 0;
+          const guint8 kind = buffer->kind[i];
+          const gboolean makes = hat_kind_makes (kind);
+          n_made += makes;
+          last_made = makes ? n_made : last_made;
+          if ((kind & HAT_KIND_MASK) != HAT_EVENT_FREE)
+            continue;
+          const gboolean guess = last_made != 0 && buffer->ended[i] == last_made - 1;
+          if (G_LIKELY (guess == ((kind & HAT_KIND_TEMPORARY) != 0)))
+            gap++;
+          else
+            {
+              hat_column_put (&self->columns[HAT_COLUMN_NOT_TEMPORARY], gap);
+              gap = 0;
+            }
         }
+      g_array_index (self->last_made, guint32, thread) = last_made;
+    }
+}
+
+static void
+encode_threads (HatEventEncoder *self)
+{
+  const HatEventBuffer *buffer = self->buffer;
+  HatColumnWriter *threads = &self->columns[HAT_COLUMN_THREADS];
+  for (guint32 run = 0; run < buffer->n_threads; run++)
+    {
+      hat_column_put (threads, buffer->threads[run].thread);
+      hat_column_put (threads, end_of_thread_run (buffer, run) - buffer->threads[run].first);
     }
 }
 
@@ -239,26 +221,33 @@ end_run (HatEventEncoder *self, gint64 gap, guint32 first, guint32 count, gint64
 static gint64
 encode_ticks (HatEventEncoder *self, HatChunk *chunk, gint64 after_ns)
 {
-  gint64 from = MAX (MAX (self->time_ns[0], after_ns + 1), 0), last_time = from;
+  const HatEventBuffer *buffer = self->buffer;
+  gint64 from = MAX (MAX (buffer->ticks[0].time_ns, after_ns + 1), 0);
   gint64 tick = from / HAT_TICK_NS, next = (tick + 1) * HAT_TICK_NS, gap = 0;
   guint32 first = 0;
   g_array_set_size (self->runs, 0);
-  for (guint32 i = 0; i < chunk->n_events; i++)
+  for (guint32 i = 0; i < buffer->n_ticks; i++)
     {
-      last_time = MAX (last_time, self->time_ns[i]);
-      const gboolean has_room = from + (i - first) < next; /* for more times in this tick */
-      if (G_LIKELY (last_time < next && has_room))
-        continue;
-      const gint64 own = last_time < next ? tick + 1 : last_time / HAT_TICK_NS;
-      end_run (self, gap, first, i - first, from, next);
-      gap = own - tick - 1;
-      tick = own;
-      from = tick * HAT_TICK_NS;
-      next = from + HAT_TICK_NS;
-      first = i;
+      const guint32 end = i + 1 < buffer->n_ticks ? buffer->ticks[i + 1].first : buffer->n_events;
+      gint64 own = buffer->ticks[i].time_ns / HAT_TICK_NS;
+      guint32 at = buffer->ticks[i].first;
+      while (own > tick || end > first + (next - from)) /* a later tick, or too many times for this one */
+        {
+          if (own <= tick)
+            {
+              own = tick + 1;
+              at = first + (guint32) (next - from);
+            }
+          end_run (self, gap, first, at - first, from, next);
+          gap = own - tick - 1;
+          tick = own;
+          from = tick * HAT_TICK_NS;
+          next = from + HAT_TICK_NS;
+          first = at;
+        }
     }
   const guint32 count = chunk->n_events - first;
-  const gint64 bound = MAX (MIN (last_time + 1, next), from + count);
+  const gint64 bound = MAX (MIN (MAX (buffer->last_ns, from) + 1, next), from + count);
   end_run (self, gap, first, count, from, bound);
   chunk->start_ns = hat_event_encoder_time (self, 0);
   chunk->end_ns = hat_event_encoder_time (self, chunk->n_events - 1);
@@ -286,19 +275,6 @@ hat_event_encoder_time (HatEventEncoder *self, guint32 index)
   return time_in_run (&g_array_index (self->runs, Run, low), index);
 }
 
-static void
-encode_threads (HatEventEncoder *self, guint32 n)
-{
-  HatColumnWriter *threads = &self->columns[HAT_COLUMN_THREADS];
-  for (guint32 i = 0, end; i < n; i = end)
-    {
-      for (end = i + 1; end < n && self->thread[end] == self->thread[i];)
-        end++;
-      hat_column_put (threads, self->thread[i]);
-      hat_column_put (threads, end - i);
-    }
-}
-
 /* ---- stacks and sizes ---- */
 
 #define NO_NUMBER G_MAXUINT32
@@ -307,9 +283,9 @@ encode_threads (HatEventEncoder *self, guint32 n)
 static inline guint32
 number_of_stack (HatEventEncoder *self, HatStackId stack)
 {
-  guint32 at = (stack * 0x9E3779B1u) >> (32 - MAP_BITS);
+  guint32 at = (stack * 0x9E3779B1u) >> (32 - self->map_bits);
   while (self->map[at].number != 0 && self->map[at].stack != stack)
-    at = (at + 1) & ((1u << MAP_BITS) - 1);
+    at = (at + 1) & ((1u << self->map_bits) - 1);
   if (self->map[at].number != 0)
     return self->map[at].number - 1;
   self->map[at] = (Slot){ stack, ++self->n_stacks };
@@ -370,28 +346,32 @@ encode_survivor_address (HatEventEncoder *self, guint64 address, guint64 size, g
 }
 
 static void
-encode_survivors (HatEventEncoder *self, const HatChunk *chunk)
+encode_survivors (HatEventEncoder *self)
 {
+  const HatEventBuffer *buffer = self->buffer;
   memset (self->class_address, 0, sizeof (self->class_address));
   const Run *run = (const Run *) (gpointer) self->runs->data;
+  const HatThreadRun *thread = buffer->threads, *last_thread = &buffer->threads[buffer->n_threads - 1];
   guint64 last = 0, last_end = 0;
   guint32 before = NO_NUMBER, n_born = 0;
-  for (guint32 block = 0; block < chunk->n_blocks; block++)
+  for (guint32 block = 0; block < buffer->n_blocks; block++)
     {
-      if (self->dies[block])
+      if (buffer->dies[block])
         continue;
-      const guint32 at = self->made_at[block];
+      const guint32 at = buffer->made_at[block];
       while (at >= run->first + run->count)
         run++;
-      self->born[n_born++] = (HatBlock){ .address = self->address[block],
-                                         .size = self->size[block],
-                                         .id = chunk->first_block + block,
+      while (thread < last_thread && at >= thread[1].first)
+        thread++;
+      self->born[n_born++] = (HatBlock){ .address = buffer->address[block],
+                                         .size = buffer->size[block],
+                                         .id = buffer->first_block + block,
                                          .birth_ns = time_in_run (run, at),
-                                         .stack = self->stack[block],
-                                         .thread = self->thread[at] };
-      before = encode_stack_and_size (self, HAT_COLUMN_SURVIVOR_STACKS, before, self->stack[block], self->size[block]);
-      self->stack_number[block] = before;
-      encode_survivor_address (self, self->address[block], self->size[block], &last, &last_end);
+                                         .stack = buffer->stack[block],
+                                         .thread = thread->thread };
+      before = encode_stack_and_size (self, HAT_COLUMN_SURVIVOR_STACKS, before, buffer->stack[block], buffer->size[block]);
+      self->number[block] = before;
+      encode_survivor_address (self, buffer->address[block], buffer->size[block], &last, &last_end);
     }
   self->n_born = n_born;
 }
@@ -399,15 +379,16 @@ encode_survivors (HatEventEncoder *self, const HatChunk *chunk)
 /* ---- transients ---- */
 
 static void
-encode_transients (HatEventEncoder *self, const HatChunk *chunk)
+encode_transients (HatEventEncoder *self)
 {
+  const HatEventBuffer *buffer = self->buffer;
   HatColumnWriter *deaths = &self->columns[HAT_COLUMN_TRANSIENT_DEATHS];
   guint32 block = 0, n = 0, before = NO_NUMBER, expected = 0;
-  for (guint32 i = 0; i < chunk->n_events; i++)
+  for (guint32 i = 0; i < buffer->n_events; i++)
     {
-      if (self->ended[i] != NOT_OURS)
+      if (buffer->ended[i] != HAT_NOT_OURS)
         {
-          const guint32 number = self->number[self->ended[i]];
+          const guint32 number = self->number[buffer->ended[i]];
           const guint32 age = n - 1 - number;
           const guint64 step = hat_zigzag ((gint64) number - expected);
           if (age < HAT_DEATH_NEAR)
@@ -418,38 +399,54 @@ encode_transients (HatEventEncoder *self, const HatChunk *chunk)
             hat_column_put (deaths, HAT_DEATH_NEAR + HAT_DEATH_STEP + age);
           expected = number + 1;
         }
-      if (!hat_kind_makes (self->kind[i]))
+      if (!hat_kind_makes (buffer->kind[i]))
         continue;
-      if (self->dies[block])
+      if (buffer->dies[block])
         {
-          before = encode_stack_and_size (self, HAT_COLUMN_TRANSIENT_STACKS, before, self->stack[block], self->size[block]);
-          n++;
+          before = encode_stack_and_size (self, HAT_COLUMN_TRANSIENT_STACKS, before, buffer->stack[block], buffer->size[block]);
+          self->number[block] = n++;
         }
       else
-        before = self->stack_number[block];
+        before = self->number[block];
       block++;
     }
 }
 
-static void
-encode_transient_address (HatEventEncoder *self, guint32 block, guint32 n_blocks, guint64 *last)
+/* Depth of the address in its pile, or pile->n. */
+static inline guint
+depth_in_pile (const HatPile *pile, guint64 address)
 {
-  HatColumnWriter *addresses = &self->columns[HAT_COLUMN_TRANSIENT_ADDRESSES];
-  const guint64 address = self->address[block], size = self->size[block];
-  HatPile *pile = &self->piles[hat_size_class (size)];
-  const guint depths = MIN (pile->n, HAT_TRANSIENT_PILE_MAX + 1);
+  const guint64 *top = &pile->at[pile->top];
   guint depth = 0;
-  while (depth < depths && pile->at[(pile->top - 1 - depth) % HAT_PILE_DEPTH] != address)
+
+  for (; depth + 4 <= pile->n; depth += 4)
+    {
+      const guint64 *at = top - depth - 4;
+      if ((at[0] == address) | (at[1] == address) | (at[2] == address) | (at[3] == address))
+        break;
+    }
+  while (depth < pile->n && top[-1 - (gint) depth] != address)
     depth++;
+  return depth;
+}
+
+static void
+encode_transient_address (HatEventEncoder *self, guint32 block, guint64 *last)
+{
+  const HatEventBuffer *buffer = self->buffer;
+  HatColumnWriter *addresses = &self->columns[HAT_COLUMN_TRANSIENT_ADDRESSES];
+  const guint64 address = buffer->address[block], size = buffer->size[block];
+  HatPile *pile = &self->piles[hat_size_class (size)];
+  const guint depth = depth_in_pile (pile, address);
   const gint64 difference = (gint64) (address - *last);
-  if (depth < depths)
+  if (depth < pile->n)
     {
       hat_pile_take (pile, depth);
       hat_column_put (addresses, HAT_TRANSIENT_PILE + depth);
     }
-  else if (block + 1 < n_blocks && !self->dies[block + 1] && address + hat_footprint (size) == self->address[block + 1])
+  else if (block + 1 < buffer->n_blocks && !buffer->dies[block + 1] && address + hat_footprint (size) == buffer->address[block + 1])
     hat_column_put (addresses, HAT_TRANSIENT_BEFORE);
-  else if (block > 0 && !self->dies[block - 1] && self->address[block - 1] + hat_footprint (self->size[block - 1]) == address)
+  else if (block > 0 && !buffer->dies[block - 1] && buffer->address[block - 1] + hat_footprint (buffer->size[block - 1]) == address)
     hat_column_put (addresses, HAT_TRANSIENT_BEHIND);
   else if (address + hat_footprint (size) == *last)
     hat_column_put (addresses, HAT_TRANSIENT_BEFORE_LAST);
@@ -464,23 +461,25 @@ encode_transient_address (HatEventEncoder *self, guint32 block, guint32 n_blocks
 }
 
 static void
-encode_transient_addresses (HatEventEncoder *self, const HatChunk *chunk)
+encode_transient_addresses (HatEventEncoder *self)
 {
-  memset (self->piles, 0, sizeof (self->piles));
+  HatEventBuffer *buffer = self->buffer;
+  for (guint i = 0; i < HAT_N_CLASSES; i++)
+    self->piles[i].top = self->piles[i].n = 0;
   guint64 last = 0;
-  guint32 block = chunk->n_blocks;
-  for (guint32 i = chunk->n_events; i-- > 0;)
+  guint32 block = buffer->n_blocks;
+  for (guint32 i = buffer->n_events; i-- > 0;)
     {
-      if (hat_kind_makes (self->kind[i]))
+      if (hat_kind_makes (buffer->kind[i]))
         {
           block--;
-          hat_pile_push (&self->piles[hat_size_class (self->size[block])], self->address[block]);
+          hat_pile_push (&self->piles[hat_size_class (buffer->size[block])], buffer->address[block]);
         }
-      const guint32 ended = self->ended[i];
-      if (ended != NOT_OURS)
+      const guint32 ended = buffer->ended[i];
+      if (ended != HAT_NOT_OURS)
         {
-          encode_transient_address (self, ended, chunk->n_blocks, &last);
-          self->dies[ended] = FALSE; /* seen backwards, it has come alive: from here on its address is known */
+          encode_transient_address (self, ended, &last);
+          buffer->dies[ended] = FALSE; /* seen backwards, it has come alive: from here on its address is known */
         }
     }
 }
@@ -520,33 +519,39 @@ pack_columns (HatEventEncoder *self, HatBytes *out)
 }
 
 void
-hat_event_encoder_encode (HatEventEncoder *self, const HatEvent *events, HatChunk *chunk, gint64 after_ns, HatBytes *out)
+hat_event_encoder_encode (HatEventEncoder *self, HatEventBuffer *buffer, gint64 after_ns, HatChunk *out_chunk, HatBytes *out)
 {
-  g_return_if_fail (chunk->n_events >= 1 && chunk->n_events <= HAT_CHUNK_EVENTS);
+  g_return_if_fail (buffer->n_events >= 1);
 
   for (guint i = 0; i < HAT_N_COLUMNS; i++)
     for (guint plane = 0; plane < HAT_N_PLANES; plane++)
       self->columns[i].planes[plane].len = 0;
-  memset (self->map, 0, sizeof (self->map));
+  for (self->map_bits = MIN_MAP_BITS; 1u << self->map_bits < 2 * buffer->n_blocks;)
+    self->map_bits++;
+  memset (self->map, 0, sizeof (*self->map) << self->map_bits);
   self->n_stacks = 0;
   self->last_new = 0;
+  self->buffer = buffer;
+  *out_chunk = (HatChunk){ .first_event = buffer->first_event, .n_events = buffer->n_events,
+                           .first_block = buffer->first_block, .n_blocks = buffer->n_blocks };
 
-  read_events (self, events, chunk);
-  encode_kinds (self, chunk);
-  encode_temporary (self, chunk);
-  const gint64 bound = encode_ticks (self, chunk, after_ns);
-  encode_threads (self, chunk->n_events);
-  encode_survivors (self, chunk);
-  encode_transients (self, chunk);
-  encode_transient_addresses (self, chunk);
+  encode_fates (self);
+  encode_kinds (self);
+  encode_rarities (self);
+  encode_temporary (self);
+  const gint64 bound = encode_ticks (self, out_chunk, after_ns);
+  encode_threads (self);
+  encode_survivors (self);
+  encode_transients (self);
+  encode_transient_addresses (self);
 
-  hat_chunk_write_head (out, chunk);
-  hat_bytes_put_varint (out, bound - chunk->end_ns);
+  hat_chunk_write_head (out, out_chunk);
+  hat_bytes_put_varint (out, bound - out_chunk->end_ns);
   pack_columns (self, out);
 }
 
 void
 hat_event_encoder_span (HatEventEncoder *self, HatSpan *out_span)
 {
-  *out_span = (HatSpan){ .n_born = self->n_born, .n_died = self->n_died, .born = self->born, .died = self->died };
+  *out_span = (HatSpan){ .n_born = self->n_born, .n_died = self->buffer->n_died, .born = self->born, .died = self->buffer->died };
 }

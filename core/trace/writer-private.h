@@ -5,6 +5,7 @@
  * (its own thread: encoding, compressing, writing). */
 
 #include "core/trace/chunk-sink.h"
+#include "core/trace/event-buffer.h"
 #include "core/trace/writer.h"
 
 G_BEGIN_DECLS
@@ -12,14 +13,6 @@ G_BEGIN_DECLS
 /* As hat_trace_writer_new(), with another write(2). */
 HatTraceWriter *hat_trace_writer_new_with_write (const char *path, int fd, gint64 start_unix_us, HatWriteFunc write,
                                                  gpointer user_data, GError **error);
-
-/* A buffer of events on its way to the worker, or back. */
-typedef struct
-{
-  HatEvent *events;
-  guint32 n, capacity;
-  HatChunk chunk; /* first_event and first_block set */
-} HatEventBuffer;
 
 /* A mark waits for the chunk its process was filling: only then is it known at what times the events round it will be read. */
 typedef struct
@@ -48,8 +41,8 @@ void hat_writer_worker_put_end (HatWriterWorker *worker, gint64 duration_ns);
 /* Waits until the queue is empty. */
 void hat_writer_worker_wait (HatWriterWorker *worker);
 
-/* A buffer with room for at least one more event: empty, or a grown `buffer`. */
-HatEventBuffer *hat_writer_worker_get_buffer (HatWriterWorker *worker, HatEventBuffer *buffer);
+/* A buffer, to be begun. */
+HatEventBuffer *hat_writer_worker_get_buffer (HatWriterWorker *worker);
 void hat_writer_worker_return_buffer (HatWriterWorker *worker, HatEventBuffer *buffer);
 
 gboolean hat_writer_worker_has_failed (HatWriterWorker *worker);

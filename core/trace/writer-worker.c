@@ -15,8 +15,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#define MAX_WAITING_EVENTS 6u /* full buffers are 3.7 MB each */
-#define FIRST_CAPACITY 256u
+#define MAX_WAITING_EVENTS 6u /* full buffers are 1.3 MB each, or a little more */
 #define MAX_SPAN_BLOCKS 1000000u /* bounds the memory of a checkpoint that will not be stored */
 #define CHECKPOINT_CHUNKS (HAT_SPAN_CHUNKS * HAT_SPAN_CHUNKS)
 
@@ -69,14 +68,6 @@ struct _HatWriterWorker
   HatEventDecoder *decoder; /* when first needed */
   HatBytes payload, read_back;
 };
-
-static void
-buffer_free (gpointer data)
-{
-  HatEventBuffer *buffer = data;
-  g_free (buffer->events);
-  g_free (buffer);
-}
 
 static void
 process_clear (gpointer data)
@@ -177,10 +168,9 @@ static void
 put_events (HatWriterWorker *worker, guint32 index, HatEventBuffer *buffer)
 {
   Process *process = worker_process (worker, index);
-  HatIndexEntry entry = { .events = buffer->chunk };
-  entry.events.n_events = buffer->n;
+  HatIndexEntry entry = { 0 };
   worker->payload.len = 0;
-  hat_event_encoder_encode (worker->encoder, buffer->events, &entry.events, process->after_ns, &worker->payload);
+  hat_event_encoder_encode (worker->encoder, buffer, process->after_ns, &entry.events, &worker->payload);
   process->after_ns = entry.events.end_ns;
 
   const guint64 end = entry.events.first_event + entry.events.n_events;
@@ -341,7 +331,7 @@ hat_writer_worker_new (int fd, const char *name, gint64 start_unix_us, HatWriteF
   worker->start_unix_us = start_unix_us;
   worker->processes = g_array_new (FALSE, TRUE, sizeof (Process));
   g_array_set_clear_func (worker->processes, process_clear);
-  worker->idle = g_ptr_array_new_with_free_func (buffer_free);
+  worker->idle = g_ptr_array_new_with_free_func ((GDestroyNotify) hat_event_buffer_free);
   worker->encoder = hat_event_encoder_new ();
   g_mutex_init (&worker->lock);
   g_cond_init (&worker->more);
@@ -439,24 +429,15 @@ hat_writer_worker_wait (HatWriterWorker *worker)
 }
 
 HatEventBuffer *
-hat_writer_worker_get_buffer (HatWriterWorker *worker, HatEventBuffer *buffer)
+hat_writer_worker_get_buffer (HatWriterWorker *worker)
 {
-  if (buffer == NULL)
-    {
-      g_mutex_lock (&worker->lock);
-      if (worker->idle->len > 0)
-        buffer = g_ptr_array_steal_index_fast (worker->idle, worker->idle->len - 1);
-      g_mutex_unlock (&worker->lock);
-      if (buffer)
-        {
-          buffer->n = 0;
-          return buffer;
-        }
-      buffer = g_new0 (HatEventBuffer, 1);
-    }
-  buffer->capacity = CLAMP (buffer->capacity * 2, FIRST_CAPACITY, HAT_CHUNK_EVENTS);
-  buffer->events = g_renew (HatEvent, buffer->events, buffer->capacity);
-  return buffer;
+  HatEventBuffer *buffer = NULL;
+
+  g_mutex_lock (&worker->lock);
+  if (worker->idle->len > 0)
+    buffer = g_ptr_array_steal_index_fast (worker->idle, worker->idle->len - 1);
+  g_mutex_unlock (&worker->lock);
+  return buffer ? buffer : hat_event_buffer_new ();
 }
 
 /* Memory of buffers is expensive to touch for the first time: they are kept, but no more than can be waiting. */
@@ -469,7 +450,7 @@ hat_writer_worker_return_buffer (HatWriterWorker *worker, HatEventBuffer *buffer
     g_ptr_array_add (worker->idle, buffer);
   g_mutex_unlock (&worker->lock);
   if (!keep)
-    buffer_free (buffer);
+    hat_event_buffer_free (buffer);
 }
 
 gboolean

@@ -64,11 +64,7 @@ static void
 process_clear (gpointer data)
 {
   Process *process = data;
-  if (process->buffer)
-    {
-      g_free (process->buffer->events);
-      g_free (process->buffer);
-    }
+  hat_event_buffer_free (process->buffer);
   for (guint i = 0; i < process->marks->len; i++)
     g_free (g_array_index (process->marks, HatPendingMark, i).name);
   g_array_unref (process->tids);
@@ -331,7 +327,7 @@ put_process_definitions (HatTraceWriter *writer, guint index)
 static guint64
 events_so_far (const Process *process)
 {
-  return process->n_events + (process->buffer ? process->buffer->n : 0);
+  return process->n_events + (process->buffer ? process->buffer->n_events : 0);
 }
 
 /* Hands the buffered events and marks of a process over, after all that they refer to. */
@@ -351,7 +347,7 @@ close_chunk (HatTraceWriter *writer, guint index)
   if (process->buffer)
     {
       HatEventBuffer *buffer = g_steal_pointer (&process->buffer);
-      process->n_events += buffer->n;
+      process->n_events += buffer->n_events;
       hat_writer_worker_put_events (writer->worker, index, buffer);
     }
   for (guint i = 0; i < process->marks->len; i++)
@@ -362,8 +358,8 @@ close_chunk (HatTraceWriter *writer, guint index)
 static void
 open_buffer (HatTraceWriter *writer, Process *process)
 {
-  process->buffer = hat_writer_worker_get_buffer (writer->worker, NULL);
-  process->buffer->chunk = (HatChunk){ .first_event = process->n_events, .first_block = process->next_block };
+  process->buffer = hat_writer_worker_get_buffer (writer->worker);
+  hat_event_buffer_begin (process->buffer, process->n_events, process->next_block);
   process->opened_us = g_get_monotonic_time ();
 }
 
@@ -374,16 +370,10 @@ hat_trace_writer_add_event (HatTraceWriter *writer, guint index, const HatEvent 
   g_assert (event->old < process->next_block && event->thread < process->tids->len);
   if (G_UNLIKELY (process->buffer == NULL))
     open_buffer (writer, process);
-  else if (G_UNLIKELY (process->buffer->n == process->buffer->capacity))
-    hat_writer_worker_get_buffer (writer->worker, process->buffer);
-
-  HatEvent *copy = &process->buffer->events[process->buffer->n++];
-  *copy = *event;
-  copy->block = 0;
-  if (event->kind == HAT_EVENT_ALLOC || event->kind == HAT_EVENT_REALLOC)
-    copy->block = process->next_block++;
-  const HatBlockId block = copy->block;
-  if (G_UNLIKELY (process->buffer->n == HAT_CHUNK_EVENTS))
+  hat_event_buffer_add (process->buffer, event);
+  const gboolean makes = event->kind == HAT_EVENT_ALLOC || event->kind == HAT_EVENT_REALLOC;
+  const HatBlockId block = makes ? process->next_block++ : 0;
+  if (G_UNLIKELY (process->buffer->n_events == HAT_CHUNK_EVENTS))
     close_chunk (writer, index);
   return block;
 }

@@ -248,9 +248,12 @@ test_forged_events (void)
   script_run (script, 100);
   const HatEventLimits limits = { FIXTURE_STACKS, 2 };
   g_autofree HatEvent *events = g_new (HatEvent, HAT_CHUNK_EVENTS);
-  HatChunk chunk = { .first_block = 1, .n_events = 100 };
+  HatEventBuffer *buffer = hat_event_buffer_new ();
+  for (guint i = 0; i < 100; i++)
+    hat_event_buffer_add (buffer, &g_array_index (script->events, HatEvent, i));
+  HatChunk chunk;
   HatBytes payload = { 0 };
-  hat_event_encoder_encode (encoder, (HatEvent *) (gpointer) script->events->data, &chunk, -1, &payload);
+  hat_event_encoder_encode (encoder, buffer, -1, &chunk, &payload);
   guint n_accepted = 0;
   for (guint round = 0; round < 50000; round++)
     {
@@ -273,6 +276,7 @@ test_forged_events (void)
   g_assert_cmpuint (n_accepted, <, 50000);
   hat_bytes_clear (&payload);
   hat_event_encoder_free (encoder);
+  hat_event_buffer_free (buffer);
   hat_event_decoder_free (decoder);
   fixture_remove (path);
 }
