@@ -18,6 +18,7 @@ typedef enum
 int hat_command_record (int argc, char **argv);
 int hat_command_report (int argc, char **argv);
 int hat_command_leaks (int argc, char **argv);
+int hat_command_types (int argc, char **argv);
 int hat_command_export (int argc, char **argv);
 int hat_command_check (int argc, char **argv);
 

@@ -22,6 +22,7 @@ static const Command commands[] = {
   { "record", hat_command_record, "[--] PROGRAM [ARG...]", "run a program and record its heap" },
   { "report", hat_command_report, "TRACE", "who allocated how much, and when" },
   { "leaks", hat_command_leaks, "TRACE", "what was never freed, what keeps growing" },
+  { "types", hat_command_types, "BINARY|TRACE [NAME]", "how types are laid out, and what padding costs" },
   { "export", hat_command_export, "TRACE --view VIEW -o FILE", "a picture as PNG, SVG or PDF" },
   { "check", hat_command_check, "TRACE", "whether a trace is whole" },
 };

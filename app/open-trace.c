@@ -80,12 +80,22 @@ hat_usage (const char *format, ...)
   return HAT_EXIT_USAGE;
 }
 
-gboolean
-hat_parse_options (int argc, char **argv, const GOptionEntry *entries, const char *summary, const char *description,
-                   char **out_path)
+void
+hat_note (const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  g_autofree char *message = g_strdup_vprintf (format, args);
+  va_end (args);
+  print_error (NULL, message);
+}
+
+/* One or two words that are no options; the second may be left out. */
+static gboolean
+parse (int argc, char **argv, const GOptionEntry *entries, const char *synopsis, const char *summary, const char *description,
+       char **out_path, char **out_second)
 {
   g_autofree char *name = g_strdup_printf ("heapatlas %s", argv[0]);
-  g_autofree char *synopsis = g_strdup ("TRACE");
   g_autoptr (GOptionContext) context = g_option_context_new (synopsis);
   g_autoptr (GError) error = NULL;
   g_option_context_set_summary (context, summary);
@@ -103,16 +113,33 @@ hat_parse_options (int argc, char **argv, const GOptionEntry *entries, const cha
   char **rest = arguments + 1;
   if (*rest && g_str_equal (*rest, "--"))
     rest++;
-  if (g_strv_length (rest) != 1)
+  guint n = g_strv_length (rest), most = out_second ? 2 : 1;
+  if (n == 0 || n > most)
     {
-      if (*rest)
-        hat_usage ("%s: one TRACE is enough, \"%s\" is too much", argv[0], rest[1]);
+      if (n)
+        hat_usage ("%s: %s is enough, \"%s\" is too much", argv[0], out_second ? synopsis : "one TRACE", rest[most]);
       else
-        hat_usage ("%s: name the TRACE to read, see heapatlas %s --help", argv[0], argv[0]);
+        hat_usage ("%s: name the %s to read, see heapatlas %s --help", argv[0], out_second ? "BINARY or TRACE" : "TRACE", argv[0]);
       return FALSE;
     }
-  *out_path = g_strdup (*rest);
+  *out_path = g_strdup (rest[0]);
+  if (out_second)
+    *out_second = g_strdup (rest[1]);
   return TRUE;
+}
+
+gboolean
+hat_parse_options (int argc, char **argv, const GOptionEntry *entries, const char *summary, const char *description,
+                   char **out_path)
+{
+  return parse (argc, argv, entries, "TRACE", summary, description, out_path, NULL);
+}
+
+gboolean
+hat_parse_options_named (int argc, char **argv, const GOptionEntry *entries, const char *summary, const char *description,
+                         char **out_path, char **out_name)
+{
+  return parse (argc, argv, entries, "BINARY|TRACE [NAME]", summary, description, out_path, out_name);
 }
 
 HatTrace *

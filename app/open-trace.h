@@ -15,6 +15,10 @@ G_BEGIN_DECLS
 gboolean hat_parse_options (int argc, char **argv, const GOptionEntry *entries, const char *summary,
                             const char *description, char **out_path);
 
+/* The same for BINARY|TRACE [NAME]; *out_name NULL if it was left out. */
+gboolean hat_parse_options_named (int argc, char **argv, const GOptionEntry *entries, const char *summary,
+                                  const char *description, char **out_path, char **out_name);
+
 /* Opens, and looks up the symbols of a recording that was cut off before it did. */
 HatTrace *hat_open_trace (const char *path, const HatProgress *progress, GError **error);
 
@@ -24,6 +28,8 @@ const HatProgress *hat_terminal_progress (void);
 /* Says what is wrong with `path` (or NULL) and returns the exit status that belongs to it. */
 int hat_fail (const char *path, const GError *error);
 int hat_usage (const char *format, ...) G_GNUC_PRINTF (1, 2);
+/* The same line on stderr for what is no error. */
+void hat_note (const char *format, ...) G_GNUC_PRINTF (1, 2);
 
 /* Writes to stdout; `status`, or HAT_EXIT_IO if that failed. */
 int hat_print (const GString *text, int status);

@@ -7,6 +7,7 @@
  * Output is appended to a GString. Every function returns FALSE with a GError in one clear line. */
 
 #include "core/heap/heap.h"
+#include "core/types/types.h"
 
 G_BEGIN_DECLS
 
@@ -37,6 +38,16 @@ typedef struct
 /* *out_n_leaks: groups listed (after suppressions). */
 gboolean hat_report_leaks (HatTrace *trace, const HatLeaksOptions *options, GString *out, guint *out_n_leaks,
                            const HatProgress *progress, GError **error);
+
+typedef struct
+{
+  gint process;     /* of the trace that the types are from; -1 = they are a binary's */
+  const char *name; /* only types of that name, see hat_types_find(); NULL = all */
+} HatTypesOptions;
+
+/* The types that were read. *out_n: how many the answer has. */
+void hat_report_types_text (HatTypes *types, const HatTypesOptions *options, GString *out, guint *out_n);
+void hat_report_types_json (HatTypes *types, const HatTypesOptions *options, GString *out, guint *out_n);
 
 /* `heapatlas check`: what is in the file and whether it is whole. FALSE = damaged (the error says where). */
 gboolean hat_report_check (HatTrace *trace, GString *out, const HatProgress *progress, GError **error);

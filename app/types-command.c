@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `heapatlas types`. */
+
+#include "app/open-trace.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/report/report.h"
+
+static const char description[] =
+  "NAME is a type's name in full, or without scopes (Node for app::Node), or\n"
+  "without arguments (Vec for alloc::vec::Vec<i32>). Without it all types are\n"
+  "listed, those that lose most to padding first. Of a TRACE these are the types\n"
+  "of the program and of the libraries that came with it.\n"
+  "\n"
+  "Examples:\n"
+  "  heapatlas types ./app Node\n"
+  "  heapatlas types app.heapatlas --json\n"
+  "\n"
+  "Exit status: 0 done, 2 wrong use, 3 could not read, or there is no such type.";
+
+static gboolean
+is_binary (const char *path, gboolean *out_is_binary, GError **error)
+{
+  char magic[4] = "";
+  FILE *file = g_file_test (path, G_FILE_TEST_IS_DIR) ? NULL : fopen (path, "re");
+  if (!file)
+    {
+      g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "could not read: %s", g_strerror (errno ? errno : EISDIR));
+      return FALSE;
+    }
+  *out_is_binary = fread (magic, 1, sizeof magic, file) == sizeof magic && memcmp (magic, "\177ELF", sizeof magic) == 0;
+  fclose (file);
+  return TRUE;
+}
+
+/* A file without types is an answer, not an error: one line says so. */
+static HatTypes *
+of_binary (const char *path, GString *unknown)
+{
+  HatTypes *types = hat_types_new (NULL);
+  g_autoptr (GError) error = NULL;
+  /* Links resolved: packages know where the file itself is. */
+  char *full = realpath (path, NULL);
+  HatModule module = { .path = full ? full : path };
+  if (!hat_types_add (types, &module, &error))
+    g_string_append (unknown, error->message);
+  free (full);
+  return types;
+}
+
+static HatTypes *
+of_trace (const char *path, gint process, GString *unknown, const HatProgress *progress, GError **error)
+{
+  g_autoptr (HatTrace) trace = hat_trace_open (path, progress, error);
+  if (!trace)
+    return NULL;
+  guint n = hat_trace_n_processes (trace);
+  if (process < 0 || (guint) process >= n)
+    {
+      g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "types: there is no process %d in %s, it has %u, counted from 0", process, path, n);
+      return NULL;
+    }
+  return hat_types_of_process (trace, process, NULL, unknown);
+}
+
+int
+hat_command_types (int argc, char **argv)
+{
+  gboolean json = FALSE;
+  gint process = -1;
+  const GOptionEntry entries[] = {
+    { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON for programs", NULL },
+    { "process", 0, 0, G_OPTION_ARG_INT, &process, "Process of a trace, counted from 0 (default 0)", "N" },
+    { NULL },
+  };
+  g_autofree char *path = NULL, *name = NULL;
+  if (!hat_parse_options_named (argc, argv, entries, "Shows how types are laid out in memory.", description, &path, &name))
+    return HAT_EXIT_USAGE;
+  if (process < -1)
+    return hat_usage ("types: --process takes a number from 0");
+
+  g_autoptr (GError) error = NULL;
+  const HatProgress *progress = hat_terminal_progress ();
+  g_autoptr (GString) unknown = g_string_new (NULL), out = g_string_new (NULL);
+  gboolean of_file;
+  if (!is_binary (path, &of_file, &error))
+    return hat_fail (path, error);
+  g_autoptr (HatTypes) types = of_file ? of_binary (path, unknown) : of_trace (path, MAX (process, 0), unknown, progress, &error);
+  if (!types || !hat_types_read_all (types, progress, &error))
+    return hat_fail (path, error);
+  if (unknown->len)
+    hat_note ("%s", unknown->str);
+  const HatTypesOptions options = { .process = of_file ? -1 : MAX (process, 0), .name = name };
+  guint n;
+  if (json)
+    hat_report_types_json (types, &options, out, &n);
+  else
+    hat_report_types_text (types, &options, out, &n);
+  if (n == 0 && unknown->len && !json)
+    g_string_truncate (out, 0); /* the line said it all */
+  if (name && n == 0 && unknown->len == 0)
+    {
+      g_set_error (&error, HAT_ERROR, HAT_ERROR_IO, "no type \"%s\" in it, see heapatlas types %s", name, path);
+      return hat_fail (path, error);
+    }
+  return hat_print (out, HAT_EXIT_OK);
+}

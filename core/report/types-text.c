@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `heapatlas types` for people: a table of types that lose most to padding, or the layout of the types of one name. */
+
+#include "core/report/report-private.h"
+
+#include "core/heap/format.h"
+#include "core/report/plain-text.h"
+
+#include <string.h>
+
+#define LISTED 40
+#define MAX_NESTED 16
+#define NAME_COLUMNS 24
+#define MAX_SHOWN_VARIANTS 256
+
+/* ---- one type ---- */
+
+static void
+append_line (GString *out, const char *offset, const char *size, guint indent, const char *name, const char *type)
+{
+  hat_plain_column (out, offset, 8);
+  hat_plain_column (out, size, 8);
+  g_string_append (out, "  ");
+  g_autofree char *shown = hat_plain_name (name, HAT_PLAIN_COLUMNS - 20 - indent);
+  guint width = hat_plain_width (shown);
+  g_string_append_printf (out, "%*s%s", (int) indent, "", shown);
+  if (*type)
+    {
+      g_autofree char *kind = hat_plain_name (type, MAX (16, HAT_PLAIN_COLUMNS - 20 - (int) MAX (indent + width, NAME_COLUMNS)));
+      g_string_append_printf (out, "%*s%s", (int) MAX (1, NAME_COLUMNS - (int) (indent + width)), "", kind);
+    }
+  g_string_append_c (out, '\n');
+}
+
+static void
+append_hole (GString *out, const HatHole *hole, guint64 base, guint indent)
+{
+  g_autofree char *offset = g_strdup_printf ("%" G_GUINT64_FORMAT, base + hole->offset);
+  g_autofree char *size = g_strdup_printf ("%" G_GUINT64_FORMAT, hole->size);
+  append_line (out, offset, size, indent, hat_plain_is_utf8 () ? "░░░ hole" : "... hole", "");
+}
+
+static void append_fields (GString *out, HatTypes *types, const HatTypeLayout *layout, guint64 base, guint indent, guint depth);
+
+static void
+append_field (GString *out, HatTypes *types, const HatField *field, guint64 base, guint indent, guint depth)
+{
+  const char *type = hat_types_get (types, field->type)->name;
+  g_autofree char *offset = field->bit_size ? g_strdup_printf ("%" G_GUINT64_FORMAT ":%u", base + field->offset, (guint) (field->bit_offset % 8))
+                                            : g_strdup_printf ("%" G_GUINT64_FORMAT, base + field->offset);
+  g_autofree char *size = field->bit_size ? g_strdup_printf ("%u bit", field->bit_size)
+                                          : g_strdup_printf ("%" G_GUINT64_FORMAT, field->size);
+  const char *name = field->name;
+  switch (field->kind)
+    {
+    case HAT_FIELD_BASE:
+      name = "base class";
+      break;
+    case HAT_FIELD_VIRTUAL_BASE:
+      name = "virtual base";
+      break;
+    case HAT_FIELD_TAG:
+      name = "(tag)";
+      break;
+    default:
+      break;
+    }
+  append_line (out, offset, size, indent, name ? name : type, name ? type : "");
+  if (!name && depth < MAX_NESTED)
+    append_fields (out, types, hat_types_layout (types, hat_types_definition (types, field->type)), base + field->offset,
+                   indent + 2, depth + 1);
+}
+
+static void
+append_fields (GString *out, HatTypes *types, const HatTypeLayout *layout, guint64 base, guint indent, guint depth)
+{
+  guint hole = 0;
+  for (guint i = 0; i < layout->n_fields; i++)
+    {
+      for (; hole < layout->n_holes && layout->holes[hole].offset < layout->fields[i].offset; hole++)
+        append_hole (out, &layout->holes[hole], base, indent);
+      append_field (out, types, &layout->fields[i], base, indent, depth);
+    }
+}
+
+static void
+append_padding (GString *out, const HatType *type, const HatTypeLayout *layout)
+{
+  if (layout->lost == 0)
+    return;
+  g_string_append_printf (out, "\n  %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " bytes are padding: ", layout->lost, type->size);
+  if (layout->n_holes)
+    g_string_append_printf (out, "%" G_GUINT64_FORMAT " in %u hole%s", layout->lost - layout->tail_padding, layout->n_holes,
+                            layout->n_holes == 1 ? "" : "s");
+  if (layout->tail_padding)
+    g_string_append_printf (out, "%s%" G_GUINT64_FORMAT " at the end", layout->n_holes ? ", " : "", layout->tail_padding);
+  g_string_append (out, "\n");
+}
+
+static void
+append_best (GString *out, const HatType *type, const HatTypeLayout *layout)
+{
+  if (!layout->best)
+    return;
+  g_autoptr (GString) order = g_string_new (NULL);
+  for (guint i = 0; i < layout->n_fields; i++)
+    g_string_append_printf (order, "%s%s", i ? ", " : "", layout->best[i].name ? layout->best[i].name : "(anonymous)");
+  g_autofree char *shown = hat_plain_name (order->str, HAT_PLAIN_COLUMNS - 6);
+  g_string_append_printf (out, "  Best order: %" G_GUINT64_FORMAT " bytes, saves %" G_GUINT64_FORMAT "\n    %s\n", layout->best_size,
+                          type->size - layout->best_size, shown);
+}
+
+static void
+append_variants (GString *out, HatTypes *types, const HatType *type, const HatTypeLayout *layout)
+{
+  if (layout->n_variants == 0)
+    return;
+  if (layout->niche)
+    {
+      const HatVariant *full = layout->variants;
+      while (full->has_value)
+        full++;
+      g_string_append_printf (out, "\n  No tag of its own: values that %s of %s never has tell the variants apart.\n", layout->niche, full->name);
+    }
+  g_string_append_c (out, '\n');
+  for (guint i = 0; i < layout->n_variants && i < MAX_SHOWN_VARIANTS; i++)
+    {
+      const HatVariant *variant = &layout->variants[i];
+      g_autofree char *value = !variant->has_value       ? g_strdup (layout->has_tag ? "any other" : "")
+                               : variant->is_unsigned    ? g_strdup_printf ((guint64) variant->value >> 32 ? "0x%" G_GINT64_MODIFIER "x" : "%" G_GUINT64_FORMAT, (guint64) variant->value)
+                                                         : g_strdup_printf ("%" G_GINT64_FORMAT, variant->value);
+      g_string_append_printf (out, "  %s%s%s\n", variant->name, *value ? " = " : "", value);
+      if (variant->type)
+        append_fields (out, types, hat_types_layout (types, variant->type), variant->offset, 2, 0);
+    }
+  if (layout->n_variants > MAX_SHOWN_VARIANTS)
+    g_string_append_printf (out, "  and %u more, see --json\n", layout->n_variants - MAX_SHOWN_VARIANTS);
+}
+
+static void
+append_type (GString *out, HatTypes *types, HatTypeId id)
+{
+  const HatType *type = hat_types_get (types, id);
+  HatTypeId definition = hat_types_definition (types, id);
+  const HatTypeLayout *layout = hat_types_layout (types, definition);
+  g_autofree char *name = hat_plain_name (type->name, 4 * HAT_PLAIN_COLUMNS);
+  gboolean is_enum = layout->has_tag || (layout->n_variants && type->kind == HAT_TYPE_STRUCT);
+  g_string_append_printf (out, "%s %s\n", is_enum ? "enum" : hat_type_kind_name (type->kind), name);
+  if (type->kind == HAT_TYPE_ALIAS)
+    {
+      g_autofree char *target = hat_plain_name (hat_types_get (types, definition)->name, HAT_PLAIN_COLUMNS - 6);
+      g_string_append_printf (out, "  is %s\n", target);
+    }
+  g_string_append_printf (out, "  %s, %" G_GUINT64_FORMAT " byte%s, aligned to %u%s\n", hat_language_name (type->language), type->size,
+                          type->size == 1 ? "" : "s", hat_types_align (types, id), layout->is_packed ? ", packed" : "");
+  if (layout->n_fields || layout->n_holes)
+    {
+      g_string_append_c (out, '\n');
+      append_line (out, "offset", "size", 0, "field", "type");
+      append_fields (out, types, layout, 0, 0, 0);
+    }
+  append_padding (out, type, layout);
+  append_best (out, type, layout);
+  append_variants (out, types, type, layout);
+}
+
+/* ---- all ---- */
+
+static int
+compare_lost (gconstpointer a, gconstpointer b, gpointer data)
+{
+  const HatTypeLayout *x = hat_types_layout (data, *(const HatTypeId *) a), *y = hat_types_layout (data, *(const HatTypeId *) b);
+  return x->lost != y->lost ? (x->lost > y->lost ? -1 : 1) : 0;
+}
+
+static void
+append_table (GString *out, HatTypes *types, HatTypeId *ids, guint n)
+{
+  guint padded = 0, better = 0;
+  for (guint i = 0; i < n; i++)
+    {
+      const HatTypeLayout *layout = hat_types_layout (types, ids[i]);
+      padded += layout->lost > 0;
+      better += layout->best != NULL;
+    }
+  g_autofree char *all = hat_format_count (n), *some = hat_format_count (padded), *few = hat_format_count (better);
+  g_string_append_printf (out, "%s types, %s with padding, %s would be smaller in another order\n", all, some, few);
+  if (n == 0)
+    return;
+  g_qsort_with_data (ids, n, sizeof *ids, compare_lost, types);
+  g_string_append (out, "\n    size  align  padding   best  type\n");
+  for (guint i = 0; i < n && i < LISTED; i++)
+    {
+      const HatType *type = hat_types_get (types, ids[i]);
+      const HatTypeLayout *layout = hat_types_layout (types, ids[i]);
+      g_autofree char *name = hat_plain_name (type->name, HAT_PLAIN_COLUMNS - 34);
+      g_autofree char *best = layout->best ? g_strdup_printf ("%" G_GUINT64_FORMAT, layout->best_size) : g_strdup ("");
+      g_string_append_printf (out, "%8" G_GUINT64_FORMAT "%7u%9" G_GUINT64_FORMAT "%7s  %s\n", type->size, layout->align, layout->lost, best, name);
+    }
+  if (n > LISTED)
+    g_string_append_printf (out, "\nand %u more: name one to see its layout, or see --json\n", n - LISTED);
+}
+
+void
+hat_report_types_text (HatTypes *types, const HatTypesOptions *options, GString *out, guint *out_n)
+{
+  g_autoptr (GArray) found = options->name ? hat_types_find (types, options->name) : NULL;
+  guint n = found ? found->len : 0;
+  const HatTypeId *ids = found ? (const HatTypeId *) found->data : hat_types_list (types, &n);
+  g_autofree HatTypeId *kept = g_memdup2 (ids, n * sizeof *ids);
+  *out_n = n;
+  if (!options->name)
+    append_table (out, types, kept, n);
+  for (guint i = 0; options->name && i < n; i++)
+    {
+      if (i)
+        g_string_append_c (out, '\n');
+      append_type (out, types, kept[i]);
+    }
+}

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/types/types-private.h"
+
+#include <gelf.h>
+#include <string.h>
+
+enum
+{
+  MAX_ALIASES = 64, /* of aliases, one after another */
+  MAX_DEPTH = 128,  /* of pointers to arrays of aliases */
+};
+
+const char *
+hat_type_kind_name (HatTypeKind kind)
+{
+  static const char *const names[] = { "base type", "pointer", "struct", "class",   "union",
+                                       "enum",      "array",   "alias",  "function" };
+  return names[kind];
+}
+
+const char *
+hat_language_name (HatLanguage language)
+{
+  static const char *const names[] = { "other", "C", "C++", "Rust" };
+  return names[language];
+}
+
+/* ---- making and freeing ---- */
+
+static guint
+hash_key (gconstpointer data)
+{
+  const HatTypeInfo *info = data;
+  return GPOINTER_TO_UINT (info->type.name) * 31 + (guint) info->signature + info->type.is_declaration;
+}
+
+static gboolean
+equal_key (gconstpointer a, gconstpointer b)
+{
+  const HatTypeInfo *x = a, *y = b;
+  return x->type.name == y->type.name && x->signature == y->signature
+         && x->type.is_declaration == y->type.is_declaration && x->type.size == y->type.size;
+}
+
+static void
+source_free (gpointer data)
+{
+  HatTypeSource *source = data;
+  g_clear_pointer (&source->units, g_hash_table_unref);
+  if (source->dwarf)
+    dwarf_end (source->dwarf);
+  if (source->shared)
+    dwarf_end (source->shared);
+  hat_module_files_close (&source->files);
+  g_free (source);
+}
+
+static void
+info_free (gpointer data)
+{
+  HatTypeInfo *info = data;
+  hat_layout_free (info->layout);
+  g_free (info);
+}
+
+HatTypes *
+hat_types_new (const HatSymbolOptions *options)
+{
+  HatTypes *types = g_new0 (HatTypes, 1);
+  if (options)
+    {
+      types->sysroot = g_strdup (options->sysroot);
+      types->debug_dirs = g_strdupv ((char **) options->debug_dirs);
+    }
+  types->options = (HatSymbolOptions){ types->sysroot, (const char *const *) types->debug_dirs };
+  types->sources = g_ptr_array_new_with_free_func (source_free);
+  types->infos = g_ptr_array_new_with_free_func (info_free);
+  types->strings = g_string_chunk_new (64 * 1024);
+  types->by_key = g_hash_table_new (hash_key, equal_key);
+  types->by_name = g_hash_table_new (NULL, NULL);
+  types->made = g_hash_table_new (NULL, NULL);
+  hat_types_intern (types, &(HatType){ .name = "void", .kind = HAT_TYPE_BASE }, 0, NULL);
+  return types;
+}
+
+void
+hat_types_free (HatTypes *types)
+{
+  if (!types)
+    return;
+  g_ptr_array_unref (types->sources);
+  g_hash_table_unref (types->by_key);
+  g_hash_table_unref (types->by_name);
+  g_hash_table_unref (types->made);
+  g_ptr_array_unref (types->infos);
+  g_string_chunk_free (types->strings);
+  if (types->list)
+    g_array_unref (types->list);
+  g_free (types->sysroot);
+  g_strfreev (types->debug_dirs);
+  g_free (types);
+}
+
+gboolean
+hat_types_add (HatTypes *types, const HatModule *module, GError **error)
+{
+  HatTypeSource *source = g_new0 (HatTypeSource, 1);
+  source->module = types->sources->len;
+  hat_module_files_open (&source->files, module, &types->options);
+  HatElfFile *file = hat_module_files_dwarf (&source->files);
+  GElf_Ehdr header;
+  gboolean is_object = file && gelf_getehdr (file->elf, &header) && header.e_type == ET_REL;
+  if (file && !is_object)
+    source->dwarf = dwarf_begin_elf (file->elf, DWARF_C_READ, NULL);
+  if (source->dwarf && source->files.shared)
+    {
+      source->shared = dwarf_begin_elf (source->files.shared->elf, DWARF_C_READ, NULL);
+      dwarf_setalt (source->dwarf, source->shared);
+    }
+  if (source->dwarf)
+    {
+      g_ptr_array_add (types->sources, source);
+      return TRUE;
+    }
+  g_autofree char *advice = NULL;
+  hat_symbols_level (module, &types->options, &advice);
+  if (is_object)
+    g_set_error (error, HAT_ERROR, HAT_ERROR_NO_DEBUG_INFO, "%s is not linked: name the program or library that it is for", module->path);
+  else
+    g_set_error (error, HAT_ERROR, HAT_ERROR_NO_DEBUG_INFO, "no types known: %s",
+                 advice ? advice : "there is no debug information, compile with -g");
+  source_free (source);
+  return FALSE;
+}
+
+gboolean
+hat_types_read_all (HatTypes *types, const HatProgress *progress, GError **error)
+{
+  for (guint i = 0; i < types->sources->len; i++)
+    {
+      HatTypeSource *source = g_ptr_array_index (types->sources, i);
+      Dwarf_CU *cu = NULL;
+      Dwarf_Die root;
+      uint8_t type;
+      gint64 size = hat_module_files_dwarf (&source->files)->size;
+      for (guint n = 0; dwarf_get_units (source->dwarf, cu, &cu, NULL, &type, &root, NULL) == 0; n++)
+        {
+          double share = size ? MIN ((double) dwarf_dieoffset (&root) / size, 1) : 0;
+          if (n % 16 == 0 && !hat_progress_tick (progress, (i + share) / types->sources->len, "reading types", error))
+            return FALSE;
+          hat_types_unit (types, source, &root);
+        }
+    }
+  return TRUE;
+}
+
+HatTypeInfo *
+hat_types_info (HatTypes *types, HatTypeId type)
+{
+  return g_ptr_array_index (types->infos, type < types->infos->len ? type : HAT_TYPE_VOID);
+}
+
+HatTypeId
+hat_types_intern (HatTypes *types, const HatType *type, guint64 signature, const Dwarf_Die *die)
+{
+  HatTypeInfo wanted = { .type = *type, .signature = signature };
+  wanted.type.name = g_string_chunk_insert_const (types->strings, type->name);
+  HatTypeInfo *info = g_hash_table_lookup (types->by_key, &wanted);
+  if (info)
+    return info->id;
+  info = g_memdup2 (&wanted, sizeof wanted);
+  info->id = types->infos->len;
+  if (die)
+    info->die = *die;
+  HatTypeInfo *same = g_hash_table_lookup (types->by_name, info->type.name);
+  if (same)
+    {
+      info->next = same->next;
+      same->next = info->id;
+    }
+  else
+    g_hash_table_insert (types->by_name, (gpointer) info->type.name, info);
+  g_ptr_array_add (types->infos, info);
+  g_hash_table_add (types->by_key, info);
+  return info->id;
+}
+
+/* ---- from DIEs ---- */
+
+static HatTypeId
+of_entry (HatTypes *types, HatTypeSource *source, Dwarf_Die *die)
+{
+  const HatTypeEntry *entry = hat_type_unit_find (hat_types_unit (types, source, die), die->addr);
+  if (!entry)
+    return HAT_TYPE_VOID;
+  Dwarf_Attribute holder;
+  Dwarf_Die elsewhere;
+  if (hat_types_info (types, entry->type)->type.is_declaration && dwarf_attr (die, DW_AT_signature, &holder)
+      && dwarf_formref_die (&holder, &elsewhere) && elsewhere.addr != die->addr)
+    return hat_types_of_die (types, source, &elsewhere);
+  return entry->type;
+}
+
+HatTypeId
+hat_types_of_die (HatTypes *types, HatTypeSource *source, Dwarf_Die *die)
+{
+  if (types->depth > MAX_DEPTH)
+    return HAT_TYPE_VOID;
+  types->depth++;
+  HatTypeId id;
+  gpointer known;
+  switch (dwarf_tag (die))
+    {
+    case DW_TAG_structure_type:
+    case DW_TAG_class_type:
+    case DW_TAG_union_type:
+    case DW_TAG_interface_type:
+    case DW_TAG_enumeration_type:
+    case DW_TAG_base_type:
+    case DW_TAG_unspecified_type:
+    case DW_TAG_typedef:
+      id = of_entry (types, source, die);
+      break;
+    default:
+      if (g_hash_table_lookup_extended (types->made, die->addr, NULL, &known))
+        id = GPOINTER_TO_UINT (known);
+      else
+        {
+          id = hat_types_make (types, source, die);
+          g_hash_table_insert (types->made, die->addr, GUINT_TO_POINTER (id));
+        }
+    }
+  types->depth--;
+  return id;
+}
+
+HatTypeId
+hat_types_of_attribute (HatTypes *types, HatTypeSource *source, Dwarf_Die *die)
+{
+  Dwarf_Attribute holder;
+  Dwarf_Die type;
+  return dwarf_attr (die, DW_AT_type, &holder) && dwarf_formref_die (&holder, &type)
+             ? hat_types_of_die (types, source, &type)
+             : HAT_TYPE_VOID;
+}
+
+/* What is left for later when a unit is read. */
+static void
+resolve (HatTypes *types, HatTypeInfo *info)
+{
+  info->is_resolved = TRUE;
+  HatType *type = &info->type;
+  if (!info->die.addr)
+    return;
+  if (type->kind == HAT_TYPE_ALIAS || (type->kind == HAT_TYPE_ENUM && type->size == 0))
+    {
+      HatTypeId target = hat_types_of_attribute (types, hat_types_source (types, info), &info->die);
+      type->size = hat_types_get (types, target)->size;
+      if (type->kind == HAT_TYPE_ALIAS)
+        type->target = target;
+    }
+}
+
+HatTypeSource *
+hat_types_source (HatTypes *types, const HatTypeInfo *info)
+{
+  return g_ptr_array_index (types->sources, info->type.module);
+}
+
+/* ---- asking ---- */
+
+guint
+hat_types_count (HatTypes *types)
+{
+  return types->infos->len;
+}
+
+const HatType *
+hat_types_get (HatTypes *types, HatTypeId type)
+{
+  HatTypeInfo *info = hat_types_info (types, type);
+  if (!info->is_resolved)
+    resolve (types, info);
+  return &info->type;
+}
+
+HatTypeId
+hat_types_definition (HatTypes *types, HatTypeId id)
+{
+  const HatType *type = hat_types_get (types, id);
+  for (guint hop = 0; hop < MAX_ALIASES && type->kind == HAT_TYPE_ALIAS; hop++)
+    {
+      id = type->target;
+      type = hat_types_get (types, id);
+    }
+  if (!type->is_declaration)
+    return id;
+  const HatTypeInfo *first = g_hash_table_lookup (types->by_name, type->name);
+  for (const HatTypeInfo *info = first; info; info = info->next ? hat_types_info (types, info->next) : NULL)
+    if (!info->type.is_declaration && info->type.kind != HAT_TYPE_ALIAS)
+      return info->id;
+  return id;
+}
+
+static guint32
+own_align (guint64 size)
+{
+  guint64 lowest = size & -size;
+  return size == 0 ? 1 : (guint32) MIN (lowest, 4096);
+}
+
+guint32
+hat_types_align (HatTypes *types, HatTypeId id)
+{
+  const HatTypeInfo *info = hat_types_info (types, id);
+  const HatType *type = hat_types_get (types, id);
+  HatDie said = { 0 };
+  switch (type->kind)
+    {
+    case HAT_TYPE_BASE:
+      if (info->die.addr)
+        hat_die_read (&said, (Dwarf_Die *) &info->die);
+      return said.alignment ? said.alignment : own_align (said.encoding == DW_ATE_complex_float ? type->size / 2 : type->size);
+    case HAT_TYPE_POINTER:
+      return MIN (own_align (type->size), 8);
+    case HAT_TYPE_ENUM:
+      return own_align (type->size);
+    case HAT_TYPE_ARRAY:
+      return type->target == id ? 1 : hat_types_align (types, type->target);
+    case HAT_TYPE_ALIAS:
+      if (info->die.addr)
+        hat_die_read (&said, (Dwarf_Die *) &info->die);
+      if (said.alignment)
+        return said.alignment;
+      id = hat_types_definition (types, id);
+      return hat_types_get (types, id)->kind == HAT_TYPE_ALIAS ? 1 : hat_types_align (types, id);
+    case HAT_TYPE_FUNCTION:
+      return 1;
+    default:
+      return MAX (hat_types_layout (types, id)->align, 1);
+    }
+}
+
+static gboolean
+is_listed (const HatTypeInfo *info)
+{
+  const HatType *type = &info->type;
+  gboolean has_parts = type->kind == HAT_TYPE_STRUCT || type->kind == HAT_TYPE_CLASS || type->kind == HAT_TYPE_UNION
+                       || type->kind == HAT_TYPE_ENUM;
+  return has_parts && !type->is_anonymous && !type->is_declaration && !type->is_variant
+         && !g_str_has_suffix (type->name, "{vtable_type}");
+}
+
+static int
+compare_names (gconstpointer a, gconstpointer b, gpointer data)
+{
+  const HatTypeInfo *x = hat_types_info (data, *(const HatTypeId *) a), *y = hat_types_info (data, *(const HatTypeId *) b);
+  int order = strcmp (x->type.name, y->type.name);
+  return order ? order : x->id < y->id ? -1 : x->id > y->id;
+}
+
+const HatTypeId *
+hat_types_list (HatTypes *types, guint *out_n)
+{
+  if (!types->list || types->n_listed != types->infos->len)
+    {
+      if (types->list)
+        g_array_unref (types->list);
+      types->list = g_array_new (FALSE, FALSE, sizeof (HatTypeId));
+      types->n_listed = types->infos->len;
+      for (HatTypeId id = 0; id < types->infos->len; id++)
+        if (is_listed (hat_types_info (types, id)))
+          g_array_append_val (types->list, id);
+      g_array_sort_with_data (types->list, compare_names, types);
+    }
+  *out_n = types->list->len;
+  return (const HatTypeId *) types->list->data;
+}
+
+/* Does `full` end in `name`, after a scope? */
+static gboolean
+ends_in (const char *full, gsize length, const char *name)
+{
+  gsize its = strlen (name);
+  if (its > length || strncmp (full + length - its, name, its) != 0)
+    return FALSE;
+  return its == length || (length - its >= 2 && full[length - its - 1] == ':');
+}
+
+/* Up to the arguments of its last part: "ns::Box<int>::Part<char>" without "<char>". */
+static gsize
+without_arguments (const char *full)
+{
+  gsize length = strlen (full);
+  if (length == 0 || full[length - 1] != '>')
+    return length;
+  int depth = 0;
+  for (gsize at = length; at > 0; at--)
+    {
+      depth += full[at - 1] == '>' && (at < 2 || full[at - 2] != '-');
+      depth -= full[at - 1] == '<';
+      if (depth == 0)
+        return at - 1;
+    }
+  return length;
+}
+
+GArray *
+hat_types_find (HatTypes *types, const char *name)
+{
+  GArray *found = g_array_new (FALSE, FALSE, sizeof (HatTypeId)), *exact = g_array_new (FALSE, FALSE, sizeof (HatTypeId));
+  for (HatTypeId id = 1; id < types->infos->len; id++)
+    {
+      const HatTypeInfo *info = hat_types_info (types, id);
+      const HatType *type = &info->type;
+      gboolean is_alias = type->kind == HAT_TYPE_ALIAS && hat_types_get (types, hat_types_definition (types, id))->name != type->name;
+      if (!is_listed (info) && !(info->die.addr && (type->kind == HAT_TYPE_BASE || is_alias)))
+        continue;
+      if (strcmp (type->name, name) == 0)
+        g_array_append_val (exact, id);
+      else if (ends_in (type->name, strlen (type->name), name)
+               || ends_in (type->name, without_arguments (type->name), name))
+        g_array_append_val (found, id);
+    }
+  GArray *answer = exact->len ? exact : found;
+  g_array_unref (exact->len ? found : exact);
+  g_array_sort_with_data (answer, compare_names, types);
+  return answer;
+}
+
+const HatField *
+hat_types_field_at (HatTypes *types, HatTypeId type, guint64 offset)
+{
+  const HatTypeLayout *layout = hat_types_layout (types, hat_types_definition (types, type));
+  for (guint i = 0; i < layout->n_fields; i++)
+    if (layout->fields[i].offset <= offset && offset - layout->fields[i].offset < layout->fields[i].size)
+      return &layout->fields[i];
+  return NULL;
+}
