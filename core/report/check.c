@@ -5,6 +5,7 @@
 
 #include "core/heap/format.h"
 #include "core/report/plain-text.h"
+#include "core/trace/snapshot.h"
 
 static void
 field_count (GString *out, const char *label, guint64 count)
@@ -17,20 +18,22 @@ static void
 append_processes (GString *out, HatTrace *trace)
 {
   guint n = hat_trace_n_processes (trace);
-  guint64 events = 0, chunks = 0, samples = 0, marks = 0, lost = 0;
+  guint64 events = 0, chunks = 0, samples = 0, marks = 0, snapshots = 0, lost = 0;
   guint n_summaries = 0;
   for (guint i = 0; i < n; i++)
     {
       const HatProcess *process = hat_trace_process (trace, i);
-      guint n_chunks, n_samples, n_marks;
+      guint n_chunks, n_samples, n_marks, n_snapshots;
       hat_trace_chunks (trace, i, &n_chunks);
       hat_trace_samples (trace, i, &n_samples);
       hat_trace_marks (trace, i, &n_marks);
+      hat_trace_snapshots (trace, i, &n_snapshots);
       events += process->n_events;
       lost += process->lost_events;
       chunks += n_chunks;
       samples += n_samples;
       marks += n_marks;
+      snapshots += n_snapshots;
       n_summaries += hat_trace_summary (trace, i) != NULL;
     }
   g_autofree char *events_text = hat_format_count (events);
@@ -41,6 +44,7 @@ append_processes (GString *out, HatTrace *trace)
     hat_plain_field (out, "density", "%.2f bytes per event, all included", (double) hat_trace_bytes (trace) / events);
   field_count (out, "lost events", lost);
   field_count (out, "marks", marks);
+  field_count (out, "snapshots", snapshots);
   field_count (out, "samples", samples);
   if (n_summaries == n)
     hat_plain_field (out, "summaries", "of all processes");

@@ -35,7 +35,7 @@ void hat_chunk_sink_init (HatChunkSink *sink, int fd, const char *name, guint64 
 void hat_chunk_sink_clear (HatChunkSink *sink);
 
 void hat_chunk_sink_put_header (HatChunkSink *sink, gint64 start_unix_us);
-/* Compresses the payload, unless `level` is 0 or it does not get smaller. `about` has what the index says of EVENTS and SPAN, or
+/* Compresses the payload, unless `level` is 0 or it does not get smaller. `about` has what the index says of EVENTS, SPAN and SNAPSHOT_PART, or
  * is NULL. */
 void hat_chunk_sink_put (HatChunkSink *sink, HatChunkType type, guint32 process, const guint8 *payload, gsize n_bytes,
                          int level, const HatIndexEntry *about);

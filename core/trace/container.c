@@ -103,6 +103,26 @@ hat_chunk_read_head (HatReader *reader, HatChunk *out_chunk)
 }
 
 void
+hat_part_write_head (HatBytes *out, const HatPart *part)
+{
+  hat_bytes_put_varint (out, part->snapshot);
+  hat_bytes_put_varint (out, part->kind);
+  hat_bytes_put_varint (out, part->first);
+  hat_bytes_put_varint (out, part->n);
+}
+
+void
+hat_part_read_head (HatReader *reader, HatPart *out_part)
+{
+  out_part->snapshot = hat_reader_upto (reader, G_MAXUINT32);
+  out_part->kind = hat_reader_upto (reader, HAT_N_PARTS - 1);
+  out_part->first = hat_reader_upto (reader, G_MAXUINT32);
+  out_part->n = hat_reader_upto (reader, MIN (HAT_PART_ITEMS, G_MAXUINT32 - out_part->first));
+  if (out_part->n == 0)
+    hat_reader_fail (reader);
+}
+
+void
 hat_index_write (HatBytes *out, const GArray *entries, gint64 duration_ns)
 {
   hat_bytes_put_varint (out, duration_ns);
@@ -118,6 +138,8 @@ hat_index_write (HatBytes *out, const GArray *entries, gint64 duration_ns)
       after = entry->offset + entry->bytes;
       if (entry->type == HAT_TYPE_EVENTS)
         hat_chunk_write_head (out, &entry->events);
+      if (entry->type == HAT_TYPE_SNAPSHOT_PART)
+        hat_part_write_head (out, &entry->part);
       if (entry->type == HAT_TYPE_SPAN)
         {
           hat_bytes_put_varint (out, entry->level);
@@ -142,6 +164,8 @@ hat_index_read (HatReader *reader, GArray *entries, gint64 *out_duration_ns)
       after = entry.offset + entry.bytes;
       if (entry.type == HAT_TYPE_EVENTS)
         hat_chunk_read_head (reader, &entry.events);
+      if (entry.type == HAT_TYPE_SNAPSHOT_PART)
+        hat_part_read_head (reader, &entry.part);
       if (entry.type == HAT_TYPE_SPAN)
         {
           entry.level = hat_reader_upto (reader, 2);

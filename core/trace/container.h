@@ -42,8 +42,33 @@ typedef enum
   HAT_TYPE_SUMMARY,
   HAT_TYPE_INDEX,
   HAT_TYPE_TRAILER,
+  HAT_TYPE_SNAPSHOT_PART,
+  HAT_TYPE_SNAPSHOT,
   HAT_TYPE_N_TYPES,
 } HatChunkType;
+
+/* What a SNAPSHOT_PART has some of. */
+typedef enum
+{
+  HAT_PART_EDGES,
+  HAT_PART_MODULE_WORDS,
+  HAT_PART_ROOTS,
+  HAT_PART_FRAMES,
+  HAT_PART_HEADS,
+  HAT_PART_DOUBTFUL,
+  HAT_PART_CONTENTS,
+  HAT_N_PARTS,
+} HatPartKind;
+
+#define HAT_PART_ITEMS (1u << 20)
+
+typedef struct
+{
+  guint32 snapshot; /* number of the snapshot in its process, in the order of the SNAPSHOT chunks */
+  HatPartKind kind;
+  guint32 first; /* item; CONTENTS: block */
+  guint32 n;     /* items, 1 to HAT_PART_ITEMS */
+} HatPart;
 
 enum
 {
@@ -72,6 +97,7 @@ typedef struct
   guint64 offset; /* of the chunk's header */
   guint32 bytes;  /* header and stored payload */
   HatChunk events; /* HAT_TYPE_EVENTS */
+  HatPart part;    /* HAT_TYPE_SNAPSHOT_PART */
   guint32 level, number; /* HAT_TYPE_SPAN */
 } HatIndexEntry;
 
@@ -97,5 +123,8 @@ gboolean hat_index_read (HatReader *reader, GArray *entries, gint64 *out_duratio
 /* The first numbers of the payload of an EVENTS chunk. */
 void hat_chunk_write_head (HatBytes *out, const HatChunk *chunk);
 void hat_chunk_read_head (HatReader *reader, HatChunk *out_chunk);
+/* Likewise of a SNAPSHOT_PART. */
+void hat_part_write_head (HatBytes *out, const HatPart *part);
+void hat_part_read_head (HatReader *reader, HatPart *out_part);
 
 G_END_DECLS

@@ -2,6 +2,7 @@
 
 /* HatSymbols: source frames by code location, and their form in the file. */
 
+#include "core/trace/string-column.h"
 #include "core/trace/trace-private.h"
 
 typedef struct
@@ -75,40 +76,6 @@ hat_symbols_find (const HatSymbols *symbols, HatFrameId frame, guint *out_n)
 
 /* ---- file ---- */
 
-/* Numbers strings in the order they are met; they are interned, so the pointer is the key. */
-typedef struct
-{
-  GHashTable *numbers;
-  HatBytes strings, codes;
-  guint n;
-} Names;
-
-/* Codes a string as 0 = a new one, else 1 + how many names ago it was new. */
-static void
-names_put (Names *names, const char *string)
-{
-  guint number = GPOINTER_TO_UINT (g_hash_table_lookup (names->numbers, string));
-  if (number == 0)
-    {
-      g_hash_table_insert (names->numbers, (gpointer) string, GUINT_TO_POINTER (++names->n));
-      hat_bytes_put_string (&names->strings, string);
-      hat_bytes_put_varint (&names->codes, 0);
-    }
-  else
-    hat_bytes_put_varint (&names->codes, 1 + names->n - number);
-}
-
-static void
-names_finish (Names *names, HatBytes *out)
-{
-  hat_bytes_put_varint (out, names->n);
-  hat_bytes_put (out, names->strings.data, names->strings.len);
-  hat_bytes_put (out, names->codes.data, names->codes.len);
-  hat_bytes_clear (&names->strings);
-  hat_bytes_clear (&names->codes);
-  g_hash_table_unref (names->numbers);
-}
-
 static guint64
 flags_and_line (const HatSourceFrame *frame)
 {
@@ -120,8 +87,10 @@ hat_symbols_write (const HatSymbols *symbols, HatBytes *out)
 {
   guint n = 0, n_frames = 0;
   HatBytes counts = { 0 }, lines = { 0 };
-  Names functions = { .numbers = g_hash_table_new (NULL, NULL) }, files = { .numbers = g_hash_table_new (NULL, NULL) };
+  HatStringColumn functions, files;
   guint64 last_line = 0;
+  hat_string_column_init (&functions);
+  hat_string_column_init (&files);
   for (guint id = 0, next = 0; id < symbols->entries->len; id++)
     {
       const Entry *entry = &g_array_index (symbols->entries, Entry, id);
@@ -135,8 +104,8 @@ hat_symbols_write (const HatSymbols *symbols, HatBytes *out)
       for (guint i = 0; i < entry->n; i++)
         {
           const HatSourceFrame *frame = &g_array_index (symbols->frames, HatSourceFrame, entry->first + i);
-          names_put (&functions, frame->function);
-          names_put (&files, frame->file ? frame->file : "");
+          hat_string_column_put (&functions, frame->function);
+          hat_string_column_put (&files, frame->file ? frame->file : "");
           hat_bytes_put_signed (&lines, (gint64) (flags_and_line (frame) - last_line));
           last_line = flags_and_line (frame);
         }
@@ -144,33 +113,11 @@ hat_symbols_write (const HatSymbols *symbols, HatBytes *out)
   hat_bytes_put_varint (out, n);
   hat_bytes_put_varint (out, n_frames);
   hat_bytes_put (out, counts.data, counts.len);
-  names_finish (&functions, out);
-  names_finish (&files, out);
+  hat_string_column_finish (&functions, out);
+  hat_string_column_finish (&files, out);
   hat_bytes_put (out, lines.data, lines.len);
   hat_bytes_clear (&counts);
   hat_bytes_clear (&lines);
-}
-
-/* One string per source frame, in place in the payload; NULL if damaged. */
-static const char **
-names_read (HatReader *reader, guint32 n_frames)
-{
-  const guint32 n = hat_reader_count (reader, 1);
-  g_autofree const char **strings = g_new (const char *, n);
-  for (guint32 i = 0; i < n; i++)
-    strings[i] = hat_reader_string (reader);
-  if (n_frames > hat_reader_left (reader))
-    return NULL;
-  g_autofree const char **names = g_new (const char *, n_frames + 1); /* NULL would mean damage */
-  guint32 met = 0;
-  for (guint32 i = 0; i < n_frames; i++)
-    {
-      const guint64 code = hat_reader_upto (reader, met);
-      if (reader->bad || (code == 0 && met == n))
-        return NULL;
-      names[i] = strings[code == 0 ? met++ : met - (guint32) code];
-    }
-  return (const char **) g_steal_pointer (&names);
 }
 
 const char *
@@ -184,8 +131,8 @@ hat_symbols_read (HatReader *reader, guint32 n_known, HatSymbols **out_symbols)
       hat_reader_varint (reader);
       hat_reader_varint (reader);
     }
-  g_autofree const char **functions = names_read (reader, n_frames);
-  g_autofree const char **files = functions ? names_read (reader, n_frames) : NULL;
+  g_autofree const char **functions = hat_string_column_read (reader, n_frames);
+  g_autofree const char **files = functions ? hat_string_column_read (reader, n_frames) : NULL;
   if (files == NULL)
     return wrong;
 

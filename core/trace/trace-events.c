@@ -216,7 +216,7 @@ hat_trace_check (HatTrace *trace, const HatProgress *progress, GError **error)
 {
   g_autofree HatEvent *events = g_new (HatEvent, HAT_CHUNK_EVENTS);
   for (guint i = 0; i < trace->processes->len; i++)
-    if (!check_process (trace, i, events, progress, error))
+    if (!check_process (trace, i, events, progress, error) || !hat_trace_check_snapshots (trace, i, progress, error))
       return FALSE;
   return TRUE;
 }

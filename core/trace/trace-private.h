@@ -5,6 +5,7 @@
 
 #include "core/trace/container.h"
 #include "core/trace/list.h"
+#include "core/trace/snapshot-parts.h"
 #include "core/trace/store.h"
 #include "core/trace/trace.h"
 
@@ -24,6 +25,19 @@ typedef struct
 
 typedef struct
 {
+  HatPart part;
+  HatPlace place;
+} HatPartPlace;
+
+typedef struct
+{
+  guint32 number; /* in the order of the file */
+  guint32 first_part, n_parts;
+  guint32 counts[HAT_N_PARTS];
+} HatSnapshotPlace;
+
+typedef struct
+{
   HatProcess info;
   HatList threads; /* HatThread */
   HatList marks;   /* HatMark */
@@ -31,6 +45,12 @@ typedef struct
   HatList chunks;  /* HatChunk */
   HatList places;  /* HatPlace, of the chunks */
   HatList spans;   /* HatSpanPlace */
+  HatList parts;   /* HatPartPlace, but for contents */
+  HatList contents; /* HatPartPlace */
+  HatList snapshots; /* HatSnapshotInfo, by time */
+  HatList snapshot_places; /* HatSnapshotPlace of these */
+  guint n_parts_taken;     /* parts that belong to the snapshots; those behind them wait for theirs */
+  guint32 newest_blocks;   /* of the snapshot taken in last */
   const HatSummary *summary;
 } HatProcessData;
 
@@ -49,8 +69,14 @@ struct _HatTrace
   HatSymbols *symbols;
 };
 
-/* Takes a chunk that is neither events, span, index nor trailer into the trace. NULL, or what is wrong. */
+/* Takes a chunk that is neither events, span, snapshot, index nor trailer into the trace. NULL, or what is wrong. */
 const char *hat_trace_define (HatTrace *trace, HatChunkType type, guint32 process, HatReader *reader);
+
+/* Takes in a part of a snapshot, and the chunk that completes one. NULL, or what is wrong. */
+const char *hat_trace_take_part (HatTrace *trace, const HatIndexEntry *entry);
+const char *hat_trace_take_snapshot (HatTrace *trace, guint32 process, HatReader *reader);
+/* Decodes every snapshot of the process and all that was kept of its blocks. */
+gboolean hat_trace_check_snapshots (HatTrace *trace, guint process, const HatProgress *progress, GError **error);
 
 HatSymbols *hat_symbols_ref (HatSymbols *symbols);
 const char *hat_symbols_read (HatReader *reader, guint32 n_frames, HatSymbols **out_symbols);

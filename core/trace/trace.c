@@ -19,6 +19,10 @@ process_data_clear (gpointer data)
   hat_list_clear (&process->chunks);
   hat_list_clear (&process->places);
   hat_list_clear (&process->spans);
+  hat_list_clear (&process->parts);
+  hat_list_clear (&process->contents);
+  hat_list_clear (&process->snapshots);
+  hat_list_clear (&process->snapshot_places);
 }
 
 /* Takes over the reference to the store. */
@@ -63,6 +67,10 @@ trace_copy (HatTrace *old)
       hat_list_share (&process.chunks, &from->chunks);
       hat_list_share (&process.places, &from->places);
       hat_list_share (&process.spans, &from->spans);
+      hat_list_share (&process.parts, &from->parts);
+      hat_list_share (&process.contents, &from->contents);
+      hat_list_share (&process.snapshots, &from->snapshots);
+      hat_list_share (&process.snapshot_places, &from->snapshot_places);
       g_array_append_val (trace->processes, process);
     }
   return trace;
@@ -146,6 +154,8 @@ find_duration (HatTrace *trace)
         last = MAX (last, hat_list_items (&process->samples, HatSample)[process->samples.n - 1].time_ns);
       if (process->marks.n > 0)
         last = MAX (last, hat_list_items (&process->marks, HatMark)[process->marks.n - 1].time_ns);
+      if (process->snapshots.n > 0)
+        last = MAX (last, hat_list_items (&process->snapshots, HatSnapshotInfo)[process->snapshots.n - 1].time_ns);
     }
   trace->duration_ns = last;
 }
@@ -167,6 +177,11 @@ take_chunk (HatTrace *trace, guint64 offset, const HatChunkHeader *header, HatRe
       entry.level = hat_reader_upto (reader, 2);
       entry.number = hat_reader_upto (reader, G_MAXINT32);
       return reader->bad ? "a checkpoint without a head" : take_span (trace, &entry);
+    case HAT_TYPE_SNAPSHOT_PART:
+      hat_part_read_head (reader, &entry.part);
+      return reader->bad ? "a part of a snapshot without a head" : hat_trace_take_part (trace, &entry);
+    case HAT_TYPE_SNAPSHOT:
+      return hat_trace_take_snapshot (trace, entry.process, reader);
     case HAT_TYPE_INDEX:
       trace->duration_ns = MAX (trace->duration_ns, (gint64) hat_reader_upto (reader, G_MAXINT64 / 2));
       return NULL;
@@ -241,6 +256,8 @@ take_entry (HatTrace *trace, HatDecoder *decoder, const HatIndexEntry *entry, gu
     wrong = take_events (trace, entry);
   else if (entry->type == HAT_TYPE_SPAN)
     wrong = take_span (trace, entry);
+  else if (entry->type == HAT_TYPE_SNAPSHOT_PART)
+    wrong = hat_trace_take_part (trace, entry);
   else if (!hat_store_read_chunk (trace->store, decoder, entry->offset, entry->bytes, &header, &reader, error))
     return FALSE;
   else if (header.type != entry->type || header.process != entry->process)
@@ -405,6 +422,7 @@ DEFINE_LIST (hat_trace_threads, HatThread, threads)
 DEFINE_LIST (hat_trace_marks, HatMark, marks)
 DEFINE_LIST (hat_trace_samples, HatSample, samples)
 DEFINE_LIST (hat_trace_chunks, HatChunk, chunks)
+DEFINE_LIST (hat_trace_snapshots, HatSnapshotInfo, snapshots)
 
 const HatSummary *
 hat_trace_summary (HatTrace *trace, guint process)

@@ -6,6 +6,7 @@
 
 #include "core/trace/chunk-sink.h"
 #include "core/trace/event-buffer.h"
+#include "core/trace/snapshot.h"
 #include "core/trace/writer.h"
 
 G_BEGIN_DECLS
@@ -14,13 +15,14 @@ G_BEGIN_DECLS
 HatTraceWriter *hat_trace_writer_new_with_write (const char *path, int fd, gint64 start_unix_us, HatWriteFunc write,
                                                  gpointer user_data, GError **error);
 
-/* A mark waits for the chunk its process was filling: only then is it known at what times the events round it will be read. */
+/* A mark or the instant of a snapshot waits for the chunk its process was filling: only then is it known at what times the events
+ * round it will be read. */
 typedef struct
 {
   guint32 process;
   guint64 event; /* events of the process that came before */
   gint64 time_ns;
-  char *name;
+  char *name; /* NULL: a snapshot */
 } HatPendingMark;
 
 typedef struct _HatWriterWorker HatWriterWorker;
@@ -31,11 +33,15 @@ HatWriterWorker *hat_writer_worker_new (int fd, const char *name, gint64 start_u
 /* Finishes what is queued, then ends the thread. */
 void hat_writer_worker_free (HatWriterWorker *worker);
 
-/* All of these are done in the order of the calls. Payload, events and marks are taken over. */
+/* All of these are done in the order of the calls. Payload, events, marks and snapshots are taken over. */
 void hat_writer_worker_put (HatWriterWorker *worker, HatChunkType type, guint32 process, HatBytes payload);
 /* Blocks while too many chunks are waiting. */
 void hat_writer_worker_put_events (HatWriterWorker *worker, guint32 process, HatEventBuffer *buffer);
 void hat_writer_worker_put_mark (HatWriterWorker *worker, HatPendingMark mark);
+/* `index` is the how-manieth that was begun in the process. */
+void hat_writer_worker_put_snapshot (HatWriterWorker *worker, guint32 process, guint32 index, guint32 number, HatSnapshot *snapshot);
+/* Blocks while too many are waiting. */
+void hat_writer_worker_put_contents (HatWriterWorker *worker, guint32 process, HatPart part, HatBytes payload);
 void hat_writer_worker_put_summary (HatWriterWorker *worker, guint32 process, const HatSummary *summary);
 void hat_writer_worker_put_end (HatWriterWorker *worker, gint64 duration_ns);
 /* Waits until the queue is empty. */

@@ -9,13 +9,15 @@
 #include "core/trace/definitions-write.h"
 #include "core/trace/event-decoder.h"
 #include "core/trace/event-encoder.h"
+#include "core/trace/snapshot-parts.h"
 #include "core/trace/span.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
-#define MAX_WAITING_EVENTS 6u /* full buffers are 1.3 MB each, or a little more */
+#define MAX_WAITING 6u /* full buffers are 1.3 MB each, or a little more, parts of contents 4 MB */
+#define SNAPSHOT_LEVEL 1 /* of zstd: events wait for it */
 #define MAX_SPAN_BLOCKS 1000000u /* bounds the memory of a checkpoint that will not be stored */
 #define CHECKPOINT_CHUNKS (HAT_SPAN_CHUNKS * HAT_SPAN_CHUNKS)
 
@@ -24,6 +26,8 @@ typedef enum
   JOB_PAYLOAD,
   JOB_EVENTS,
   JOB_MARK,
+  JOB_SNAPSHOT,
+  JOB_CONTENTS,
   JOB_SUMMARY,
   JOB_END,
 } JobKind;
@@ -36,6 +40,9 @@ typedef struct
   HatBytes payload;
   HatEventBuffer *buffer;
   HatPendingMark mark;
+  HatPart part; /* CONTENTS */
+  guint32 snapshot_index, snapshot_number;
+  HatSnapshot *snapshot;
   HatSummary *summary;
   gint64 duration_ns;
 } Job;
@@ -45,6 +52,7 @@ typedef struct
 {
   GArray *entries;  /* HatIndexEntry of its events */
   GArray *leaf_ends; /* gint64: decoded time of every HAT_LEAF_EVENTS-th event */
+  GArray *snapshots; /* gint64: decoded times of their instants */
   gint64 after_ns;  /* the next event comes after this */
   HatSpanJoin join; /* of the chunks since the last checkpoint; empty if it will not be worth storing */
 } Process;
@@ -58,7 +66,7 @@ struct _HatWriterWorker
   GMutex lock; /* of all that follows up to `idle` */
   GCond more, fewer;
   GQueue jobs; /* Job */
-  guint waiting_events;
+  guint waiting; /* jobs that is_big() */
   gboolean busy, stopping;
   GPtrArray *idle; /* HatEventBuffer */
 
@@ -75,6 +83,7 @@ process_clear (gpointer data)
   Process *process = data;
   g_array_unref (process->entries);
   g_array_unref (process->leaf_ends);
+  g_array_unref (process->snapshots);
   hat_span_join_clear (&process->join);
 }
 
@@ -85,6 +94,7 @@ worker_process (HatWriterWorker *worker, guint32 index)
     {
       const Process process = { .entries = g_array_new (FALSE, FALSE, sizeof (HatIndexEntry)),
                                 .leaf_ends = g_array_new (FALSE, FALSE, sizeof (gint64)),
+                                .snapshots = g_array_new (FALSE, FALSE, sizeof (gint64)),
                                 .after_ns = -1 };
       g_array_append_val (worker->processes, process);
     }
@@ -189,7 +199,7 @@ put_events (HatWriterWorker *worker, guint32 index, HatEventBuffer *buffer)
     add_to_span (worker, index, process);
 }
 
-/* The mark is given a time that lies between those of the events it lay between. */
+/* The mark, or the snapshot, is given a time that lies between those of the events it lay between. */
 static void
 put_mark (HatWriterWorker *worker, const HatPendingMark *mark)
 {
@@ -210,10 +220,37 @@ put_mark (HatWriterWorker *worker, const HatPendingMark *mark)
       if (at > 0)
         time = MAX (time, hat_event_encoder_time (worker->encoder, at - 1));
     }
+  if (mark->name == NULL)
+    {
+      g_array_append_val (process->snapshots, time);
+      return;
+    }
   HatBytes payload = { 0 };
   hat_write_mark (&payload, mark->name, time);
   hat_chunk_sink_put (&worker->sink, HAT_TYPE_MARKS, mark->process, payload.data, payload.len, 3, NULL);
   hat_bytes_clear (&payload);
+}
+
+/* Its parts first: until the last chunk is there, there is no snapshot. */
+static void
+put_snapshot (HatWriterWorker *worker, guint32 index, guint32 snapshot_index, guint32 number, const HatSnapshot *snapshot)
+{
+  const Process *process = worker_process (worker, index);
+  HatBytes *payload = &worker->payload;
+  HatSnapshotHead head;
+  hat_snapshot_head_init (&head, snapshot);
+  head.info.time_ns = g_array_index (process->snapshots, gint64, snapshot_index);
+  for (HatPartKind kind = 0; kind < HAT_PART_CONTENTS; kind++)
+    for (HatIndexEntry about = { .part = { .snapshot = number, .kind = kind } }; about.part.first < head.counts[kind];
+         about.part.first += about.part.n)
+      {
+        payload->len = 0;
+        hat_snapshot_write_part (snapshot, &about.part, payload);
+        hat_chunk_sink_put (&worker->sink, HAT_TYPE_SNAPSHOT_PART, index, payload->data, payload->len, SNAPSHOT_LEVEL, &about);
+      }
+  payload->len = 0;
+  hat_snapshot_head_write (&head, payload);
+  hat_chunk_sink_put (&worker->sink, HAT_TYPE_SNAPSHOT, index, payload->data, payload->len, 3, NULL);
 }
 
 /* Times in a summary become those that the events are decoded with. */
@@ -267,6 +304,13 @@ do_job (HatWriterWorker *worker, Job *job)
     case JOB_MARK:
       put_mark (worker, &job->mark);
       break;
+    case JOB_SNAPSHOT:
+      put_snapshot (worker, job->process, job->snapshot_index, job->snapshot_number, job->snapshot);
+      break;
+    case JOB_CONTENTS:
+      hat_chunk_sink_put (&worker->sink, HAT_TYPE_SNAPSHOT_PART, job->process, job->payload.data, job->payload.len, SNAPSHOT_LEVEL,
+                          &(HatIndexEntry){ .part = job->part });
+      break;
     case JOB_SUMMARY:
       put_summary (worker, job->process, job->summary);
       break;
@@ -290,8 +334,15 @@ job_free (HatWriterWorker *worker, Job *job)
       g_free ((gpointer) job->summary->leaves);
       g_free (job->summary);
     }
+  hat_snapshot_free (job->snapshot);
   g_free (job->mark.name);
   g_free (job);
+}
+
+static gboolean
+is_big (const Job *job)
+{
+  return job->kind == JOB_EVENTS || job->kind == JOB_CONTENTS;
 }
 
 static gpointer
@@ -309,12 +360,12 @@ work (gpointer data)
         break;
       worker->busy = TRUE;
       g_mutex_unlock (&worker->lock);
-      const gboolean was_events = job->kind == JOB_EVENTS;
+      const gboolean was_big = is_big (job);
       do_job (worker, job);
       job_free (worker, job);
       g_mutex_lock (&worker->lock);
       worker->busy = FALSE;
-      worker->waiting_events -= was_events;
+      worker->waiting -= was_big;
       g_cond_broadcast (&worker->fewer);
     }
   g_mutex_unlock (&worker->lock);
@@ -375,11 +426,11 @@ static void
 put_job (HatWriterWorker *worker, Job job)
 {
   g_mutex_lock (&worker->lock);
-  if (job.kind == JOB_EVENTS)
+  if (is_big (&job))
     {
-      while (worker->waiting_events >= MAX_WAITING_EVENTS)
+      while (worker->waiting >= MAX_WAITING)
         g_cond_wait (&worker->fewer, &worker->lock);
-      worker->waiting_events++;
+      worker->waiting++;
     }
   g_queue_push_tail (&worker->jobs, g_memdup2 (&job, sizeof (job)));
   g_cond_signal (&worker->more);
@@ -402,6 +453,22 @@ void
 hat_writer_worker_put_mark (HatWriterWorker *worker, HatPendingMark mark)
 {
   put_job (worker, (Job){ .kind = JOB_MARK, .mark = mark });
+}
+
+void
+hat_writer_worker_put_snapshot (HatWriterWorker *worker, guint32 process, guint32 index, guint32 number, HatSnapshot *snapshot)
+{
+  put_job (worker, (Job){ .kind = JOB_SNAPSHOT,
+                          .process = process,
+                          .snapshot_index = index,
+                          .snapshot_number = number,
+                          .snapshot = snapshot });
+}
+
+void
+hat_writer_worker_put_contents (HatWriterWorker *worker, guint32 process, HatPart part, HatBytes payload)
+{
+  put_job (worker, (Job){ .kind = JOB_CONTENTS, .process = process, .part = part, .payload = payload });
 }
 
 void
@@ -445,7 +512,7 @@ void
 hat_writer_worker_return_buffer (HatWriterWorker *worker, HatEventBuffer *buffer)
 {
   g_mutex_lock (&worker->lock);
-  const gboolean keep = worker->idle->len < MAX_WAITING_EVENTS;
+  const gboolean keep = worker->idle->len < MAX_WAITING;
   if (keep)
     g_ptr_array_add (worker->idle, buffer);
   g_mutex_unlock (&worker->lock);

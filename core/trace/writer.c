@@ -6,6 +6,7 @@
 #include "core/trace/writer-private.h"
 
 #include "core/trace/definitions-write.h"
+#include "core/trace/snapshot-parts.h"
 #include "core/trace/trace-private.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #define MAX_CHUNK_AGE_US (500 * 1000)
+#define NOT_ADDED G_MAXUINT32
 
 typedef struct
 {
@@ -27,6 +29,8 @@ typedef struct
   GArray *tids;           /* guint32 by thread */
   GArray *threads;        /* HatThreadRecord: new or renamed */
   GArray *marks;          /* HatPendingMark: after the buffer */
+  GArray *snapshots;      /* guint32 by snapshot begun: its number among those added, or NOT_ADDED */
+  guint32 n_snapshots;    /* added */
   HatProcess end;
   gboolean has_new_end;
 } Process;
@@ -70,6 +74,7 @@ process_clear (gpointer data)
   g_array_unref (process->tids);
   g_array_unref (process->threads);
   g_array_unref (process->marks);
+  g_array_unref (process->snapshots);
 }
 
 static gboolean
@@ -179,7 +184,8 @@ hat_trace_writer_add_process (HatTraceWriter *writer, const HatProcess *info)
                             .fork_event = copy.is_fork ? copy.fork_event : 0,
                             .tids = g_array_new (FALSE, FALSE, sizeof (guint32)),
                             .threads = g_array_new (FALSE, FALSE, sizeof (HatThreadRecord)),
-                            .marks = g_array_new (FALSE, FALSE, sizeof (HatPendingMark)) };
+                            .marks = g_array_new (FALSE, FALSE, sizeof (HatPendingMark)),
+                            .snapshots = g_array_new (FALSE, FALSE, sizeof (guint32)) };
   g_array_set_clear_func (process.threads, thread_clear);
   g_array_append_val (writer->processes, process);
   HatBytes payload = { 0 };
@@ -378,15 +384,61 @@ hat_trace_writer_add_event (HatTraceWriter *writer, guint index, const HatEvent 
   return block;
 }
 
-void
-hat_trace_writer_add_mark (HatTraceWriter *writer, guint index, const char *name, gint64 time_ns)
+/* `name` NULL: the instant of a snapshot. */
+static void
+add_mark (HatTraceWriter *writer, guint index, const char *name, gint64 time_ns)
 {
   Process *process = process_at (writer, index);
-  const HatPendingMark mark = { index, events_so_far (process), time_ns, g_strdup (name ? name : "") };
+  const HatPendingMark mark = { index, events_so_far (process), time_ns, g_strdup (name) };
   if (process->buffer)
     g_array_append_val (process->marks, mark);
   else
     hat_writer_worker_put_mark (writer->worker, mark);
+}
+
+void
+hat_trace_writer_add_mark (HatTraceWriter *writer, guint process, const char *name, gint64 time_ns)
+{
+  add_mark (writer, process, name ? name : "", time_ns);
+}
+
+guint
+hat_trace_writer_begin_snapshot (HatTraceWriter *writer, guint index, gint64 time_ns)
+{
+  Process *process = process_at (writer, index);
+  const guint32 none = NOT_ADDED;
+  add_mark (writer, index, NULL, time_ns);
+  g_array_append_val (process->snapshots, none);
+  return process->snapshots->len - 1;
+}
+
+void
+hat_trace_writer_add_snapshot (HatTraceWriter *writer, guint index, guint snapshot_index, const HatSnapshot *snapshot)
+{
+  close_chunk (writer, index); /* what it refers to */
+  Process *process = process_at (writer, index);
+  guint32 *number = &g_array_index (process->snapshots, guint32, snapshot_index);
+  g_assert (snapshot_index < process->snapshots->len && *number == NOT_ADDED);
+  *number = process->n_snapshots++;
+  hat_writer_worker_put_snapshot (writer->worker, index, snapshot_index, *number, hat_snapshot_copy (snapshot));
+}
+
+void
+hat_trace_writer_add_contents (HatTraceWriter *writer, guint index, guint snapshot_index, guint32 first, guint32 n, const guint64 *sizes,
+                               const guint8 *bytes)
+{
+  const Process *process = process_at (writer, index);
+  g_assert (snapshot_index < process->snapshots->len);
+  HatPart part = { .snapshot = g_array_index (process->snapshots, guint32, snapshot_index), .kind = HAT_PART_CONTENTS };
+  g_assert (part.snapshot + 1 == process->n_snapshots);
+  guint64 before = 0; /* of block i, in parts so far */
+  for (guint32 i = 0; i < n; i += before > 0 ? part.n - 1 : part.n)
+    {
+      HatBytes payload = { 0 };
+      part.first = first + i;
+      bytes += hat_contents_write_part (&part, n - i, sizes + i, bytes, &before, &payload);
+      hat_writer_worker_put_contents (writer->worker, index, part, payload);
+    }
 }
 
 void

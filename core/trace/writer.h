@@ -56,8 +56,11 @@ gboolean hat_trace_writer_flush (HatTraceWriter *writer, gboolean all, GError **
 guint hat_trace_writer_begin_snapshot (HatTraceWriter *writer, guint process, gint64 time_ns);
 /* info.time_ns is not read: begin_snapshot() has it. Copied; compressed and written by the writer's own thread. */
 void hat_trace_writer_add_snapshot (HatTraceWriter *writer, guint process, guint index, const HatSnapshot *snapshot);
-/* The bytes of blocks first to first + n - 1, one after the other, each as long as its block. In order; after add_snapshot(). */
-void hat_trace_writer_add_contents (HatTraceWriter *writer, guint process, guint index, guint32 first, guint32 n, const guint8 *bytes, gsize n_bytes);
+/* The bytes of blocks first to first + n - 1 one after the other, sizes[i] of each (below 2^40). In order of the blocks; after add_snapshot()
+ * and before the next one of the process.
+ * Copied; waits while much is still to be written. */
+void hat_trace_writer_add_contents (HatTraceWriter *writer, guint process, guint index, guint32 first, guint32 n, const guint64 *sizes,
+                                    const guint8 *bytes);
 
 /* The same event data as seen by the reader: definitions so far, for symbolising at the end without opening the file. */
 const HatModule *hat_trace_writer_modules (HatTraceWriter *writer, guint *out_n);

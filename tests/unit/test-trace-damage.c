@@ -5,6 +5,7 @@
 #include "core/trace/container.h"
 #include "core/trace/event-decoder.h"
 #include "core/trace/event-encoder.h"
+#include "core/trace/snapshot-parts.h"
 #include "core/trace/span.h"
 #include "core/trace/writer-private.h"
 #include "tests/unit/trace-fixture.h"
@@ -20,6 +21,54 @@ typedef struct
   char *data;
   gsize bytes;
 } Sample;
+
+/* What readers rely on. */
+static void
+check_indices (const HatSnapshot *snapshot, guint n_modules, guint n_threads, guint n_frames)
+{
+  const guint32 n_blocks = snapshot->info.n_blocks, n_edges = snapshot->info.n_edges;
+  g_assert_cmpuint (snapshot->first_edge[0], ==, 0);
+  g_assert_cmpuint (snapshot->first_edge[n_blocks], ==, n_edges);
+  guint32 interior = 0;
+  for (guint32 block = 0; block < n_blocks; block++)
+    {
+      g_assert_cmpuint (snapshot->first_edge[block], <=, snapshot->first_edge[block + 1]);
+      for (guint32 edge = snapshot->first_edge[block]; edge < snapshot->first_edge[block + 1]; edge++)
+        {
+          g_assert_cmpuint (snapshot->edge_to[edge] & ~HAT_EDGE_INTERIOR, <, n_blocks);
+          g_assert_true (edge == snapshot->first_edge[block] || snapshot->edge_word[edge] > snapshot->edge_word[edge - 1]);
+          if (snapshot->edge_to[edge] & HAT_EDGE_INTERIOR)
+            g_assert_cmpuint (snapshot->interior_edge[interior++], ==, edge);
+          g_assert_true ((hat_snapshot_edge_into (snapshot, edge) >= 8) == ((snapshot->edge_to[edge] & HAT_EDGE_INTERIOR) != 0));
+        }
+    }
+  g_assert_cmpuint (interior, ==, snapshot->n_interior);
+  for (guint32 i = 0; i < snapshot->info.n_roots; i++)
+    {
+      const HatRoot *root = &snapshot->roots[i];
+      g_assert_true (root->to < n_blocks && root->kind <= HAT_ROOT_LOADER && root->name != NULL
+                     && (root->module < n_modules) == (root->kind == HAT_ROOT_GLOBAL) && (root->thread < n_threads || root->thread == G_MAXUINT32)
+                     && (root->frame < snapshot->n_frames || root->frame == HAT_NO_FRAME));
+    }
+  for (guint32 i = 0; i < snapshot->n_frames; i++)
+    g_assert_true (snapshot->frames[i].thread < n_threads && snapshot->frames[i].frame < n_frames && snapshot->frames[i].known < 1u << 17);
+  for (guint32 i = 0; i < snapshot->n_module_words; i++)
+    g_assert_true (snapshot->module_words[i].block < n_blocks && snapshot->module_words[i].module < n_modules);
+  for (guint32 i = 0; i < snapshot->n_heads; i++)
+    g_assert_true (snapshot->heads[i].block < n_blocks && (i == 0 || snapshot->heads[i].block > snapshot->heads[i - 1].block));
+  for (guint32 i = 0; i < snapshot->n_doubtful; i++)
+    g_assert_true (snapshot->doubtful[i] < n_blocks && (i == 0 || snapshot->doubtful[i] > snapshot->doubtful[i - 1]));
+}
+
+static void
+add_snapshot (HatTraceWriter *writer, guint index)
+{
+  static const guint8 bytes[100] = { 1, 2, 3 };
+  static const guint64 sizes[10] = { 10, 20, 0, 30, 40 };
+  g_autoptr (HatSnapshot) snapshot = fixture_snapshot_new (20, 8);
+  hat_trace_writer_add_snapshot (writer, 0, index, snapshot);
+  hat_trace_writer_add_contents (writer, 0, index, 0, 10, sizes, bytes);
+}
 
 /* Everything a trace can hold, in a few kilobytes. */
 static void
@@ -38,9 +87,11 @@ write_sample (HatTraceWriter *writer, Script **out_first, Script **out_child)
       hat_trace_writer_add_mark (writer, 1, "mark", (*out_child)->time_ns);
       hat_trace_writer_flush (writer, TRUE, NULL);
     }
+  const guint snapshot = hat_trace_writer_begin_snapshot (writer, 0, (*out_first)->time_ns);
   const HatRegion region = { 0x1000, 0x3000, HAT_REGION_HEAP, "[heap]" };
   hat_trace_writer_add_sample (writer, 0, &(HatSample){ .rss_bytes = 1, .n_regions = 1, .regions = &region });
   script_run (*out_first, 300);
+  add_snapshot (writer, snapshot);
   hat_trace_writer_end_process (writer, 0, &(HatProcess){ .end_ns = 5, .disarmed_ns = -1 });
   const HatSite site = { .stack = 3, .allocations = 1 };
   const HatLeaf leaf = { .max_bytes = 7 };
@@ -83,6 +134,24 @@ put_file (const char *path, const char *data, gsize n)
   g_assert_cmpint (fclose (file), ==, 0);
 }
 
+static void
+touch_snapshots (HatTrace *trace, guint process)
+{
+  guint n;
+  const HatSnapshotInfo *infos = hat_trace_snapshots (trace, process, &n);
+  for (guint i = 0; i < n; i++)
+    {
+      g_autoptr (HatSnapshot) snapshot = hat_trace_read_snapshot (trace, process, i, NULL, NULL);
+      if (snapshot)
+        check_indices (snapshot, 3, 2, 40);
+      for (guint32 block = 0; block < MIN (infos[i].n_blocks, 30); block++)
+        {
+          gsize n_bytes;
+          g_free (hat_trace_read_contents (trace, process, i, block, &n_bytes, NULL));
+        }
+    }
+}
+
 /* Uses all that an opened trace offers: nothing of it may crash. */
 static void
 touch_everything (HatTrace *trace)
@@ -106,6 +175,7 @@ touch_everything (HatTrace *trace)
             hat_trace_read_span (trace, i, level, j, &span, NULL);
             hat_span_clear (&span);
           }
+      touch_snapshots (trace, i);
     }
 }
 
@@ -313,6 +383,68 @@ test_forged_spans (void)
   hat_bytes_clear (&payload);
 }
 
+/* The columns of a snapshot, without the compression that hides most forgeries. */
+static void
+test_forged_snapshots (void)
+{
+  guint n_accepted = 0;
+  for (guint round = 0; round < 30000; round++)
+    {
+      g_autoptr (HatSnapshot) original = fixture_snapshot_new (30, 8);
+      HatSnapshotHead head;
+      HatSnapshotReading reading;
+      hat_snapshot_head_init (&head, original);
+      g_assert_true (hat_snapshot_reading_init (&reading, &head, (HatSnapshotLimits){ 3, 2, 40 }));
+      const HatPartKind forged_kind = (HatPartKind) g_test_rand_int_range (0, HAT_PART_CONTENTS);
+      const char *wrong = NULL;
+      for (HatPartKind kind = 0; kind < HAT_PART_CONTENTS && wrong == NULL; kind++)
+        {
+          HatPart part = { .kind = kind };
+          HatBytes payload = { 0 };
+          if (head.counts[kind] == 0)
+            continue;
+          hat_snapshot_write_part (original, &part, &payload);
+          g_autofree guint8 *forged = g_memdup2 (payload.data, payload.len);
+          for (guint i = kind == forged_kind ? (guint) g_test_rand_int_range (1, 4) : 0; i > 0; i--)
+            forged[g_test_rand_int_range (0, (gint32) payload.len)] = (guint8) g_test_rand_int ();
+          HatReader reader = { .at = forged, .end = forged + payload.len };
+          wrong = hat_snapshot_read_part (&reading, &part, &reader);
+          hat_bytes_clear (&payload);
+        }
+      g_autoptr (HatSnapshot) got = hat_snapshot_reading_finish (&reading);
+      if (wrong)
+        continue;
+      g_assert_nonnull (got);
+      n_accepted++;
+      check_indices (got, 3, 2, 40);
+    }
+  g_assert_cmpuint (n_accepted, >, 300); /* e.g. another address: nothing can be said against that */
+  g_assert_cmpuint (n_accepted, <, 25000);
+}
+
+static void
+test_forged_contents (void)
+{
+  static const guint8 bytes[200] = { 7 };
+  const guint64 sizes[] = { 30, 0, 100, 70 };
+  for (guint round = 0; round < 20000; round++)
+    {
+      HatPart part = { .kind = HAT_PART_CONTENTS, .first = 5 };
+      guint64 before = round % 3 * 10, size = 0;
+      HatBytes payload = { 0 };
+      hat_contents_write_part (&part, G_N_ELEMENTS (sizes), sizes, bytes, &before, &payload);
+      g_autofree guint8 *forged = g_memdup2 (payload.data, payload.len);
+      for (guint i = (guint) g_test_rand_int_range (0, 4); i > 0; i--)
+        forged[g_test_rand_int_range (0, 10)] = (guint8) g_test_rand_int ();
+      HatReader reader = { .at = forged, .end = forged + payload.len };
+      HatBytes got = { 0 };
+      if (hat_contents_read_part (&part, &reader, 6 + round % 3, &got, &size) == NULL)
+        g_assert_cmpuint (got.len, <=, size);
+      hat_bytes_clear (&got);
+      hat_bytes_clear (&payload);
+    }
+}
+
 static void
 check_refused (const char *path, int code)
 {
@@ -455,6 +587,8 @@ main (int argc, char **argv)
   g_test_add_func ("/trace-damage/forged-chunks", test_forged_chunks);
   g_test_add_func ("/trace-damage/forged-events", test_forged_events);
   g_test_add_func ("/trace-damage/forged-spans", test_forged_spans);
+  g_test_add_func ("/trace-damage/forged-snapshots", test_forged_snapshots);
+  g_test_add_func ("/trace-damage/forged-contents", test_forged_contents);
   g_test_add_func ("/trace-damage/something-else", test_something_else);
   g_test_add_func ("/trace-damage/every-write-fails", test_every_write_fails);
   g_test_add_func ("/trace-damage/short-and-interrupted-writes", test_short_and_interrupted_writes);

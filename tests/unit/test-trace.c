@@ -452,6 +452,138 @@ test_seek_decodes_one_chunk (void)
   fixture_remove (path);
 }
 
+/* ---- snapshots ---- */
+
+static void
+check_snapshot_of_size (guint32 n_blocks, guint32 degree)
+{
+  char *path = fixture_path ("snapshot");
+  HatTraceWriter *writer = start (path);
+  g_autoptr (Script) script = script_new (writer, NULL);
+  g_autoptr (HatSnapshot) expected = fixture_snapshot_new (n_blocks, degree);
+  script_run (script, n_blocks * 3 + 10);
+  hat_trace_writer_add_snapshot (writer, 0, hat_trace_writer_begin_snapshot (writer, 0, script->time_ns), expected);
+  finish (writer, script->time_ns);
+
+  g_autoptr (GError) error = NULL;
+  g_autoptr (HatTrace) trace = open_complete (path);
+  guint n;
+  hat_trace_snapshots (trace, 0, &n);
+  g_assert_cmpuint (n, ==, 1);
+  g_autoptr (HatSnapshot) got = hat_trace_read_snapshot (trace, 0, 0, NULL, &error);
+  g_assert_no_error (error);
+  fixture_check_snapshot (expected, got);
+  g_assert_true (hat_trace_check (trace, NULL, &error));
+  g_assert_no_error (error);
+  fixture_remove (path);
+}
+
+static void
+test_snapshots_come_back (void)
+{
+  check_snapshot_of_size (0, 0);
+  check_snapshot_of_size (1, 0);
+  check_snapshot_of_size (1, 7);
+  for (guint i = 0; i < 30; i++)
+    check_snapshot_of_size ((guint32) g_test_rand_int_range (1, 300), 3);
+  check_snapshot_of_size (20000, 5);
+  check_snapshot_of_size (50, HAT_PART_ITEMS + 100); /* one block goes on over parts */
+}
+
+/* As a mark's, and snapshots are in the order of their instants, whichever was added first. */
+static void
+test_snapshots_lie_between_events (void)
+{
+  enum { N = 60 };
+  char *path = fixture_path ("instants");
+  HatTraceWriter *writer = start (path);
+  g_autoptr (Script) script = script_new (writer, NULL);
+  guint after[N], begun[N];
+  for (guint i = 0; i < N; i++)
+    {
+      script_run (script, (guint) g_test_rand_int_range (1, 3));
+      if (i % 20 == 0)
+        g_assert_true (hat_trace_writer_flush (writer, TRUE, NULL));
+      after[i] = script->events->len;
+      begun[i] = hat_trace_writer_begin_snapshot (writer, 0, script->time_ns);
+    }
+  script_run (script, 2);
+  for (guint i = N; i-- > 0;)
+    if (i % 3 != 0)
+      {
+        HatSnapshot snapshot = { .info = { .read_bytes = i } };
+        hat_trace_writer_add_snapshot (writer, 0, begun[i], &snapshot);
+      }
+  finish (writer, script->time_ns);
+
+  g_autoptr (HatTrace) trace = open_complete (path);
+  g_autofree HatEvent *events = g_new (HatEvent, HAT_CHUNK_EVENTS);
+  g_autofree gint64 *times = g_new (gint64, script->events->len);
+  guint n_chunks, n;
+  const HatChunk *chunks = hat_trace_chunks (trace, 0, &n_chunks);
+  for (guint i = 0; i < n_chunks; i++)
+    {
+      g_assert_true (hat_trace_decode_chunk (trace, 0, i, events, NULL));
+      for (guint j = 0; j < chunks[i].n_events; j++)
+        times[chunks[i].first_event + j] = events[j].time_ns;
+    }
+  const HatSnapshotInfo *infos = hat_trace_snapshots (trace, 0, &n);
+  g_assert_cmpuint (n, ==, N - N / 3);
+  for (guint i = 0; i < n; i++)
+    {
+      const guint k = (guint) infos[i].read_bytes;
+      g_assert_cmpuint (k, ==, i / 2 * 3 + 1 + i % 2);
+      g_assert_cmpint (infos[i].time_ns, >=, times[after[k] - 1]);
+      g_assert_cmpint (infos[i].time_ns, <, times[after[k]]);
+    }
+  fixture_remove (path);
+}
+
+static void
+test_contents_come_back (void)
+{
+  enum { N = 3000 };
+  char *path = fixture_path ("contents");
+  HatTraceWriter *writer = start (path);
+  g_autoptr (Script) script = script_new (writer, NULL);
+  script_run (script, N * 3);
+  g_autoptr (HatSnapshot) snapshot = fixture_snapshot_new (N, 0), other = fixture_snapshot_new (10, 0);
+  const guint first = hat_trace_writer_begin_snapshot (writer, 0, 0), second = hat_trace_writer_begin_snapshot (writer, 0, 0);
+  g_autofree guint64 *sizes = g_new (guint64, N), *starts = g_new (guint64, N + 1);
+  starts[0] = 0;
+  for (guint i = 0; i < N; i++)
+    {
+      sizes[i] = i % 1000 == 17 ? 10000000 : i == 400 ? 4 << 20 : (guint64) g_test_rand_int_range (0, 10000) * (i % 3);
+      starts[i + 1] = starts[i] + sizes[i];
+    }
+  g_autofree guint8 *bytes = g_malloc (starts[N]);
+  for (guint64 i = 0; i < starts[N]; i++)
+    bytes[i] = (guint8) (i * 2654435761u >> 20);
+  hat_trace_writer_add_snapshot (writer, 0, first, snapshot);
+  hat_trace_writer_add_contents (writer, 0, first, 0, 1000, sizes, bytes); /* 1000 to 1999 are not kept */
+  hat_trace_writer_add_contents (writer, 0, first, 2000, N - 2000, sizes + 2000, bytes + starts[2000]);
+  hat_trace_writer_add_snapshot (writer, 0, second, other);
+  finish (writer, 0);
+
+  g_autoptr (GError) error = NULL;
+  g_autoptr (HatTrace) trace = open_complete (path);
+  for (guint32 i = 0; i < N; i += i % 1000 < 398 ? 199 : i % 1000 < 420 ? 1 : 101)
+    {
+      gsize n = 0;
+      g_autofree guint8 *got = hat_trace_read_contents (trace, 0, 0, i, &n, &error);
+      g_assert_no_error (error);
+      g_assert_true ((got != NULL) == (i < 1000 || i >= 2000));
+      if (got)
+        g_assert_cmpmem (got, n, bytes + starts[i], sizes[i]);
+    }
+  gsize n;
+  g_assert_null (hat_trace_read_contents (trace, 0, 1, 0, &n, &error));
+  g_assert_no_error (error);
+  g_assert_true (hat_trace_check (trace, NULL, &error));
+  g_assert_no_error (error);
+  fixture_remove (path);
+}
+
 /* ---- growing files ---- */
 
 static void
@@ -476,6 +608,12 @@ test_refresh_while_writing (void)
       g_autofree char *name = g_strdup_printf ("name %u", i);
       hat_trace_writer_name_thread (writer, 0, 1, name);
       hat_trace_writer_add_mark (writer, 0, name, script->time_ns);
+      const guint early = hat_trace_writer_begin_snapshot (writer, 0, 0);
+      script_run (script, 1);
+      const guint late = hat_trace_writer_begin_snapshot (writer, 0, script->time_ns);
+      hat_trace_writer_add_snapshot (writer, 0, late, &(HatSnapshot){ .info.read_bytes = 2 * i + 1 });
+      if (i % 2) /* the one from before comes behind */
+        hat_trace_writer_add_snapshot (writer, 0, early, &(HatSnapshot){ .info.read_bytes = 2 * i });
       g_assert_true (hat_trace_writer_flush (writer, TRUE, NULL));
       HatTrace *next = hat_trace_refresh (trace, &error);
       g_assert_no_error (error);
@@ -501,6 +639,10 @@ test_refresh_while_writing (void)
       g_assert_cmpuint (n, ==, MIN (i, 40));
       const char *name = hat_trace_threads (version, 0, &n)[1].name;
       g_assert_cmpstr (name, ==, i == 0 ? "" : marks[MIN (i, 40) - 1].name);
+      const HatSnapshotInfo *snapshots = hat_trace_snapshots (version, 0, &n);
+      g_assert_cmpuint (n, ==, MIN (i, 40) * 3 / 2);
+      for (guint j = 0; j + 1 < n; j++)
+        g_assert_cmpuint (snapshots[j].read_bytes, <, snapshots[j + 1].read_bytes);
     }
   HatTrace *last = versions->pdata[40];
   g_assert_true (hat_trace_is_complete (last));
@@ -518,6 +660,9 @@ main (int argc, char **argv)
   g_test_add_func ("/trace/spans-equal-replay", test_spans_equal_replay);
   g_test_add_func ("/trace/spans-of-a-growing-program", test_spans_of_a_growing_program);
   g_test_add_func ("/trace/seek-decodes-one-chunk", test_seek_decodes_one_chunk);
+  g_test_add_func ("/trace/snapshots-come-back", test_snapshots_come_back);
+  g_test_add_func ("/trace/snapshots-lie-between-events", test_snapshots_lie_between_events);
+  g_test_add_func ("/trace/contents-come-back", test_contents_come_back);
   g_test_add_func ("/trace/refresh-while-writing", test_refresh_while_writing);
   return g_test_run ();
 }

@@ -271,3 +271,195 @@ script_check (const Script *script, HatTrace *trace, guint64 n_events)
   g_assert_cmpuint (at, ==, n_events);
   g_assert_cmpuint (hat_trace_process (trace, script->process)->n_events, ==, n_events);
 }
+
+/* ---- snapshots ---- */
+
+static guint64
+random_number (void)
+{
+  return ((guint64) (guint32) g_test_rand_int () << 32 | (guint32) g_test_rand_int ()) >> g_test_rand_int_range (0, 64);
+}
+
+static void
+add_edges (GArray *to, GArray *words, GArray *interior_edges, GArray *interior_offsets, guint32 n_blocks, guint32 n)
+{
+  guint32 word = 0;
+  for (guint32 i = 0; i < n; i++, word++)
+    {
+      guint32 target = (guint32) g_test_rand_int_range (0, (gint32) n_blocks);
+      word += g_test_rand_int_range (0, 4) ? 0 : g_test_rand_int_range (0, 1000);
+      if (g_test_rand_int_range (0, 5) == 0)
+        {
+          guint64 offset = random_number ();
+          offset = MAX (8, offset);
+          g_array_append_val (interior_edges, to->len);
+          g_array_append_val (interior_offsets, offset);
+          target |= HAT_EDGE_INTERIOR;
+        }
+      g_array_append_val (to, target);
+      g_array_append_val (words, word);
+    }
+}
+
+static int
+compare_roots (gconstpointer a, gconstpointer b)
+{
+  const HatRoot *x = a, *y = b;
+  if (x->kind != y->kind)
+    return x->kind < y->kind ? -1 : 1;
+  if (x->thread != y->thread)
+    return x->thread < y->thread ? -1 : 1;
+  return (x->address > y->address) - (x->address < y->address);
+}
+
+static GArray *
+random_roots (guint32 n, guint32 n_blocks, guint32 n_frames)
+{
+  static const char *const names[] = { "", "the_global", "rbx", "/usr/lib/locale", "\xff" };
+  GArray *roots = g_array_new (FALSE, FALSE, sizeof (HatRoot));
+  for (guint32 i = 0; i < n; i++)
+    {
+      HatRoot root = { .address = random_number (), .to_offset = random_number (), .module = G_MAXUINT32, .thread = G_MAXUINT32, .frame = HAT_NO_FRAME };
+      root.to = (guint32) g_test_rand_int_range (0, (gint32) n_blocks);
+      root.name = names[g_test_rand_int_range (0, G_N_ELEMENTS (names))];
+      root.kind = (guint8) g_test_rand_int_range (0, HAT_ROOT_LOADER + 1);
+      if (root.kind == HAT_ROOT_GLOBAL)
+        {
+          root.module = (guint32) g_test_rand_int_range (0, 3);
+          root.offset = root.address - 0x5000;
+        }
+      if (root.kind == HAT_ROOT_STACK || root.kind == HAT_ROOT_REGISTER || root.kind == HAT_ROOT_TLS)
+        root.thread = g_test_rand_int_range (0, 5) ? (guint32) g_test_rand_int_range (0, 2) : G_MAXUINT32;
+      if (root.kind == HAT_ROOT_STACK || root.kind == HAT_ROOT_REGISTER)
+        root.frame = n_frames > 0 && g_test_rand_int_range (0, 5) ? (guint32) g_test_rand_int_range (0, (gint32) n_frames) : HAT_NO_FRAME;
+      g_array_append_val (roots, root);
+    }
+  g_array_sort (roots, compare_roots);
+  return roots;
+}
+
+#define STEAL(array, Type) ((Type *) (gpointer) g_array_free (array, FALSE))
+
+HatSnapshot *
+fixture_snapshot_new (guint32 n_blocks, guint32 degree)
+{
+  HatSnapshot *snapshot = g_new0 (HatSnapshot, 1);
+  GArray *to = g_array_new (FALSE, FALSE, 4), *words = g_array_new (FALSE, FALSE, 4);
+  GArray *interior_edges = g_array_new (FALSE, FALSE, 4), *interior_offsets = g_array_new (FALSE, FALSE, 8);
+  GArray *module_words = g_array_new (FALSE, FALSE, sizeof (HatModuleWord)), *doubtful = g_array_new (FALSE, FALSE, 4);
+  GArray *heads = g_array_new (FALSE, FALSE, sizeof (HatBlockHead));
+  snapshot->first_edge = g_new0 (guint32, n_blocks + 1);
+  for (guint32 block = 0; block < n_blocks; block++)
+    {
+      snapshot->first_edge[block] = to->len;
+      const gint some = g_test_rand_int_range (-5, 4); /* not inside MAX (), which would draw twice */
+      add_edges (to, words, interior_edges, interior_offsets, n_blocks, block == 0 ? degree : (guint32) MAX (0, some));
+      HatModuleWord word = { .block = block, .module = (guint32) g_test_rand_int_range (0, 3), .offset = random_number () };
+      for (gint i = g_test_rand_int_range (-1, 3); i > 0; i--, word.word += 1 + (guint32) g_test_rand_int_range (0, 500))
+        g_array_append_val (module_words, word);
+      if (g_test_rand_int_range (0, 7) == 0)
+        g_array_append_val (doubtful, block);
+      const HatBlockHead head = { block, { random_number (), 0, random_number () } };
+      if (g_test_rand_int_range (0, 7) == 0)
+        g_array_append_val (heads, head);
+    }
+  snapshot->first_edge[n_blocks] = to->len;
+  snapshot->n_frames = n_blocks > 0 ? (guint32) g_test_rand_int_range (0, 40) : 0;
+  snapshot->frames = g_new0 (HatSnapshotFrame, snapshot->n_frames + 1);
+  for (guint32 i = 0; i < snapshot->n_frames; i++)
+    {
+      HatSnapshotFrame *frame = &snapshot->frames[i];
+      *frame = (HatSnapshotFrame){ .thread = i > 20, .frame = (HatFrameId) g_test_rand_int_range (0, 40), .cfa = random_number () };
+      frame->known = (guint32) g_test_rand_int_range (0, 1 << 17);
+      for (guint j = 0; j < 17; j++)
+        frame->registers[j] = frame->known & 1u << j ? random_number () : 0;
+    }
+  GArray *roots = random_roots (n_blocks / 3, n_blocks, snapshot->n_frames);
+  snapshot->info = (HatSnapshotInfo){ .reason = (HatSnapshotReason) g_test_rand_int_range (0, HAT_SNAPSHOT_MARK + 1),
+                                      .detail = n_blocks % 2 ? "detail" : NULL,
+                                      .pause_ns = (gint64) (random_number () >> 1),
+                                      .read_bytes = random_number (),
+                                      .is_windowed = n_blocks % 3 == 0,
+                                      .n_blocks = n_blocks,
+                                      .n_edges = to->len,
+                                      .n_roots = roots->len,
+                                      .n_threads_skipped = n_blocks % 5 };
+  snapshot->n_interior = interior_edges->len;
+  snapshot->n_module_words = module_words->len;
+  snapshot->n_heads = heads->len;
+  snapshot->n_doubtful = doubtful->len;
+  snapshot->edge_to = STEAL (to, guint32);
+  snapshot->edge_word = STEAL (words, guint32);
+  snapshot->interior_edge = STEAL (interior_edges, guint32);
+  snapshot->interior_offset = STEAL (interior_offsets, guint64);
+  snapshot->module_words = STEAL (module_words, HatModuleWord);
+  snapshot->heads = STEAL (heads, HatBlockHead);
+  snapshot->doubtful = STEAL (doubtful, guint32);
+  snapshot->roots = STEAL (roots, HatRoot);
+  return snapshot;
+}
+
+static void
+check_roots (const HatSnapshot *expected, const HatSnapshot *got)
+{
+  for (guint32 i = 0; i < expected->info.n_roots; i++)
+    {
+      const HatRoot *a = &expected->roots[i], *b = &got->roots[i];
+      g_assert_cmphex (b->address, ==, a->address);
+      g_assert_cmphex (b->offset, ==, a->offset);
+      g_assert_cmphex (b->to_offset, ==, a->to_offset);
+      g_assert_cmpuint (b->to, ==, a->to);
+      g_assert_cmpuint (b->module, ==, a->module);
+      g_assert_cmpuint (b->thread, ==, a->thread);
+      g_assert_cmpuint (b->frame, ==, a->frame);
+      g_assert_cmpuint (b->kind, ==, a->kind);
+      g_assert_cmpstr (b->name, ==, a->name);
+    }
+}
+
+void
+fixture_check_snapshot (const HatSnapshot *expected, const HatSnapshot *got)
+{
+  const HatSnapshotInfo *a = &expected->info, *b = &got->info;
+  g_assert_cmpuint (b->reason, ==, a->reason);
+  g_assert_cmpstr (b->detail, ==, a->detail);
+  g_assert_cmpint (b->pause_ns, ==, a->pause_ns);
+  g_assert_cmpuint (b->read_bytes, ==, a->read_bytes);
+  g_assert_cmpint (b->is_windowed, ==, a->is_windowed);
+  g_assert_cmpuint (b->n_blocks, ==, a->n_blocks);
+  g_assert_cmpuint (b->n_edges, ==, a->n_edges);
+  g_assert_cmpuint (b->n_roots, ==, a->n_roots);
+  g_assert_cmpuint (b->n_threads_skipped, ==, a->n_threads_skipped);
+#define EQUAL(field, n) g_assert_cmpmem (got->field, (n) * sizeof (*got->field), expected->field, (n) * sizeof (*got->field))
+  EQUAL (first_edge, a->n_blocks + 1);
+  EQUAL (edge_to, a->n_edges);
+  EQUAL (edge_word, a->n_edges);
+  g_assert_cmpuint (got->n_interior, ==, expected->n_interior);
+  EQUAL (interior_edge, expected->n_interior);
+  EQUAL (interior_offset, expected->n_interior);
+  g_assert_cmpuint (got->n_frames, ==, expected->n_frames);
+  for (guint32 i = 0; i < expected->n_frames; i++)
+    {
+      const HatSnapshotFrame *x = &expected->frames[i], *y = &got->frames[i];
+      g_assert_true (x->thread == y->thread && x->frame == y->frame && x->cfa == y->cfa && x->known == y->known);
+      g_assert_cmpmem (x->registers, sizeof (x->registers), y->registers, sizeof (y->registers));
+    }
+  g_assert_cmpuint (got->n_module_words, ==, expected->n_module_words);
+  for (guint32 i = 0; i < expected->n_module_words; i++)
+    {
+      const HatModuleWord *x = &expected->module_words[i], *y = &got->module_words[i];
+      g_assert_true (x->block == y->block && x->word == y->word && x->module == y->module && x->offset == y->offset);
+    }
+  g_assert_cmpuint (got->n_heads, ==, expected->n_heads);
+  for (guint32 i = 0; i < expected->n_heads; i++)
+    {
+      g_assert_cmpuint (got->heads[i].block, ==, expected->heads[i].block);
+      g_assert_cmpmem (got->heads[i].words, 24, expected->heads[i].words, 24);
+    }
+  g_assert_cmpuint (got->n_doubtful, ==, expected->n_doubtful);
+  EQUAL (doubtful, expected->n_doubtful);
+  check_roots (expected, got);
+  for (guint32 i = 0, edge = 0; edge < a->n_edges; edge++)
+    g_assert_cmpuint (hat_snapshot_edge_into (got, edge), ==,
+                      a->n_edges > 0 && expected->edge_to[edge] & HAT_EDGE_INTERIOR ? expected->interior_offset[i++] : 0);
+}

@@ -37,6 +37,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Script, script_free)
 /* `n` random events. */
 void script_run (Script *script, guint n);
 
+/* A random snapshot of `n_blocks` blocks with everything in it, of a process of script_new(). The first block has `degree` pointers, the
+ * others few. */
+HatSnapshot *fixture_snapshot_new (guint32 n_blocks, guint32 degree);
+void fixture_check_snapshot (const HatSnapshot *expected, const HatSnapshot *got);
+
 /* What events `from` to `to` - 1 did, by brute force: HatBlock made and still alive (by id; birth_ns 0), and the ids of older
  * blocks that ended (sorted; may be NULL). */
 GArray *script_replay (const Script *script, guint64 from, guint64 to, GArray **out_older_ends);
