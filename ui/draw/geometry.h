@@ -32,7 +32,8 @@ typedef struct
 gboolean hat_rect_has (const HatRect *rect, double x, double y);
 
 /* A colour by meaning; hat_palette_swatch() turns it into a colour. 0 to 11: category; HAT_SWATCH_OTHER: all else,
- * grey; HAT_SWATCH_SEQUENCE + 0 to 31: from least to most. */
+ * grey; HAT_SWATCH_SEQUENCE + 0 to 31: from least to most; HAT_SWATCH_CLASS + HatLeakClass: what is lost (POSSIBLE is
+ * hatched). */
 typedef guint8 HatSwatch;
 #define HAT_N_CATEGORIES 12
 #define HAT_SWATCH_OTHER 12
@@ -40,6 +41,7 @@ typedef guint8 HatSwatch;
 #define HAT_SWATCH_TOTAL 14 /* its firm one */
 #define HAT_SWATCH_SEQUENCE 32
 #define HAT_SWATCH_STEPS 32
+#define HAT_SWATCH_CLASS 64
 HatSwatch hat_swatch_sequence (double share); /* 0 to 1 */
 
 typedef struct

@@ -28,6 +28,10 @@ from_hex (guint32 hex)
   return (HatColor){ (hex >> 16 & 255) / 255.0, (hex >> 8 & 255) / 255.0, (hex & 255) / 255.0, 1 };
 }
 
+/* Direct and cycle in warning hues, indirect lighter, reachable neutral. */
+static const guint32 classes_light[HAT_N_LEAK_CLASSES] = { 0xc01c28, 0xb23c00, 0xe08a6a, 0xb58900, 0x8a94a3, 0x9a9996 };
+static const guint32 classes_dark[HAT_N_LEAK_CLASSES] = { 0xf66151, 0xff9450, 0xb5694c, 0xe5b93c, 0x77808e, 0x8b8a88 };
+
 static void
 init_surfaces (HatPalette *palette, gboolean is_dark, gboolean is_high_contrast)
 {
@@ -66,6 +70,8 @@ hat_palette_init (HatPalette *palette, gboolean is_dark, gboolean is_high_contra
   init_surfaces (palette, is_dark, is_high_contrast);
   for (guint i = 0; i <= HAT_N_CATEGORIES; i++)
     palette->categories[i] = from_hex (categories[i]);
+  for (guint i = 0; i < HAT_N_LEAK_CLASSES; i++)
+    palette->classes[i] = from_hex (is_dark ? classes_dark[i] : classes_light[i]);
   for (guint i = 0; i < HAT_SWATCH_STEPS; i++)
     {
       double at = (double) i / (HAT_SWATCH_STEPS - 1) * last_stop;
@@ -77,6 +83,8 @@ hat_palette_init (HatPalette *palette, gboolean is_dark, gboolean is_high_contra
 HatColor
 hat_palette_swatch (const HatPalette *palette, HatSwatch swatch)
 {
+  if (swatch >= HAT_SWATCH_CLASS)
+    return palette->classes[MIN (swatch - HAT_SWATCH_CLASS, HAT_N_LEAK_CLASSES - 1)];
   if (swatch >= HAT_SWATCH_SEQUENCE)
     return palette->sequence[MIN (swatch - HAT_SWATCH_SEQUENCE, HAT_SWATCH_STEPS - 1)];
   if (swatch == HAT_SWATCH_RSS)

@@ -5,6 +5,7 @@
  * by lightness, the sequence is viridis-like; text keeps a contrast of at least 4.5:1. A plain value: make one,
  * change what the desktop says (accent), pass it to the painters. */
 
+#include "core/graph/graph.h"
 #include "ui/draw/geometry.h"
 
 G_BEGIN_DECLS
@@ -28,6 +29,7 @@ typedef struct
   HatColor empty;      /* free memory in the map */
   HatColor categories[HAT_N_CATEGORIES + 1]; /* the last one is "other" */
   HatColor sequence[HAT_SWATCH_STEPS];
+  HatColor classes[HAT_N_LEAK_CLASSES];
 } HatPalette;
 
 void hat_palette_init (HatPalette *palette, gboolean is_dark, gboolean is_high_contrast);
