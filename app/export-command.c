@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `heapatlas export`, a program of its own: drawing needs 30 libraries, and loading them would take longer than the rest of a short
- * recording. */
+/* `heapatlas export`. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -179,7 +178,7 @@ static int export(HatTrace *trace, Options *options, const char *path, const Hat
 }
 
 int
-main (int argc, char **argv)
+hat_command_export (int argc, char **argv)
 {
   g_auto (Options) options = { 0 };
   const GOptionEntry entries[] = {
@@ -204,7 +203,6 @@ main (int argc, char **argv)
   g_autoptr (GError) error = NULL;
   g_autoptr (HatTrace) trace = NULL;
 
-  hat_start ();
   if (!hat_parse_options (argc, argv, entries, "Makes a picture of a recording, without a display.", description,
                           &path)
       || !check_options (&options))

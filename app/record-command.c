@@ -24,6 +24,7 @@ typedef struct
   char *output, *max_size, *sample, **rest;
   gboolean no_snapshot, free_stacks, no_follow, quiet;
   gint control_fd;
+  HatSnapshotOptions snapshots;
 } Options;
 
 static void
@@ -32,6 +33,7 @@ options_clear (Options *options)
   g_free (options->output);
   g_free (options->max_size);
   g_free (options->sample);
+  g_free ((char *) options->snapshots.function);
   g_strfreev (options->rest);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
@@ -43,6 +45,9 @@ parse (Options *options, int argc, char **argv, GError **error)
   const GOptionEntry entries[] = {
     { "output", 'o', 0, G_OPTION_ARG_FILENAME, &options->output, "Write the trace to FILE (default: NAME.PID.heapatlas)", "FILE" },
     { "no-snapshot", 0, 0, G_OPTION_ARG_NONE, &options->no_snapshot, "Take no snapshots of the heap's contents", NULL },
+    { "snapshot-every", 0, 0, G_OPTION_ARG_DOUBLE, &options->snapshots.every_s, "Take a snapshot every SEC seconds", "SEC" },
+    { "snapshot-at-peak", 0, 0, G_OPTION_ARG_NONE, &options->snapshots.at_peak, "Take one at the peak of live memory", NULL },
+    { "snapshot-at", 0, 0, G_OPTION_ARG_STRING, &options->snapshots.function, "Take one when FUNCTION first allocates or frees", "FUNCTION" },
     { "free-stacks", 0, 0, G_OPTION_ARG_NONE, &options->free_stacks, "Record the stack of every free, too", NULL },
     { "sample", 0, 0, G_OPTION_ARG_STRING, &options->sample, "Record only blocks that hold one byte in BYTES, chosen at random", "BYTES" },
     { "no-follow", 0, 0, G_OPTION_ARG_NONE, &options->no_follow, "Record the first program only: not its children, nor what it becomes by exec", NULL },
@@ -68,6 +73,7 @@ parse (Options *options, int argc, char **argv, GError **error)
 }
 
 #define MIN_TRACE_BYTES 65536
+#define MIN_SNAPSHOT_S 0.01
 
 static int
 wrong_use (const char *text)
@@ -97,6 +103,11 @@ hat_command_record (int argc, char **argv)
     return wrong_use (error->message);
   if (options.sample && (sample == 0 || sample > HAT_RECORD_MAX_SAMPLE))
     return wrong_use ("--sample needs 1 to 1T bytes");
+  const HatSnapshotOptions *snapshots = &options.snapshots;
+  if (snapshots->every_s != 0 && !(snapshots->every_s >= MIN_SNAPSHOT_S))
+    return wrong_use ("--snapshot-every needs at least 0.01 seconds");
+  if ((snapshots->every_s != 0 || snapshots->at_peak || snapshots->function) && (options.no_snapshot || options.sample))
+    return wrong_use ("snapshots cannot be asked for with --no-snapshot or --sample");
   if (options.control_fd >= 0 && fcntl (options.control_fd, F_SETFD, FD_CLOEXEC) < 0)
     return wrong_use ("--control-fd needs an open descriptor");
 
@@ -107,6 +118,7 @@ hat_command_record (int argc, char **argv)
     .free_stacks = options.free_stacks,
     .sample_bytes = sample,
     .no_snapshot = options.no_snapshot,
+    .snapshots = options.snapshots,
     .max_size = max_size,
     .quiet = options.quiet,
     .control_fd = options.control_fd,

@@ -19,6 +19,11 @@ extern void heapatlas_mark (const char *name) __attribute__ ((weak));
     } \
   while (0)
 
+/* The same, and the recorder takes a snapshot of the heap at this instant; the call returns when that is done. NAME is a
+ * string literal. */
+#define HEAPATLAS_SNAPSHOT(name) HEAPATLAS_MARK (HEAPATLAS_SNAPSHOT_MARK name)
+#define HEAPATLAS_SNAPSHOT_MARK "snapshot:"
+
 #ifdef __cplusplus
 }
 #endif

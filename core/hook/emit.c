@@ -5,8 +5,8 @@
 
 /* ---- space ---- */
 
-static void
-ring_bell (void)
+void
+hook_ring_bell (void)
 {
   HatWireHeader *header = hook_session.header;
   if (!__atomic_load_n (&header->bell_wanted, __ATOMIC_RELAXED))
@@ -15,8 +15,8 @@ ring_bell (void)
   hook_syscall (SYS_futex, (uint64_t) &header->bell, FUTEX_WAKE, 1, 0, 0, 0);
 }
 
-static bool
-reader_is_gone (void)
+bool
+hook_reader_is_gone (void)
 {
   const HatWireHeader *header = hook_session.header;
   return __atomic_load_n ((const uint32_t *) header->owner, __ATOMIC_RELAXED) & HAT_WIRE_OWNER_DIED
@@ -31,7 +31,7 @@ hook_make_room (HookThread *thread, uint64_t n_words)
 
   for (;;)
     {
-      if (reader_is_gone ())
+      if (hook_reader_is_gone ())
         {
           hook_session_disarm ();
           thread->limit = 0;
@@ -44,7 +44,7 @@ hook_make_room (HookThread *thread, uint64_t n_words)
           thread->limit = tail + half; /* look again when half full */
           return true;
         }
-      ring_bell ();
+      hook_ring_bell ();
       if (used + n_words <= HAT_WIRE_RING_WORDS)
         {
           const uint64_t next = thread->head + n_words + HAT_WIRE_RING_WORDS / 16, full = tail + HAT_WIRE_RING_WORDS;
@@ -153,6 +153,8 @@ write_pending (HookThread *thread)
         put_event (thread, event->type, event->address, event->tick, event->old, event->old_tick, event->size, node);
     }
   thread->n_pending = 0;
+  if (unlikely (thread->is_in_watched))
+    hook_hold_function (thread);
 }
 
 static inline void
@@ -226,6 +228,8 @@ write_alloc (HookThread *thread, const HookCaller *caller, void *block, size_t s
 void
 hook_emit_alloc (const HookCaller *caller, void *block, size_t size)
 {
+  if (unlikely (hook_watches_peak))
+    hook_peak_grow (block);
   const bool sampling = hook_sample_bytes != 0;
   if (sampling && (likely (!hook_sample_hit (size)) || !hook_sample_remember (block)))
     return;
@@ -245,6 +249,8 @@ hook_emit_alloc (const HookCaller *caller, void *block, size_t size)
 void
 hook_emit_free (const HookCaller *caller, void *block)
 {
+  if (unlikely (hook_watches_peak))
+    hook_peak_shrink (caller, block, true);
   const bool sampling = hook_sample_bytes != 0;
   if (sampling && likely (!hook_sample_forget (block)))
     return;
@@ -274,6 +280,8 @@ hook_emit_free (const HookCaller *caller, void *block)
 void
 hook_emit_moving (const HookCaller *caller, void *old, uint64_t tick)
 {
+  if (unlikely (hook_watches_peak))
+    hook_peak_shrink (caller, old, false);
   HookThread *thread = enter (caller);
 
   if (unlikely (thread == NULL))
@@ -286,6 +294,8 @@ hook_emit_moving (const HookCaller *caller, void *old, uint64_t tick)
 void
 hook_emit_realloc (const HookCaller *caller, void *old, uint64_t old_tick, void *block, size_t size)
 {
+  if (unlikely (hook_watches_peak))
+    hook_peak_grow (block);
   HookThread *thread = enter (caller);
 
   if (unlikely (thread == NULL))

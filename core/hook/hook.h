@@ -10,6 +10,7 @@
  *   sample.c     which blocks are sampled, if not all are recorded
  *   emit.c       events to ring words; waiting for space; events nested in our own code
  *   leave.c      the end of the process
+ *   hold.c       waiting while the recorder looks at the process' memory
  *   unwind.c     call stacks: incremental walk, shared rule cache
  *   cfi.c        .eh_frame: the row of rules for one address, and its generic evaluation
  *   modules.c    the shared objects that stacks run through; dlclose
@@ -154,6 +155,7 @@ typedef struct
 /* Lives in a mapping that a forked child sees wiped, so that no two processes write into one ring. */
 typedef struct
 {
+  HatWireOwn own;
   volatile uint32_t state;
   uint32_t ring_index;
   uint64_t *body;
@@ -170,6 +172,7 @@ typedef struct
   uint32_t next_node;
   uint64_t epoch;              /* of the node cache */
   uint64_t page_lo, page_hi;   /* memory found readable in this walk */
+  bool is_in_watched;          /* an address of this walk is in a watched function */
   uint32_t used_frame_pointers;/* frames of this walk without unwind information */
 
   volatile uint32_t n_pending;
@@ -258,6 +261,36 @@ extern bool hook_session_has_clock;
 HatWireProcess *hook_session_entry (void);
 /* This process' index into the process table. */
 uint32_t hook_session_process (void);
+
+/* Whether nobody reads the rings any more. */
+bool hook_reader_is_gone (void);
+/* Wakes the recorder if it sleeps. */
+void hook_ring_bell (void);
+
+/* ---- leave.c ---- */
+
+/* Whether the program has asked for a filter of system calls. Then none is made at its end: it may be deadly. */
+extern bool hook_sandboxed;
+
+/* ---- hold.c ---- */
+
+/* All of these wait until the recorder is done, bounded, and do not touch errno. */
+
+/* The process is about to end: once, if a snapshot is wanted. */
+void hook_hold_exit (const HookCaller *caller);
+/* The program asks for a snapshot in a mark. */
+void hook_hold_mark (const HookCaller *caller, const char *name);
+/* A module has been announced; if functions are watched for, the recorder looks for them in it. */
+void hook_hold_modules (void);
+/* A code address that is new to the process: notes whether it is in a watched function. */
+void hook_watch (HookThread *thread, uint64_t pc);
+/* The event is told: holds if hook_watch() said so. */
+void hook_hold_function (HookThread *thread);
+
+/* Whether the heap is watched for peaks, and what each allocation and each death then does; before the real free. */
+extern bool hook_watches_peak;
+void hook_peak_grow (void *block);
+void hook_peak_shrink (const HookCaller *caller, void *block, bool may_hold);
 
 /* ---- sample.c ---- */
 

@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/single_threaded.h>
 #include <unistd.h>
 
+#include "core/heapatlas.h"
 #include "core/hook/hook.h"
 #include "core/hook/interpose.h"
 
@@ -223,12 +225,17 @@ dlclose (void *handle)
   return result;
 }
 
-HOOK_EXPORT void heapatlas_mark (const char *name);
-
 HOOK_EXPORT void
 heapatlas_mark (const char *name)
 {
+  static const char snapshot[] = HEAPATLAS_SNAPSHOT_MARK;
+  const bool asks = name && strncmp (name, snapshot, sizeof snapshot - 1) == 0;
   HOOK_CALLER (caller);
+
+  if (asks)
+    name += sizeof snapshot - 1;
   if (name)
     hook_emit_mark (&caller, name);
+  if (asks)
+    hook_hold_mark (&caller, name);
 }

@@ -31,6 +31,7 @@ on_exit_handler (void *unused, int status)
 {
   HOOK_CALLER (caller);
   (void) unused;
+  hook_hold_exit (&caller); /* the end came from inside the C library */
   tell (&caller, status);
 }
 
@@ -56,7 +57,10 @@ leave_at_once (const HookCaller *caller, int status, const char *name)
 
   /* A child of vfork runs in its parent's memory and is none of our processes. */
   if (entry && !hook_sandboxed && (uint32_t) hook_syscall (SYS_getpid, 0, 0, 0, 0, 0, 0) == entry->pid)
-    tell (caller, status);
+    {
+      hook_hold_exit (caller);
+      tell (caller, status);
+    }
   void (*next) (int) = (void (*) (int)) hook_provider_symbol (name);
   if (next)
     next (status);

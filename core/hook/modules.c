@@ -108,6 +108,7 @@ write_module (HookThread *thread, const struct dl_find_object *object)
       hook_put (thread, word);
     }
   hook_publish (thread);
+  hook_hold_modules ();
 }
 
 void

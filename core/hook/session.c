@@ -7,6 +7,7 @@
 #include <elf.h>
 #include <link.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -146,6 +147,7 @@ open_session (void)
   hook_session.processes = (HatWireProcess *) ((char *) header + HAT_WIRE_PROCESSES_AT);
   hook_session.ips = (uint64_t *) ((char *) header + HAT_WIRE_IPS_AT);
   hook_session.header = header;
+  hook_watches_peak = header->holds_at_peak;
   hook_sample_start (header->sample_bytes);
   return true;
 }
@@ -218,7 +220,12 @@ register_process (void)
                                         (uint64_t) entry->exe, sizeof entry->exe - 1, 0, 0);
       entry->exe[length > 0 ? length : 0] = 0;
       entry->exit_status = 0;
+      entry->hold = HAT_WIRE_HOLD_NONE;
+      entry->held_exit = entry->held_function = entry->n_watched = 0;
+      entry->own_memory = 0;
       entry->argv_bytes = read_whole ("/proc/self/cmdline", entry->argv, sizeof entry->argv);
+      if (header->holds != HAT_WIRE_HOLDS_NONE)
+        hook_syscall (SYS_prctl, PR_SET_PTRACER, header->recorder_pid, 0, 0, 0, 0);
       __atomic_store_n (&entry->state, HAT_WIRE_PROCESS_LIVE, __ATOMIC_RELEASE);
 
       process->process = parent_process = i;
@@ -360,6 +367,20 @@ find_stack (HookThread *thread, const HookCaller *caller)
     }
 }
 
+/* Tells the recorder which memory is ours. */
+static void
+list_own (HookThread *thread)
+{
+  HatWireProcess *entry = &hook_session.processes[process->process];
+
+  if (thread->own.size != 0)
+    return;
+  thread->own.size = sizeof *thread;
+  thread->own.next = __atomic_load_n (&entry->own_memory, __ATOMIC_RELAXED);
+  while (!__atomic_compare_exchange_n (&entry->own_memory, &thread->own.next, (uint64_t) thread, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+    ;
+}
+
 enum
 {
   SHARED_RINGS = 64, /* kept for processes' own rings: of two with more threads than there are rings, say */
@@ -389,6 +410,7 @@ claim_ring (HookThread *memory, uint32_t tid)
           return NULL;
         }
       process->threads[i] = thread;
+      list_own (thread);
       thread->ring_index = i;
       thread->ring = ring;
       thread->body = body;

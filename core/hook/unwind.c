@@ -268,6 +268,8 @@ make_rule (HookThread *thread, uint64_t ip, bool exact)
   if (_dl_find_object ((void *) pc, &object) == 0)
     {
       hook_modules_announce (thread, &object);
+      if (unlikely (hook_session.header->watches))
+        hook_watch (thread, pc);
       const bool has_row = hook_cfi_row (thread, &object, pc);
       const uint32_t index = new_index (ip, exact);
       rule = has_row ? pack_row (&thread->scratch.row, ip, index)

@@ -104,7 +104,7 @@ hat_control_next (HatControl *control, char **out_name)
       *out_name = g_strdup (line + strlen ("mark "));
       return HAT_CONTROL_MARK;
     }
-  static const char *const words[] = { "", "stop", "end", "kill", "mark", "cancel" };
+  static const char *const words[] = { "", "stop", "end", "kill", "mark", "cancel", "snapshot" };
   for (guint i = HAT_CONTROL_STOP; i < G_N_ELEMENTS (words); i++)
     if (strcmp (line, words[i]) == 0)
       {

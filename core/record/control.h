@@ -16,6 +16,7 @@ typedef enum
   HAT_CONTROL_KILL,
   HAT_CONTROL_MARK, /* with a name */
   HAT_CONTROL_CANCEL,
+  HAT_CONTROL_SNAPSHOT,
 } HatControlCommand;
 
 typedef struct

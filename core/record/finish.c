@@ -82,6 +82,18 @@ add_unseen_process (HatRecorder *recorder)
 }
 
 static char *
+describe_snapshots (HatRecorder *recorder)
+{
+  const HatSnapshotsTotals *totals = recorder->snapshots ? hat_snapshots_totals (recorder->snapshots) : NULL;
+
+  if (totals == NULL || totals->n + totals->n_skipped == 0)
+    return g_strdup ("");
+  g_autofree char *pause = hat_format_time (totals->longest_ns), *bytes = hat_format_bytes (totals->read_bytes);
+  g_autofree char *skipped = totals->n_skipped ? g_strdup_printf (", %u skipped", totals->n_skipped) : g_strdup ("");
+  return g_strdup_printf (" %u snapshot%s (paused %s, %s read%s);", totals->n, totals->n == 1 ? "" : "s", pause, bytes, skipped);
+}
+
+static char *
 describe_recording (HatRecorder *recorder)
 {
   const guint n = hat_images_n (recorder->images);
@@ -103,8 +115,9 @@ describe_recording (HatRecorder *recorder)
   g_autofree char *live = hat_format_bytes (heaviest->totals.live_bytes), *blocks = hat_format_count (heaviest->totals.live_blocks);
   g_autofree char *missing = hat_format_count (lost), *size = hat_format_bytes (hat_trace_writer_bytes (recorder->writer));
   g_autofree char *processes = n > 1 ? g_strdup_printf (" in %u processes; %s", n, heaviest->name) : g_strdup ("");
-  return g_strdup_printf ("%s events%s: peak %s, %s in %s blocks live at the end; %s lost; %s", count, processes, peak, live, blocks, missing,
-                          size);
+  g_autofree char *snapshots = describe_snapshots (recorder);
+  return g_strdup_printf ("%s events%s: peak %s, %s in %s blocks live at the end; %s lost;%s %s", count, processes, peak, live, blocks, missing,
+                          snapshots, size);
 }
 
 /* The last line: how it went, and if it went wrong, from when on. */
@@ -147,6 +160,8 @@ hat_recorder_finish (HatRecorder *recorder)
 {
   gboolean is_written;
 
+  if (recorder->snapshots)
+    hat_snapshots_finish (recorder->snapshots);
   hat_images_finish (recorder->images, recorder->reason != HAT_STOP_ENDED);
   if (hat_images_n (recorder->images) == 0)
     add_unseen_process (recorder);

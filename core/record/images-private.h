@@ -40,6 +40,7 @@ struct _HatImage
   guint slot;
   gboolean is_first_process;
   gboolean is_foreign; /* its pid is not a pid here (another pid namespace) */
+  gboolean is_foreign_allocator; /* not the C library's */
   gboolean is_held;       /* too many events wait for one that is not told yet */
   gboolean is_last_drain; /* nothing more will come: wait for nothing */
   gboolean is_finished;
@@ -51,6 +52,7 @@ struct _HatImage
   GPtrArray *rings;   /* HatRing, owned */
   GPtrArray *threads; /* HatImageThread, owned */
   HatSampler sampler;
+  GHashTable *looked_at; /* starts (guint64) of modules in which the watched function was looked for; or NULL */
 };
 
 /* The state at a FORK word, kept for the child. */

@@ -42,6 +42,7 @@ free_image (gpointer data)
   hat_modules_free (image->modules);
   g_ptr_array_unref (image->rings);
   g_ptr_array_unref (image->threads);
+  g_clear_pointer (&image->looked_at, g_hash_table_unref);
   g_free (image->info.name);
   g_free (image);
 }
@@ -202,6 +203,8 @@ image_new (HatImages *images, guint slot, HatFork *fork, gint parent)
   image->info.parent = parent;
   image->info.exit_status = -1;
   image->info.name = g_path_get_basename (argv[0] ? argv[0] : exe);
+  const char *library = strrchr (provider, '/');
+  image->is_foreign_allocator = library && !g_str_has_prefix (library, "/libc.so") && !g_str_has_prefix (library, "/libc-");
   image->start_ns = MIN (hat_clock_ns (images->clock, wire->start_tsc), images->now_ns);
   image->end_ns = -1;
   image->modules = fork ? g_steal_pointer (&fork->modules) : hat_modules_new (exe);

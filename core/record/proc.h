@@ -11,7 +11,8 @@ G_BEGIN_DECLS
 typedef struct
 {
   guint64 start, end;
-  gboolean is_readable, is_writable;
+  guint64 offset, inode; /* of the file */
+  gboolean is_readable, is_writable, is_private;
   const char *path;
 } HatMapping;
 

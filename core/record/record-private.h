@@ -7,6 +7,8 @@
 #include "core/record/images.h"
 #include "core/record/launch.h"
 #include "core/record/record.h"
+#include "core/record/request.h"
+#include "core/record/snapshots.h"
 
 typedef enum
 {
@@ -30,6 +32,8 @@ typedef struct
   HatTraceWriter *writer;
   HatStacks *stacks;
   HatImages *images;
+  HatSnapshots *snapshots; /* NULL: none are wanted */
+  HatRequests requests;
 
   gboolean first_has_ended;
   int wait_status; /* of the first process */

@@ -126,6 +126,19 @@ on_image (const HatImageInfo *info, const char *text, gpointer data)
                       info->pid, info->parent, states[info->state], info->exit_status, info->signal, info->name);
 }
 
+static void
+on_snapshot (const HatImageInfo *image, guint number, const HatSnapshotInfo *info, const char *text, gpointer data)
+{
+  HatRecorder *recorder = data;
+
+  if (text)
+    warn (recorder, text);
+  else
+    hat_control_send (&recorder->control, TRUE, "snapshot index=%u number=%u time_ns=%" G_GINT64_FORMAT " pause_ns=%" G_GINT64_FORMAT
+                      " bytes=%" G_GUINT64_FORMAT " reason=%s", image->index, number, info->time_ns, info->pause_ns, info->read_bytes,
+                      hat_snapshot_reason_name (info->reason));
+}
+
 /* ---- starting ---- */
 
 static void
@@ -170,6 +183,7 @@ write_notes (HatRecorder *recorder)
   hat_trace_writer_add_note (writer, "version", HAT_VERSION);
   hat_trace_writer_add_note (writer, "option.follow", options->no_follow ? "no" : "yes");
   hat_trace_writer_add_note (writer, "option.free-stacks", options->free_stacks ? "yes" : "no");
+  hat_trace_writer_add_note (writer, "option.snapshot", options->no_snapshot || options->sample_bytes ? "no" : "yes");
   if (options->sample_bytes > 0)
     {
       g_autofree char *sample = g_strdup_printf ("%" G_GUINT64_FORMAT, options->sample_bytes);
@@ -207,16 +221,18 @@ start (HatRecorder *recorder, int *out_status, GError **error)
   g_auto (GStrv) own_env = options->env ? NULL : g_get_environ ();
   const char *const *env = options->env ? options->env : (const char *const *) own_env;
 
-  hat_clock_prepare (&recorder->clock);
   if (!hat_preflight (options->argv[0], env, options->directory, &recorder->program, out_status, error))
     return FALSE;
   *out_status = HAT_RECORD_FAILED;
   g_autofree char *hook = hat_launch_find_hook (error);
   if (hook == NULL || !hat_session_open (&recorder->session, options->no_follow, options->free_stacks, error))
     return FALSE;
-  recorder->session.header->sample_bytes = options->sample_bytes;
+  HatWireHeader *header = recorder->session.header;
+  header->sample_bytes = options->sample_bytes;
+  header->recorder_pid = getpid ();
   if (!hat_launch (&recorder->program, options->argv, env, options->directory, hook, &recorder->session, &recorder->launch, error))
     return FALSE;
+  header->launched_pid = recorder->launch.pid;
   take_over_signals (&recorder->session);
   if (!open_trace (recorder, error))
     return FALSE;
@@ -231,6 +247,10 @@ start (HatRecorder *recorder, int *out_status, GError **error)
   hat_clock_start (&recorder->clock);
   recorder->images = hat_images_new (&recorder->session, &recorder->clock, recorder->writer, recorder->stacks, recorder->launch.pid,
                                      on_image, recorder);
+  /* Of the blocks of a sample nobody can tell what holds them. */
+  if (!options->no_snapshot && options->sample_bytes == 0)
+    recorder->snapshots = hat_snapshots_new (recorder->images, &options->snapshots, on_snapshot, recorder);
+  hat_requests_open (&recorder->requests);
   if (!hat_launch_go (&recorder->launch, options->argv[0], out_status, error))
     {
       unlink (recorder->output);
@@ -263,6 +283,10 @@ hat_recorder_hear (HatRecorder *recorder)
         if (recorder->reason == HAT_STOP_NONE)
           hat_images_mark (recorder->images, name);
         break;
+      case HAT_CONTROL_SNAPSHOT:
+        if (recorder->reason == HAT_STOP_NONE && recorder->snapshots)
+          g_free (hat_snapshots_take (recorder->snapshots, 0, HAT_SNAPSHOT_REQUEST, NULL));
+        break;
       case HAT_CONTROL_CANCEL:
         recorder->wants_cancel = TRUE;
         break;
@@ -271,10 +295,27 @@ hat_recorder_hear (HatRecorder *recorder)
       }
 }
 
+/* `heapatlas snapshot PID`. */
+static void
+answer_requests (HatRecorder *recorder)
+{
+  guint32 pid;
+
+  for (int client; hat_requests_next (&recorder->requests, &pid, &client);)
+    {
+      g_autofree char *text
+        = recorder->snapshots ? hat_snapshots_take (recorder->snapshots, pid, HAT_SNAPSHOT_REQUEST, NULL) : NULL;
+      hat_request_answer (client, text != NULL,
+                          text ? text : recorder->snapshots ? "no snapshot could be taken" : "it is recorded without snapshots");
+    }
+}
+
 static void
 reap_first (HatRecorder *recorder)
 {
-  if (recorder->first_has_ended || waitpid (recorder->launch.pid, &recorder->wait_status, WNOHANG) != recorder->launch.pid)
+  /* A thread that was stopped for a snapshot, later than the others, is told of here too. */
+  if (recorder->first_has_ended || waitpid (recorder->launch.pid, &recorder->wait_status, WNOHANG) != recorder->launch.pid
+      || WIFSTOPPED (recorder->wait_status))
     return;
   recorder->first_has_ended = TRUE;
   if (recorder->reason == HAT_STOP_NONE)
@@ -368,6 +409,7 @@ do_what_is_due (HatRecorder *recorder, Pace *pace, gint64 now_ns)
       reap_first (recorder);
       hat_images_look_around (recorder->images);
       hat_recorder_hear (recorder);
+      answer_requests (recorder);
     }
   if (now_ns >= pace->flush && recorder->error == NULL)
     {
@@ -411,6 +453,8 @@ run (HatRecorder *recorder)
   while ((recorder->reason = reason_to_stop (recorder)) == HAT_STOP_NONE)
     {
       const guint64 n = hat_images_drain (recorder->images);
+      if (recorder->snapshots)
+        hat_snapshots_look (recorder->snapshots);
       const gint64 now_ns = hat_clock_ns (&recorder->clock, hat_clock_ticks ());
       pace.n_events += n;
       do_what_is_due (recorder, &pace, now_ns);
@@ -466,6 +510,8 @@ static void
 clear (HatRecorder *recorder)
 {
   bell_session = NULL;
+  hat_requests_close (&recorder->requests);
+  hat_snapshots_free (recorder->snapshots);
   hat_images_free (recorder->images);
   hat_stacks_free (recorder->stacks);
   hat_trace_writer_free (recorder->writer);

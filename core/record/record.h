@@ -3,7 +3,7 @@
 
 /* Recording a program from its start to the finished trace. */
 
-#include <glib.h>
+#include "core/record/snapshots.h"
 
 G_BEGIN_DECLS
 
@@ -18,7 +18,8 @@ typedef struct
   gboolean no_follow;        /* only the first process image */
   gboolean free_stacks;      /* frees carry their stack too */
   guint64 sample_bytes;      /* one byte in so many is a sample point, blocks without one are not recorded; 0 = record all */
-  gboolean no_snapshot;      /* noted in the trace; there are no snapshots without being asked */
+  gboolean no_snapshot;      /* not at the end of processes, and not if somebody asks */
+  HatSnapshotOptions snapshots; /* unless no_snapshot */
   guint64 max_size;          /* stop recording when the trace has this many bytes; 0 = never */
   gboolean quiet;            /* say nothing on stderr unless recording failed */
   int control_fd;            /* a connected stream socket, or -1 */
@@ -38,6 +39,8 @@ typedef struct
  *     allocated_bytes=
  *       at least every 50 ms: index, live_*, peak_bytes, rss of the heaviest image that runs; events, allocations, allocated_bytes, lost of all
  *   progress share=0.42 what=resolving symbols
+ *   snapshot index=1 number=0 time_ns= pause_ns= bytes= reason=exit|request|periodic|peak|function|mark
+ *       one was taken, of image `index`; number: which of its snapshots
  *   warning TEXT
  *   done path=PATH           the trace is finished (the rest of the line is the path)
  *   error TEXT               it is not, or not wholly, and why
@@ -47,6 +50,7 @@ typedef struct
  *   stop          record no more and finish the trace; the program runs on
  *   end, kill     SIGTERM, SIGKILL to the first process
  *   mark NAME     sets a mark now
+ *   snapshot      takes one of each process that runs
  *   cancel        finish without the symbols that are not resolved yet */
 int hat_record_run (const HatRecordOptions *options);
 

@@ -16,6 +16,7 @@ typedef struct
 {
   guint64 start, end, bias;
   guint32 module; /* the writer's */
+  gboolean is_hook;
 } Mapped;
 
 typedef struct
@@ -47,6 +48,7 @@ struct _HatStacks
   GHashTable *frames;   /* FrameKey -> HatFrameId; asked once per address */
   GArray *first_children; /* FirstChild, by HatStackId */
   HatIntern others;       /* the other children: parent << 32 | frame -> HatStackId */
+  GByteArray *loader_stacks; /* bit by HatStackId: its innermost frame is the loader's */
   HatFrameId cut;
   gboolean has_cut;
 };
@@ -76,6 +78,7 @@ hat_stacks_new (HatTraceWriter *writer, const guint64 *ips)
   stacks->frames = g_hash_table_new_full (hash_frame, equal_frames, g_free, NULL);
   stacks->first_children = g_array_new (FALSE, TRUE, sizeof (FirstChild));
   g_array_set_size (stacks->first_children, N_ROOTS);
+  stacks->loader_stacks = g_byte_array_new ();
   return stacks;
 }
 
@@ -88,6 +91,7 @@ hat_stacks_free (HatStacks *stacks)
   g_hash_table_unref (stacks->modules);
   g_hash_table_unref (stacks->frames);
   g_array_unref (stacks->first_children);
+  g_byte_array_unref (stacks->loader_stacks);
   hat_intern_clear (&stacks->others);
   g_free (stacks);
 }
@@ -152,7 +156,7 @@ hat_stacks_add_module (HatStacks *stacks, HatModules *modules, const HatModule *
       number = hat_trace_writer_add_module (stacks->writer, &module) + 1;
       g_hash_table_insert (stacks->modules, g_steal_pointer (&identity), GUINT_TO_POINTER (number));
     }
-  const Mapped mapped = { module.start, module.end, module.bias, number - 1 };
+  const Mapped mapped = { module.start, module.end, module.bias, number - 1, g_str_has_suffix (module.path, "/libheapatlas-hook.so") };
   for (guint i = 0; i < modules->mapped->len; i++)
     {
       const Mapped *old = &g_array_index (modules->mapped, Mapped, i);
@@ -179,6 +183,21 @@ find_mapped (const HatModules *modules, guint64 address)
 
 /* ---- frames and stacks ---- */
 
+HatFrameId
+hat_stacks_frame_in (HatStacks *stacks, guint32 module, guint64 offset, gboolean exact)
+{
+  const HatFrame frame = { .module = module, .exact = exact, .offset = offset };
+  const FrameKey key = { (guint64) module << 1 | exact, offset };
+  gpointer known;
+
+  if (!g_hash_table_lookup_extended (stacks->frames, &key, NULL, &known))
+    {
+      known = GUINT_TO_POINTER (hat_trace_writer_add_frame (stacks->writer, &frame));
+      g_hash_table_insert (stacks->frames, g_memdup2 (&key, sizeof key), known);
+    }
+  return GPOINTER_TO_UINT (known);
+}
+
 gboolean
 hat_stacks_frame (HatStacks *stacks, const HatModules *modules, guint64 ip, gboolean must, HatFrameId *out_frame)
 {
@@ -189,17 +208,12 @@ hat_stacks_frame (HatStacks *stacks, const HatModules *modules, guint64 ip, gboo
 
   if (mapped == NULL && !must)
     return FALSE;
-  const HatFrame frame = { .module = mapped ? mapped->module : NO_MODULE,
-                           .exact = exact,
-                           .offset = mapped ? address - mapped->bias : address };
-  const FrameKey key = { (guint64) frame.module << 1 | exact, frame.offset };
-  gpointer known;
-  if (!g_hash_table_lookup_extended (stacks->frames, &key, NULL, &known))
+  if (mapped && mapped->is_hook)
     {
-      known = GUINT_TO_POINTER (hat_trace_writer_add_frame (stacks->writer, &frame));
-      g_hash_table_insert (stacks->frames, g_memdup2 (&key, sizeof key), known);
+      *out_frame = HAT_OWN_FRAME;
+      return TRUE;
     }
-  *out_frame = GPOINTER_TO_UINT (known);
+  *out_frame = hat_stacks_frame_in (stacks, mapped ? mapped->module : NO_MODULE, mapped ? address - mapped->bias : address, exact);
   return TRUE;
 }
 
@@ -217,7 +231,8 @@ hat_stacks_frame_at (HatStacks *stacks, const HatModules *modules, guint32 ip_in
   const guint64 ip = __atomic_load_n (&stacks->ips[ip_index], __ATOMIC_RELAXED);
   if (!hat_stacks_frame (stacks, modules, ip, must, out_frame))
     return FALSE;
-  stacks->frame_of_ip[ip_index] = *out_frame + 1;
+  if (*out_frame != HAT_OWN_FRAME)
+    stacks->frame_of_ip[ip_index] = *out_frame + 1;
   return TRUE;
 }
 
@@ -230,12 +245,30 @@ hat_stacks_cut_frame (HatStacks *stacks)
   return stacks->cut;
 }
 
+static gboolean
+is_loader (const char *path)
+{
+  const char *name = strrchr (path, '/');
+  return name && g_str_has_prefix (name, "/ld-");
+}
+
 static HatStackId
 add_node (HatStacks *stacks, HatStackId parent, HatFrameId frame)
 {
   const FirstChild none = { 0 };
+  guint n;
+  const guint32 module = hat_trace_writer_frames (stacks->writer, &n)[frame].module;
+  const HatStackId stack = hat_trace_writer_add_stack (stacks->writer, parent, frame);
+
   g_array_append_val (stacks->first_children, none);
-  return hat_trace_writer_add_stack (stacks->writer, parent, frame);
+  if (stacks->loader_stacks->len <= stack / 8)
+    {
+      const guint8 zero = 0;
+      g_byte_array_append (stacks->loader_stacks, &zero, 1);
+    }
+  if (module != NO_MODULE && is_loader (hat_trace_writer_modules (stacks->writer, &n)[module].path))
+    stacks->loader_stacks->data[stack / 8] |= 1 << stack % 8;
+  return stack;
 }
 
 HatStackId
@@ -243,6 +276,8 @@ hat_stacks_node (HatStacks *stacks, HatStackId parent, HatFrameId frame)
 {
   const FirstChild first = g_array_index (stacks->first_children, FirstChild, parent);
 
+  if (G_UNLIKELY (frame == HAT_OWN_FRAME))
+    return parent;
   if (G_LIKELY (first.child != 0 && first.frame == frame))
     return first.child;
   if (first.child == 0)
@@ -265,6 +300,19 @@ hat_stacks_prefetch (HatStacks *stacks, HatStackId parent, guint32 ip_index)
     return;
   __builtin_prefetch (&g_array_index (stacks->first_children, FirstChild, parent));
   hat_intern_prefetch (&stacks->others, (guint64) parent << 32 | (frame - 1));
+}
+
+gboolean
+hat_stacks_is_loader (HatStacks *stacks, HatStackId stack)
+{
+  return stack / 8 < stacks->loader_stacks->len && stacks->loader_stacks->data[stack / 8] >> stack % 8 & 1;
+}
+
+guint32
+hat_modules_at (const HatModules *modules, guint64 address)
+{
+  const Mapped *mapped = find_mapped (modules, address);
+  return mapped ? mapped->module : NO_MODULE;
 }
 
 guint

@@ -32,11 +32,22 @@ void hat_stacks_add_module (HatStacks *stacks, HatModules *modules, const HatMod
  * (with `must`: then the frame is the bare address). */
 gboolean hat_stacks_frame_at (HatStacks *stacks, const HatModules *modules, guint32 ip_index, gboolean must, HatFrameId *out_frame);
 gboolean hat_stacks_frame (HatStacks *stacks, const HatModules *modules, guint64 ip, gboolean must, HatFrameId *out_frame);
+/* The frame at an offset in one of the writer's modules (G_MAXUINT32: a bare address). */
+HatFrameId hat_stacks_frame_in (HatStacks *stacks, guint32 module, guint64 offset, gboolean exact);
+
+/* A frame of the hook, which stands between main and its caller: hat_stacks_node() leaves it out. */
+#define HAT_OWN_FRAME G_MAXUINT32
+
 HatFrameId hat_stacks_cut_frame (HatStacks *stacks);
 
 HatStackId hat_stacks_node (HatStacks *stacks, HatStackId parent, HatFrameId frame);
 /* A hint that a node of `parent` and the address will be asked for soon. */
 void hat_stacks_prefetch (HatStacks *stacks, HatStackId parent, guint32 ip_index);
+
+/* Whether the stack's innermost frame is the loader's. */
+gboolean hat_stacks_is_loader (HatStacks *stacks, HatStackId stack);
+/* The writer's index of the module that is mapped at the address, or G_MAXUINT32. */
+guint32 hat_modules_at (const HatModules *modules, guint64 address);
 
 guint hat_stacks_n_nodes (HatStacks *stacks);
 

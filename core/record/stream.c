@@ -461,6 +461,30 @@ hat_stream_fork (HatStream *stream)
                             .n_events = stream->n_events };
 }
 
+void
+hat_stream_list_unfinished (HatStream *stream, GArray *addresses)
+{
+  for (guint i = 0; i < stream->movers->len; i++)
+    {
+      const HatStreamThread *thread = stream->movers->pdata[i];
+      if (thread->moving != 0)
+        g_array_append_val (addresses, thread->moving);
+    }
+  for (GList *link = stream->all.head; link; link = link->next)
+    {
+      const Parked *parked = link->data;
+      g_array_append_val (addresses, parked->raw.address);
+      if (has_two_addresses (&parked->raw))
+        g_array_append_val (addresses, parked->raw.old);
+    }
+}
+
+HatLiveSet *
+hat_stream_live (HatStream *stream)
+{
+  return stream->live;
+}
+
 const HatTotals *
 hat_stream_totals (HatStream *stream)
 {

@@ -67,6 +67,12 @@ guint64 hat_stream_oldest_parked (HatStream *stream);
 /* Gives up on everything that is parked: nothing more will come. */
 void hat_stream_settle_all (HatStream *stream);
 
+/* Appends (guint64) the addresses of blocks that something unfinished is about: a reallocation under way, an event that is parked. */
+void hat_stream_list_unfinished (HatStream *stream, GArray *addresses);
+
+/* The live blocks so far. */
+HatLiveSet *hat_stream_live (HatStream *stream);
+
 /* A copy of the state, to be inherited. */
 HatStreamState hat_stream_fork (HatStream *stream);
 

@@ -153,7 +153,7 @@ hat_module_resolve (const HatModule *module, const HatSymbolOptions *options, Ha
   gboolean done = !dwarf || hat_debug_info_find (dwarf, files.shared, &found, progress, error);
   if (done)
     {
-      g_autoptr (HatSymbolTable) table = hat_symbol_table_new (files.image, hat_module_files_table (&files));
+      g_autoptr (HatSymbolTable) table = hat_symbol_table_new (files.image, hat_module_files_table (&files), HAT_SYMBOLS_FUNCTIONS);
       g_autoptr (HatFunctionStarts) starts = hat_function_starts_new (files.image);
       Answer self = { .module = module, .found = &found, .table = table, .starts = starts, .func = func, .data = data };
       answer_all (&self, wanted, n);

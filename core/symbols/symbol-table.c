@@ -18,15 +18,18 @@ struct _HatSymbolTable
   GArray *symbols; /* Symbol, by start; one for each start */
 };
 
-/* End of the section that holds the address. 0: the symbol is not in code. */
+/* End of the section that holds the address. 0: the symbol is of another kind. */
 static guint64
-code_end (Elf *elf, const GElf_Sym *symbol)
+section_end (Elf *elf, const GElf_Sym *symbol, HatSymbolKind kind)
 {
+  static const guint64 flags[] = { [HAT_SYMBOLS_FUNCTIONS] = SHF_EXECINSTR, [HAT_SYMBOLS_DATA] = SHF_ALLOC, [HAT_SYMBOLS_THREAD_DATA] = SHF_TLS };
   GElf_Shdr header;
   Elf_Scn *section = symbol->st_shndx < SHN_LORESERVE ? elf_getscn (elf, symbol->st_shndx) : NULL;
   /* More than 65,279 sections: the index stands elsewhere. Such files are objects, not programs. */
-  if (!section || !gelf_getshdr (section, &header) || !(header.sh_flags & SHF_EXECINSTR))
+  if (!section || !gelf_getshdr (section, &header) || (header.sh_flags & (SHF_EXECINSTR | SHF_ALLOC | SHF_TLS) & (flags[kind] | (kind == HAT_SYMBOLS_DATA ? SHF_EXECINSTR | SHF_TLS : 0))) != flags[kind])
     return 0;
+  if (kind == HAT_SYMBOLS_THREAD_DATA)
+    return G_MAXUINT64;
   return symbol->st_value >= header.sh_addr && symbol->st_value - header.sh_addr < header.sh_size
              ? header.sh_addr + header.sh_size
              : 0;
@@ -43,8 +46,18 @@ rank_of (const GElf_Sym *symbol, const char *name)
          + (binding < G_N_ELEMENTS (bindings) ? bindings[binding] : 0) + (3 - underscores) * 3;
 }
 
+static gboolean
+is_of_kind (int type, HatSymbolKind kind)
+{
+  if (kind == HAT_SYMBOLS_THREAD_DATA)
+    return type == STT_TLS;
+  if (kind == HAT_SYMBOLS_DATA)
+    return type == STT_OBJECT || type == STT_COMMON;
+  return type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE;
+}
+
 static void
-add_section (GArray *symbols, Elf *elf, Elf_Scn *section)
+add_section (GArray *symbols, Elf *elf, Elf_Scn *section, HatSymbolKind kind)
 {
   GElf_Shdr header;
   Elf_Data *data = gelf_getshdr (section, &header) ? elf_getdata (section, NULL) : NULL;
@@ -57,11 +70,10 @@ add_section (GArray *symbols, Elf *elf, Elf_Scn *section)
       GElf_Sym symbol;
       if (!gelf_getsym (data, i, &symbol))
         continue;
-      int type = GELF_ST_TYPE (symbol.st_info);
-      if (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE)
+      if (!is_of_kind (GELF_ST_TYPE (symbol.st_info), kind))
         continue;
       const char *name = elf_strptr (elf, header.sh_link, symbol.st_name);
-      guint64 end = name && name[0] && name[0] != '$' ? code_end (elf, &symbol) : 0;
+      guint64 end = name && name[0] && name[0] != '$' ? section_end (elf, &symbol, kind) : 0;
       if (end == 0)
         continue;
       gboolean is_sized = symbol.st_size > 0 && symbol.st_size <= G_MAXUINT64 - symbol.st_value;
@@ -114,7 +126,7 @@ finish (GArray *symbols)
 }
 
 HatSymbolTable *
-hat_symbol_table_new (const HatElfFile *image, const HatElfFile *with_table)
+hat_symbol_table_new (const HatElfFile *image, const HatElfFile *with_table, HatSymbolKind kind)
 {
   HatSymbolTable *table = g_new0 (HatSymbolTable, 1);
   table->symbols = g_array_new (FALSE, FALSE, sizeof (Symbol));
@@ -127,7 +139,7 @@ hat_symbol_table_new (const HatElfFile *image, const HatElfFile *with_table)
     {
       Elf_Scn *section = sources[i].file ? hat_elf_file_section (sources[i].file, sources[i].name) : NULL;
       if (section)
-        add_section (table->symbols, sources[i].file->elf, section);
+        add_section (table->symbols, sources[i].file->elf, section, kind);
     }
   finish (table->symbols);
   return table;
@@ -159,6 +171,16 @@ hat_symbol_table_find (const HatSymbolTable *table, guint64 address)
         assumed = symbol->name;
     }
   return assumed;
+}
+
+void
+hat_symbol_table_foreach (const HatSymbolTable *table, HatSymbolFunc func, gpointer data)
+{
+  for (guint i = 0; i < table->symbols->len; i++)
+    {
+      const Symbol *symbol = &g_array_index (table->symbols, Symbol, i);
+      func (symbol->name, symbol->start, symbol->end, data);
+    }
 }
 
 void

@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #define HAT_WIRE_MAGIC 0x3130455249574148ull /* "HAWIRE01" */
-#define HAT_WIRE_VERSION 3u
+#define HAT_WIRE_VERSION 4u
 #define HAT_WIRE_ENV "HEAPATLAS_SESSION"
 
 #define HAT_WIRE_MAX_RINGS 4096u
@@ -58,7 +58,21 @@ typedef struct
    * at it only when they wait for space. */
   uint64_t owner[8];
   uint64_t sample_bytes; /* recorder, before launch: one byte in so many is a sample point, blocks without one are not told; 0 = all are */
+  uint32_t holds;         /* recorder: HAT_WIRE_HOLDS_*; who may ask to be held at the end */
+  uint32_t recorder_pid;  /* recorder, before launch: may look at our memory */
+  uint32_t launched_pid;  /* recorder, before launch: of the process that it started */
+  uint32_t holds_at_peak; /* recorder, before launch: HAT_WIRE_HOLD_PEAK is wanted */
+  uint32_t watches;       /* recorder, before launch: there are functions to watch for */
+  uint32_t holds_skipped; /* hooks: ends of others that did not ask, for holds said so (atomic add) */
 } HatWireHeader;
+
+/* Which processes ask to be looked at when they end. */
+enum
+{
+  HAT_WIRE_HOLDS_NONE = 0,
+  HAT_WIRE_HOLDS_LAUNCHED = 1, /* the one that the recorder started */
+  HAT_WIRE_HOLDS_ALL = 2,
+};
 
 #define HAT_WIRE_OWNER_DIED 0x40000000u
 
@@ -97,6 +111,31 @@ enum
   HAT_WIRE_START_FORK = 2, /* continues the parent's address space */
 };
 
+/* HatWireProcess.hold: a thread asks the recorder to stop the process and look at its memory, and waits until that is done. */
+enum
+{
+  HAT_WIRE_HOLD_NONE = 0,    /* recorder: done, or refused; hook: given up */
+  HAT_WIRE_HOLD_CLAIMED = 1, /* hook: fills in the request (compare and swap from NONE) */
+  HAT_WIRE_HOLD_ASKED = 2,   /* hook: may still take it back (compare and swap to NONE) */
+  HAT_WIRE_HOLD_TAKEN = 3,   /* recorder, by compare and swap from ASKED: at it */
+};
+
+enum
+{
+  HAT_WIRE_HOLD_EXIT = 1,     /* about to end */
+  HAT_WIRE_HOLD_MARK = 2,     /* a mark asked for it: hold_detail */
+  HAT_WIRE_HOLD_PEAK = 3,     /* before a free, with a quarter more alive than the last time */
+  HAT_WIRE_HOLD_FUNCTION = 4, /* a watched function is on the stack */
+  HAT_WIRE_HOLD_MODULES = 5,  /* no snapshot: a module is new, where are the watched functions in it? */
+};
+
+#define HAT_WIRE_MAX_WATCHED 4u
+
+typedef struct
+{
+  uint64_t start, end; /* addresses in the process */
+} HatWireRange;
+
 /* One process image. Written by the hook at the image's first hooked call; freed by the recorder after its end. */
 typedef struct
 {
@@ -113,10 +152,27 @@ typedef struct
   char exe[1024];         /* NUL-terminated, as readlink /proc/self/exe says */
   uint32_t exit_status;   /* 1 + what the image gave exit() or _exit(), 0 = it has not so far */
   uint32_t argv_bytes;    /* bytes in argv; may be cut */
-  char argv[8192 - 1024 - 256 - 64]; /* NUL-separated, as /proc/self/cmdline */
+  uint32_t hold;        /* HAT_WIRE_HOLD_*; a futex */
+  uint32_t hold_reason; /* hook, before ASKED, like the next two */
+  uint64_t hold_cfa;    /* the program's frame that called us; what lies below on the thread's stack is the hook's */
+  uint32_t hold_tid;
+  uint32_t held_exit;   /* hook: its end has been looked at, or need not be */
+  uint64_t own_memory;  /* hook: address of its newest mapping of its own, each of which starts with a HatWireOwn; 0 = none */
+  char hold_detail[56];
+  uint32_t n_watched;   /* recorder, before it ends a hold */
+  uint32_t held_function;/* hook: that was the first time */
+  HatWireRange watched[HAT_WIRE_MAX_WATCHED];
+  char argv[8192 - 1024 - 256 - 224]; /* NUL-separated, as /proc/self/cmdline */
 } HatWireProcess;
 
 static_assert (sizeof (HatWireProcess) == 8192, "two pages a process");
+
+/* In the target: memory that is the hook's and not the program's. */
+typedef struct
+{
+  uint64_t next; /* address of another one, 0 = none */
+  uint64_t size;
+} HatWireOwn;
 
 #define HAT_WIRE_RINGS_AT 4096u
 #define HAT_WIRE_PROCESSES_AT (HAT_WIRE_RINGS_AT + HAT_WIRE_MAX_RINGS * 128u)

@@ -492,30 +492,44 @@ compare_entries (gconstpointer a, gconstpointer b)
   return x < y ? -1 : x > y;
 }
 
-static int
-compare_sorted (gconstpointer a, gconstpointer b)
-{
-  const guint32 x = *(const guint32 *) a, y = *(const guint32 *) b;
-  return x < y ? -1 : x > y;
-}
-
+/* Through a bitmap of the page: sorting would cost several times as much, and a process may stand still meanwhile. */
 static void
 foreach_in_leaf (Leaf *leaf, guint64 base, HatLiveSetFunc func, gpointer data)
 {
-  guint32 sorted[1u << PAGE_BITS]; /* key << 16 | position */
+  guint16 positions[1u << PAGE_BITS];
+  guint64 used[(1u << PAGE_BITS) / 64] = { 0 };
 
-  for (guint i = 0; i < leaf->n; i++)
-    sorted[i] = (guint32) leaf->keys[i] << 16 | i;
-  qsort (sorted, leaf->n, sizeof *sorted, compare_sorted);
   for (guint i = 0; i < leaf->n; i++)
     {
-      const HatLiveBlock block = record_block (&leaf_records (leaf)[sorted[i] & 0xffff]);
-      func (base + (sorted[i] >> 16), &block, data);
+      positions[leaf->keys[i]] = i;
+      used[leaf->keys[i] / 64] |= 1ull << leaf->keys[i] % 64;
     }
+  for (guint word = 0; word < G_N_ELEMENTS (used); word++)
+    for (guint64 bits = used[word]; bits != 0; bits &= bits - 1)
+      {
+        const guint key = word * 64 + __builtin_ctzll (bits);
+        const HatLiveBlock block = record_block (&leaf_records (leaf)[positions[key]]);
+        func (base + key, &block, data);
+      }
 }
 
-void
-hat_live_set_foreach (HatLiveSet *set, HatLiveSetFunc func, gpointer data)
+static void
+span_of_leaf (Leaf *leaf, guint64 base, HatLivePageFunc func, gpointer data)
+{
+  guint first = 0, last = 0;
+
+  for (guint i = 1; i < leaf->n; i++)
+    {
+      first = leaf->keys[i] < leaf->keys[first] ? i : first;
+      last = leaf->keys[i] > leaf->keys[last] ? i : last;
+    }
+  if (leaf->n > 0)
+    func (base + leaf->keys[first], base + leaf->keys[last] + record_block (&leaf_records (leaf)[last]).size, data);
+}
+
+/* Calls one of the two for every leaf, in address order. */
+static void
+foreach_leaf (HatLiveSet *set, HatLiveSetFunc block_func, HatLivePageFunc page_func, gpointer data)
 {
   g_autofree Entry **sorted = g_new (Entry *, set->n_used + 1);
   guint n = 0;
@@ -528,7 +542,22 @@ hat_live_set_foreach (HatLiveSet *set, HatLiveSetFunc func, gpointer data)
     for (guint k = 0; k < GROUP_LEAVES; k++)
       {
         Leaf *leaf = sorted[i]->group->leaves[k];
-        if (leaf)
-          foreach_in_leaf (leaf, (sorted[i]->number << GROUP_BITS | k) << PAGE_BITS, func, data);
+        const guint64 base = (sorted[i]->number << GROUP_BITS | k) << PAGE_BITS;
+        if (leaf && block_func)
+          foreach_in_leaf (leaf, base, block_func, data);
+        else if (leaf)
+          span_of_leaf (leaf, base, page_func, data);
       }
+}
+
+void
+hat_live_set_foreach (HatLiveSet *set, HatLiveSetFunc func, gpointer data)
+{
+  foreach_leaf (set, func, NULL, data);
+}
+
+void
+hat_live_set_foreach_page (HatLiveSet *set, HatLivePageFunc func, gpointer data)
+{
+  foreach_leaf (set, NULL, func, data);
 }

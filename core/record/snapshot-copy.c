@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "core/record/snapshot-copy.h"
+
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define JOIN_BYTES 512u /* a gap that costs less to read than another range */
+#define PAGE 4096u
+#define MAX_VECTORS 256u
+#define MAX_READ (64ull << 20)
+#define HUGE_PAGE (2ull << 20)
+#define PAGES_AT_ONCE 4096u
+
+static gboolean
+map_memory (HatCopy *copy, gsize size)
+{
+  if (copy->memory)
+    munmap (copy->memory, copy->mapped);
+  copy->mapped = (MAX (size, PAGE) + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+  copy->memory = mmap (NULL, copy->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (copy->memory == MAP_FAILED)
+    {
+      copy->memory = NULL;
+      return FALSE;
+    }
+  madvise (copy->memory, copy->mapped, MADV_DONTDUMP);
+  madvise (copy->memory, copy->mapped, MADV_HUGEPAGE);
+  return TRUE;
+}
+
+HatCopy *
+hat_copy_new (guint32 pid, gsize expected)
+{
+  HatCopy *copy = g_new0 (HatCopy, 1);
+  copy->pid = pid;
+  if (expected > 0 && map_memory (copy, expected))
+    for (gsize at = 0; at < copy->mapped; at += PAGE)
+      copy->memory[at] = 0;
+  copy->ranges = g_array_new (FALSE, FALSE, sizeof (HatCopyRange));
+  return copy;
+}
+
+void
+hat_copy_free (HatCopy *copy)
+{
+  if (copy == NULL)
+    return;
+  g_array_unref (copy->ranges);
+  if (copy->memory)
+    munmap (copy->memory, copy->mapped);
+  g_free (copy);
+}
+
+void
+hat_copy_add (HatCopy *copy, guint64 start, guint64 end)
+{
+  HatCopyRange *last = copy->ranges->len > 0 ? &g_array_index (copy->ranges, HatCopyRange, copy->ranges->len - 1) : NULL;
+  const HatCopyRange range = { start & ~7ull, (end + 7) & ~7ull, NULL };
+
+  if (start >= end)
+    return;
+  if (last && range.start >= last->start && range.start <= last->end + JOIN_BYTES)
+    last->end = MAX (last->end, range.end);
+  else
+    g_array_append_val (copy->ranges, range);
+}
+
+/* Whether the page has something of its own in it, or in the swap. A page of a file that is as in the file has not. */
+static gboolean
+is_written (guint64 entry)
+{
+  const gboolean is_present = entry >> 63, is_swapped = entry >> 62 & 1, is_of_file = entry >> 61 & 1;
+  return is_swapped || (is_present && !is_of_file);
+}
+
+void
+hat_copy_add_written (HatCopy *copy, int pagemap, guint64 start, guint64 end)
+{
+  guint64 entries[PAGES_AT_ONCE];
+
+  for (guint64 at = start; at < end;)
+    {
+      const guint64 first = at / PAGE, wanted = MIN ((end - 1) / PAGE - first + 1, PAGES_AT_ONCE);
+      const gssize got = pread (pagemap, entries, wanted * 8, first * 8);
+      if (got < 8)
+        {
+          hat_copy_add (copy, at, end);
+          return;
+        }
+      for (guint64 i = 0; i < (guint64) got / 8; i++)
+        if (is_written (entries[i]))
+          hat_copy_add (copy, MAX (at, (first + i) * PAGE), MIN (end, (first + i + 1) * PAGE));
+      at = (first + got / 8) * PAGE;
+    }
+}
+
+static int
+compare_ranges (gconstpointer a, gconstpointer b)
+{
+  const HatCopyRange *x = a, *y = b;
+  return x->start < y->start ? -1 : x->start > y->start;
+}
+
+guint64
+hat_copy_plan (HatCopy *copy)
+{
+  HatCopyRange *ranges = (HatCopyRange *) copy->ranges->data;
+  guint64 size = 0;
+  guint n = 0;
+
+  for (guint i = 1; i < copy->ranges->len; i++)
+    if (ranges[i].start < ranges[i - 1].start)
+      {
+        g_array_sort (copy->ranges, compare_ranges);
+        break;
+      }
+  for (guint i = 0; i < copy->ranges->len; i++)
+    if (n > 0 && ranges[i].start <= ranges[n - 1].end)
+      ranges[n - 1].end = MAX (ranges[n - 1].end, ranges[i].end);
+    else
+      ranges[n++] = ranges[i];
+  g_array_set_size (copy->ranges, n);
+  for (guint i = 0; i < n; i++)
+    size += ranges[i].end - ranges[i].start;
+  return size;
+}
+
+/* One after the other, and where a page cannot be read, what lies behind it all the same. */
+static void
+read_piecemeal (HatCopy *copy, guint64 start, guint64 end, guint8 *to)
+{
+  while (start < end)
+    {
+      struct iovec local = { to, end - start }, remote = { (gpointer) (gsize) start, end - start };
+      gssize got = process_vm_readv (copy->pid, &local, 1, &remote, 1, 0);
+      if (got <= 0)
+        {
+          got = MIN (end, (start / PAGE + 1) * PAGE) - start;
+          copy->n_unread += got;
+        }
+      else
+        copy->n_read += got;
+      start += got;
+      to += got;
+    }
+}
+
+static void
+read_ranges (HatCopy *copy, guint first, guint n, guint64 bytes)
+{
+  const HatCopyRange *ranges = &g_array_index (copy->ranges, HatCopyRange, first);
+  struct iovec local[MAX_VECTORS], remote[MAX_VECTORS];
+
+  for (guint i = 0; i < n; i++)
+    {
+      local[i] = (struct iovec) { ranges[i].bytes, ranges[i].end - ranges[i].start };
+      remote[i] = (struct iovec) { (gpointer) (gsize) ranges[i].start, local[i].iov_len };
+    }
+  if (n > 1 && process_vm_readv (copy->pid, local, n, remote, n, 0) == (gssize) bytes)
+    {
+      copy->n_read += bytes;
+      return;
+    }
+  for (guint i = 0; i < n; i++)
+    read_piecemeal (copy, ranges[i].start, ranges[i].end, ranges[i].bytes);
+}
+
+gboolean
+hat_copy_read (HatCopy *copy)
+{
+  HatCopyRange *ranges = (HatCopyRange *) copy->ranges->data;
+  const guint n = copy->ranges->len;
+  guint64 at = 0, bytes = 0;
+
+  for (guint i = 0; i < n; i++)
+    copy->size += ranges[i].end - ranges[i].start;
+  if (copy->size > copy->mapped && !map_memory (copy, copy->size))
+    return FALSE;
+  for (guint i = 0; i < n; at += ranges[i].end - ranges[i].start, i++)
+    ranges[i].bytes = copy->memory + at;
+  for (guint i = 0, first = 0; i < n; i++)
+    {
+      const guint64 length = ranges[i].end - ranges[i].start;
+      bytes += length;
+      if (i + 1 < n && i + 1 - first < MAX_VECTORS && bytes < MAX_READ)
+        continue;
+      read_ranges (copy, first, i + 1 - first, bytes);
+      first = i + 1;
+      bytes = 0;
+    }
+  return TRUE;
+}
+
+const guint8 *
+hat_copy_at (const HatCopy *copy, guint64 address, guint64 *out_n)
+{
+  const HatCopyRange *ranges = (const HatCopyRange *) copy->ranges->data;
+  guint low = 0, high = copy->ranges->len;
+
+  while (low < high)
+    {
+      const guint middle = low + (high - low) / 2;
+      if (ranges[middle].start <= address)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+  if (low == 0 || address >= ranges[low - 1].end)
+    return NULL;
+  *out_n = ranges[low - 1].end - address;
+  return ranges[low - 1].bytes + (address - ranges[low - 1].start);
+}
+
+gboolean
+hat_copy_word (const HatCopy *copy, guint64 address, guint64 *out_value)
+{
+  guint64 n;
+  const guint8 *bytes = hat_copy_at (copy, address, &n);
+
+  if (bytes == NULL || n < 8)
+    return FALSE;
+  __builtin_memcpy (out_value, bytes, 8);
+  return TRUE;
+}
+
+gboolean
+hat_copy_peek (guint32 pid, guint64 address, gpointer buffer, gsize size)
+{
+  struct iovec local = { buffer, size }, remote = { (gpointer) (gsize) address, size };
+  return process_vm_readv (pid, &local, 1, &remote, 1, 0) == (gssize) size;
+}

@@ -1,0 +1,684 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "core/record/snapshots.h"
+
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/heap/format.h"
+#include "core/record/images-private.h"
+#include "core/record/proc.h"
+#include "core/record/snapshot-copy.h"
+#include "core/record/snapshot-roots.h"
+#include "core/record/snapshot-scan.h"
+#include "core/record/snapshot-stop.h"
+#include "core/record/snapshot-unwind.h"
+#include "core/symbols/module-names.h"
+
+#define BLOCK_OVERHEAD 24u /* that lies between blocks, and is copied with them */
+#define UNFINISHED_PATIENCE_NS 1000000
+#define OTHERS_SHARE 10 /* processes other than the first may stand still for 1/10 of the time, all together */
+
+/* A snapshot that has been taken and is being worked on. */
+typedef struct
+{
+  guint process, index; /* in the trace */
+  HatBlockIndex blocks;
+  guint64 *addresses, *sizes; /* of the blocks */
+  guint32 n_blocks, max_blocks;
+  GArray *pages;             /* HatPageSpan */
+  GArray *loader;            /* guint32: blocks that the loader made */
+  HatCopy *contents, *roots;
+  HatStop *stop;
+  HatRootPlan plan;
+  GArray *modules; /* HatScanModule */
+  GArray *threads; /* HatRootThread, by thread of the stop */
+  GArray *unwound; /* HatUnwoundFrame, like the result's frames */
+  HatSnapshot *result;
+  GThread *worker;
+  gboolean is_ready; /* atomic */
+} Job;
+
+struct _HatSnapshots
+{
+  HatImages *images;
+  HatSnapshotsFunc func;
+  gpointer data;
+  GQueue jobs; /* Job, oldest first */
+  HatSnapshotsTotals totals;
+  gint64 others_ns;
+  HatSnapshotOptions options;
+  gint64 next_ns; /* periodic one */
+  gboolean is_refused; /* the kernel forbids it */
+};
+
+HatSnapshots *
+hat_snapshots_new (HatImages *images, const HatSnapshotOptions *options, HatSnapshotsFunc func, gpointer data)
+{
+  HatSnapshots *snapshots = g_new0 (HatSnapshots, 1);
+
+  snapshots->images = images;
+  snapshots->options = *options;
+  snapshots->next_ns = options->every_s * 1e9;
+  snapshots->func = func;
+  snapshots->data = data;
+  HatWireHeader *header = images->session->header;
+  header->holds = HAT_WIRE_HOLDS_ALL;
+  header->holds_at_peak = options->at_peak;
+  header->watches = options->function != NULL;
+  header->free_stacks |= header->watches;
+  g_queue_init (&snapshots->jobs);
+  return snapshots;
+}
+
+static void
+free_job (Job *job)
+{
+  if (job->worker)
+    g_thread_join (job->worker);
+  hat_block_index_clear (&job->blocks);
+  g_free (job->addresses);
+  g_free (job->sizes);
+  g_array_unref (job->pages);
+  g_array_unref (job->loader);
+  hat_copy_free (job->contents);
+  hat_copy_free (job->roots);
+  hat_roots_clear (&job->plan);
+  if (job->stop)
+    hat_stop_free (job->stop);
+  g_array_unref (job->modules);
+  g_array_unref (job->threads);
+  g_array_unref (job->unwound);
+  g_autofree char *detail = (char *) job->result->info.detail;
+  job->result->info.detail = NULL;
+  hat_snapshot_free (job->result);
+  g_free (job);
+}
+
+void
+hat_snapshots_free (HatSnapshots *snapshots)
+{
+  if (snapshots == NULL)
+    return;
+  for (Job *job; (job = g_queue_pop_head (&snapshots->jobs));)
+    free_job (job);
+  g_free (snapshots);
+}
+
+/* ---- afterwards, in a thread of its own ---- */
+
+static void
+scan_contents (Job *job)
+{
+  const HatCopyRange *ranges = (const HatCopyRange *) job->contents->ranges->data;
+  HatScan scan;
+  guint at = 0;
+
+  hat_scan_begin (&scan, &job->blocks, (const HatScanModule *) job->modules->data, job->modules->len, job->result);
+  for (guint32 i = 0; i < job->blocks.n; i++)
+    {
+      const guint64 start = (job->blocks.addresses[i] + 7) & ~7ull, end = (job->blocks.addresses[i] + job->blocks.sizes[i]) & ~7ull;
+      if (start >= end)
+        continue;
+      while (ranges[at].end < end)
+        at++;
+      hat_scan_words (&scan, i, (start - job->blocks.addresses[i]) / 8, (const guint64 *) (ranges[at].bytes + (start - ranges[at].start)),
+                      (end - start) / 8);
+    }
+  hat_scan_end (&scan);
+}
+
+static int
+compare_numbers (gconstpointer a, gconstpointer b)
+{
+  const guint32 x = *(const guint32 *) a, y = *(const guint32 *) b;
+  return x < y ? -1 : x > y;
+}
+
+/* The heads of blocks that pointers name from 8 or 24 bytes behind their start. */
+static void
+add_heads (Job *job)
+{
+  HatSnapshot *out = job->result;
+  g_autoptr (GArray) named = g_array_new (FALSE, FALSE, sizeof (guint32));
+  g_autoptr (GArray) heads = g_array_new (FALSE, FALSE, sizeof (HatBlockHead));
+
+  for (guint32 i = 0; i < out->n_interior; i++)
+    if (out->interior_offset[i] == 8 || out->interior_offset[i] == 24)
+      {
+        const guint32 to = out->edge_to[out->interior_edge[i]] & ~HAT_EDGE_INTERIOR;
+        g_array_append_val (named, to);
+      }
+  for (guint32 i = 0; i < out->info.n_roots; i++)
+    if (out->roots[i].to_offset == 8 || out->roots[i].to_offset == 24)
+      g_array_append_val (named, out->roots[i].to);
+  g_array_sort (named, compare_numbers);
+  for (guint i = 0; i < named->len; i++)
+    {
+      HatBlockHead head = { .block = g_array_index (named, guint32, i) };
+      guint64 n;
+      if (i > 0 && head.block == g_array_index (named, guint32, i - 1))
+        continue;
+      const guint8 *bytes = hat_copy_at (job->contents, job->blocks.addresses[head.block], &n);
+      if (bytes == NULL)
+        continue;
+      memcpy (head.words, bytes, MIN (MIN (n, sizeof head.words), job->blocks.sizes[head.block]));
+      g_array_append_val (heads, head);
+    }
+  out->n_heads = heads->len;
+  out->heads = (HatBlockHead *) g_array_free (g_steal_pointer (&heads), FALSE);
+}
+
+static void
+add_loader_roots (Job *job)
+{
+  HatSnapshot *out = job->result;
+
+  out->roots = g_renew (HatRoot, out->roots, out->info.n_roots + job->loader->len);
+  for (guint i = 0; i < job->loader->len; i++)
+    out->roots[out->info.n_roots++] = (HatRoot) { .to = g_array_index (job->loader, guint32, i), .module = G_MAXUINT32, .thread = G_MAXUINT32,
+                                                  .frame = HAT_NO_FRAME, .name = "", .kind = HAT_ROOT_LOADER };
+}
+
+static int
+compare_threads (gconstpointer a, gconstpointer b, gpointer data)
+{
+  const HatRootThread *threads = data;
+  const guint32 x = threads[*(const guint *) a].index, y = threads[*(const guint *) b].index;
+  return x < y ? -1 : x > y;
+}
+
+/* The frames of all threads, in the order of their indices. */
+static void
+unwind (Job *job)
+{
+  const guint n = job->threads->len;
+  HatRootThread *threads = (HatRootThread *) job->threads->data;
+  g_autofree guint *order = g_new (guint, n);
+  g_autoptr (HatUnwinder) unwinder = hat_unwinder_new (&job->plan, job->roots);
+
+  for (guint i = 0; i < n; i++)
+    order[i] = i;
+  g_qsort_with_data (order, n, sizeof *order, compare_threads, threads);
+  for (guint i = 0; i < n; i++)
+    {
+      HatRootThread *thread = &threads[order[i]];
+      thread->first_frame = job->unwound->len;
+      if (!hat_unwinder_walk (unwinder, &g_array_index (job->stop->threads, HatStoppedThread, order[i]), job->unwound))
+        job->result->info.n_threads_skipped++;
+      thread->n_frames = job->unwound->len - thread->first_frame;
+    }
+  job->result->n_frames = job->unwound->len;
+  job->result->frames = g_new0 (HatSnapshotFrame, job->unwound->len);
+  for (guint i = 0; i < n; i++)
+    for (guint k = 0; k < threads[i].n_frames; k++)
+      {
+        const HatUnwoundFrame *unwound = &g_array_index (job->unwound, HatUnwoundFrame, threads[i].first_frame + k);
+        HatSnapshotFrame *frame = &job->result->frames[threads[i].first_frame + k];
+        *frame = (HatSnapshotFrame) { .thread = threads[i].index, .cfa = unwound->cfa, .known = unwound->known };
+        memcpy (frame->registers, unwound->registers, sizeof frame->registers);
+      }
+}
+
+static gpointer
+work (gpointer data)
+{
+  Job *job = data;
+
+  unwind (job);
+  if (hat_block_index_build (&job->blocks, job->addresses, job->sizes, job->n_blocks))
+    {
+      scan_contents (job);
+      hat_roots_scan (&job->plan, job->roots, (const HatRootThread *) job->threads->data, job->result);
+      add_heads (job);
+      add_loader_roots (job);
+    }
+  __atomic_store_n (&job->is_ready, TRUE, __ATOMIC_RELEASE);
+  return NULL;
+}
+
+/* Whether a later peak of the same process is under way: only the last one is kept. */
+static gboolean
+is_surpassed (HatSnapshots *snapshots, const Job *job)
+{
+  for (GList *link = snapshots->jobs.head; link; link = link->next)
+    {
+      const Job *other = link->data;
+      if (other->process == job->process && other->index > job->index && other->result->info.reason == HAT_SNAPSHOT_PEAK)
+        return job->result->info.reason == HAT_SNAPSHOT_PEAK;
+    }
+  return FALSE;
+}
+
+/* What is not needed for writing it. */
+static void
+shed (Job *job)
+{
+  g_clear_pointer (&job->contents, hat_copy_free);
+  g_clear_pointer (&job->roots, hat_copy_free);
+}
+
+static void
+write_job (HatSnapshots *snapshots, Job *job)
+{
+
+  if (job->worker)
+    g_thread_join (g_steal_pointer (&job->worker));
+  for (guint i = 0; i < job->unwound->len; i++)
+    {
+      const HatUnwoundFrame *frame = &g_array_index (job->unwound, HatUnwoundFrame, i);
+      job->result->frames[i].frame = hat_stacks_frame_in (snapshots->images->stacks, frame->module ? frame->module->module : G_MAXUINT32,
+                                                          frame->pc - (frame->module ? frame->module->bias : 0), frame->is_exact);
+    }
+  if (job->result->first_edge)
+    hat_trace_writer_add_snapshot (snapshots->images->writer, job->process, job->index, job->result);
+  free_job (job);
+}
+
+/* ---- while the process stands still ---- */
+
+typedef struct
+{
+  Job *job;
+  HatStacks *stacks;
+} Collecting;
+
+static void
+on_block (guint64 address, const HatLiveBlock *block, gpointer data)
+{
+  Collecting *collecting = data;
+  Job *job = collecting->job;
+  const guint32 number = job->n_blocks;
+
+  if (number == job->max_blocks)
+    return;
+  job->addresses[number] = address;
+  job->sizes[number] = block->size;
+  job->n_blocks++;
+  if (hat_stacks_is_loader (collecting->stacks, block->stack))
+    g_array_append_val (job->loader, number);
+}
+
+static void
+on_page (guint64 first, guint64 end, gpointer data)
+{
+  Job *job = data;
+  const HatPageSpan span = { first, end };
+
+  g_array_append_val (job->pages, span);
+  hat_copy_add (job->contents, first, end);
+}
+
+/* Tells a held process that it may go on. */
+static void
+end_hold (HatWireProcess *wire)
+{
+  __atomic_store_n (&wire->hold, HAT_WIRE_HOLD_NONE, __ATOMIC_SEQ_CST);
+  syscall (SYS_futex, &wire->hold, FUTEX_WAKE, G_MAXINT, NULL, NULL, 0);
+}
+
+/* The blocks, one by one: when the process goes on, for it takes a while, but before another of its events is taken in. */
+static void
+list_blocks (HatSnapshots *snapshots, Job *job, HatImage *image)
+{
+  Collecting collecting = { job, snapshots->images->stacks };
+  HatLiveSet *live = hat_stream_live (image->stream);
+
+  job->max_blocks = MIN (hat_live_set_n_blocks (live), HAT_SNAPSHOT_MAX_BLOCKS);
+  job->addresses = g_new (guint64, job->max_blocks);
+  job->sizes = g_new (guint64, job->max_blocks);
+  hat_live_set_foreach (live, on_block, &collecting);
+  job->blocks = (HatBlockIndex) { .n = job->n_blocks, .addresses = job->addresses, .sizes = job->sizes };
+}
+
+/* What is unfinished all the same. */
+static void
+list_doubtful (Job *job, HatImage *image)
+{
+  g_autoptr (GArray) addresses = g_array_new (FALSE, FALSE, sizeof (guint64)), doubtful = g_array_new (FALSE, FALSE, sizeof (guint32));
+
+  hat_stream_list_unfinished (image->stream, addresses);
+  for (guint i = 0; i < addresses->len; i++)
+    {
+      const guint32 block = hat_block_index_search (&job->blocks, g_array_index (addresses, guint64, i));
+      if (block != HAT_NO_BLOCK)
+        g_array_append_val (doubtful, block);
+    }
+  g_array_sort (doubtful, compare_numbers);
+  for (guint i = 0; i < doubtful->len; i++)
+    if (i == 0 || g_array_index (doubtful, guint32, i) != g_array_index (doubtful, guint32, i - 1))
+      g_array_index (doubtful, guint32, job->result->n_doubtful++) = g_array_index (doubtful, guint32, i);
+  job->result->doubtful = (guint32 *) g_array_free (g_steal_pointer (&doubtful), FALSE);
+}
+
+static gboolean
+copy_memory (HatSnapshots *snapshots, Job *job, HatImage *image, const HatHeldThread *held)
+{
+  HatWireProcess *wire = hat_session_process (snapshots->images->session, image->slot);
+
+  hat_live_set_foreach_page (hat_stream_live (image->stream), on_page, job);
+  job->plan = (HatRootPlan) { .pid = image->info.pid, .stop = job->stop, .blocks = &job->blocks, .pages = job->pages,
+                              .is_foreign = image->is_foreign_allocator,
+                              .own_memory = __atomic_load_n (&wire->own_memory, __ATOMIC_ACQUIRE) };
+  if (held)
+    job->plan.held = *held;
+  if (!hat_roots_look (&job->plan))
+    return FALSE;
+  hat_roots_plan (&job->plan, job->roots);
+  hat_copy_plan (job->contents);
+  hat_copy_plan (job->roots);
+  return hat_copy_read (job->roots) && hat_copy_read (job->contents);
+}
+
+/* Threads inside a reallocation: the block may be at its new place already, and nothing said so. Let them finish. */
+static guint
+let_movers_run (HatImage *image, HatStop *stop, gint64 deadline_ns)
+{
+  guint n = 0, n_running;
+
+  for (guint i = 0; i < image->rings->len; i++)
+    {
+      const HatRing *ring = image->rings->pdata[i];
+      n += ring->thread->stream.moving != 0 && hat_stop_let_run (stop, ring->thread->tid);
+    }
+  for (n_running = n; n_running > 0 && hat_clock_mono_ns () < deadline_ns; g_usleep (10))
+    {
+      n_running = 0;
+      for (guint i = 0; i < image->rings->len; i++)
+        {
+          const HatRing *ring = image->rings->pdata[i];
+          n_running += ring->thread->stream.moving != 0 && __atomic_load_n (&ring->wire->head, __ATOMIC_ACQUIRE) == ring->decoder.head;
+        }
+    }
+  if (n > 0)
+    hat_stop_again (stop);
+  return n;
+}
+
+static void
+settle (HatSnapshots *snapshots, HatImage *image, HatStop *stop)
+{
+  hat_images_drain (snapshots->images);
+  const gint64 deadline_ns = hat_clock_mono_ns () + UNFINISHED_PATIENCE_NS;
+  while (hat_clock_mono_ns () < deadline_ns && let_movers_run (image, stop, deadline_ns) > 0)
+    hat_images_drain (snapshots->images);
+}
+
+/* ---- taking one ---- */
+
+/* The writer's indices of modules, once they are known to the image; those that no stack has run through are told of now. */
+static void
+name_modules (HatSnapshots *snapshots, Job *job, HatImage *image)
+{
+  for (guint i = 0; i < job->plan.modules->len; i++)
+    {
+      HatFoundModule *found = &g_array_index (job->plan.modules, HatFoundModule, i);
+      found->image.module = hat_modules_at (image->modules, found->image.start);
+      if (found->image.module == G_MAXUINT32)
+        {
+          HatModule module = { .path = found->path, .start = found->image.start, .end = found->image.end, .bias = found->image.bias };
+          memcpy (module.build_id, found->build_id, sizeof module.build_id);
+          hat_stacks_add_module (snapshots->images->stacks, image->modules, &module);
+          found->image.module = hat_modules_at (image->modules, found->image.start);
+        }
+      g_array_append_val (job->modules, found->image);
+    }
+}
+
+static guint32
+thread_index (HatSnapshots *snapshots, HatImage *image, guint32 tid)
+{
+  for (guint i = image->threads->len; i > 0; i--)
+    {
+      const HatImageThread *thread = image->threads->pdata[i - 1];
+      if (thread->tid == tid)
+        return thread->stream.index;
+    }
+  /* One that has never allocated. */
+  HatImageThread *thread = g_new0 (HatImageThread, 1);
+  thread->tid = tid;
+  thread->name = hat_proc_thread_name (image->info.pid, tid);
+  thread->stream.index = hat_trace_writer_add_thread (snapshots->images->writer, image->info.index, tid, thread->name);
+  g_ptr_array_add (image->threads, thread);
+  return thread->stream.index;
+}
+
+static Job *
+new_job (HatImage *image, HatSnapshotReason reason, const char *detail)
+{
+  Job *job = g_new0 (Job, 1);
+  HatLiveSet *live = hat_stream_live (image->stream);
+
+  job->process = image->info.index;
+  job->pages = g_array_new (FALSE, FALSE, sizeof (HatPageSpan));
+  job->loader = g_array_new (FALSE, FALSE, sizeof (guint32));
+  job->contents = hat_copy_new (image->info.pid, hat_live_set_n_bytes (live) + hat_live_set_n_blocks (live) * BLOCK_OVERHEAD);
+  job->roots = hat_copy_new (image->info.pid, 0);
+  job->modules = g_array_new (FALSE, FALSE, sizeof (HatScanModule));
+  job->threads = g_array_new (FALSE, FALSE, sizeof (HatRootThread));
+  job->unwound = g_array_new (FALSE, FALSE, sizeof (HatUnwoundFrame));
+  job->result = g_new0 (HatSnapshot, 1);
+  job->result->info = (HatSnapshotInfo) { .reason = reason, .detail = g_strdup (detail) };
+  return job;
+}
+
+static void
+refuse (HatSnapshots *snapshots, HatImage *image, const char *why)
+{
+  g_autofree char *text = g_strdup_printf ("no snapshot of process %u (%s): %s; recording goes on", image->info.pid, image->info.name, why);
+
+  if (!snapshots->is_refused)
+    snapshots->func (&image->info, 0, NULL, text, snapshots->data);
+  snapshots->is_refused = TRUE;
+  snapshots->images->session->header->holds = HAT_WIRE_HOLDS_NONE;
+}
+
+static void
+account (HatSnapshots *snapshots, const Job *job, const HatImage *image)
+{
+  const HatSnapshotInfo *info = &job->result->info;
+  HatWireHeader *header = snapshots->images->session->header;
+
+  snapshots->totals.n++;
+  snapshots->totals.total_ns += info->pause_ns;
+  snapshots->totals.longest_ns = MAX (snapshots->totals.longest_ns, info->pause_ns);
+  snapshots->totals.read_bytes += info->read_bytes;
+  snapshots->totals.peak_bytes = MAX (snapshots->totals.peak_bytes, job->contents->size + job->roots->size);
+  if (!image->is_first_process)
+    snapshots->others_ns += info->pause_ns;
+  if (header->holds != HAT_WIRE_HOLDS_NONE)
+    header->holds = snapshots->others_ns * OTHERS_SHARE <= snapshots->images->now_ns ? HAT_WIRE_HOLDS_ALL : HAT_WIRE_HOLDS_LAUNCHED;
+}
+
+/* Stops the process, copies, and lets it go on; `held`: the thread that waits for this. */
+static Job *
+take (HatSnapshots *snapshots, HatImage *image, HatSnapshotReason reason, const char *detail, const HatHeldThread *held)
+{
+  HatImages *images = snapshots->images;
+  HatWireProcess *wire = hat_session_process (images->session, image->slot);
+  g_autoptr (GError) error = NULL;
+  Job *job = new_job (image, reason, detail);
+  const gint64 start_ns = hat_clock_mono_ns ();
+  HatStop *stop = job->stop = hat_stop_process (image->info.pid, &error);
+
+  if (stop == NULL)
+    {
+      if (held)
+        end_hold (wire);
+      if (error)
+        refuse (snapshots, image, error->message);
+      free_job (job);
+      return NULL;
+    }
+  settle (snapshots, image, stop);
+  const gboolean is_copied = copy_memory (snapshots, job, image, held);
+  if (held)
+    end_hold (wire);
+  hat_stop_release (stop);
+  job->result->info.pause_ns = hat_clock_mono_ns () - start_ns;
+  if (!is_copied)
+    {
+      free_job (job);
+      return NULL;
+    }
+  list_blocks (snapshots, job, image);
+  list_doubtful (job, image);
+  HatSnapshotInfo *info = &job->result->info;
+  info->time_ns = MAX (images->now_ns, hat_stream_last_ns (image->stream));
+  job->index = hat_trace_writer_begin_snapshot (images->writer, image->info.index, info->time_ns);
+  info->read_bytes = job->contents->n_read + job->roots->n_read;
+  info->n_blocks = job->n_blocks;
+  info->n_threads_skipped = stop->n_skipped;
+  account (snapshots, job, image);
+  name_modules (snapshots, job, image);
+  for (guint i = 0; i < stop->threads->len; i++)
+    {
+      const HatRootThread thread = { .index = thread_index (snapshots, image, g_array_index (stop->threads, HatStoppedThread, i).tid) };
+      g_array_append_val (job->threads, thread);
+    }
+  g_queue_push_tail (&snapshots->jobs, job);
+  job->worker = g_thread_new ("snapshot", work, job);
+  snapshots->func (&image->info, job->index, info, NULL, snapshots->data);
+  return job;
+}
+
+char *
+hat_snapshots_take (HatSnapshots *snapshots, guint32 pid, HatSnapshotReason reason, const char *detail)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  for (guint i = 0; i < snapshots->images->running->len; i++)
+    {
+      HatImage *image = snapshots->images->running->pdata[i];
+      if (image->is_foreign || image->info.state != HAT_IMAGE_RUNS || (pid != 0 && image->info.pid != pid))
+        continue;
+      const Job *job = take (snapshots, image, reason, detail, NULL);
+      if (job == NULL)
+        continue;
+      const HatSnapshotInfo *info = &job->result->info;
+      g_autofree char *pause = hat_format_time (info->pause_ns), *bytes = hat_format_bytes (info->read_bytes);
+      g_string_append_printf (text, "%sprocess %u: %u blocks, %s read, paused %s", text->len ? "; " : "", image->info.pid, info->n_blocks, bytes, pause);
+    }
+  return text->len > 0 ? g_string_free (g_steal_pointer (&text), FALSE) : NULL;
+}
+
+/* ---- rounds ---- */
+
+/* Where the watched function is, in the modules that the process has by now. */
+static void
+find_watched (HatSnapshots *snapshots, HatImage *image, HatWireProcess *wire)
+{
+  HatRootPlan plan = { .pid = image->info.pid };
+  guint n = MIN (wire->n_watched, HAT_WIRE_MAX_WATCHED);
+
+  if (image->looked_at == NULL)
+    image->looked_at = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
+  if (hat_roots_look (&plan))
+    for (guint i = 0; i < plan.modules->len; i++)
+      {
+        const HatFoundModule *found = &g_array_index (plan.modules, HatFoundModule, i);
+        HatFunctionRange ranges[HAT_WIRE_MAX_WATCHED];
+        HatModule module = { .path = found->path, .start = found->image.start, .end = found->image.end, .bias = found->image.bias };
+        if (found->is_hook || !g_hash_table_add (image->looked_at, g_memdup2 (&module.start, sizeof module.start)))
+          continue;
+        memcpy (module.build_id, found->build_id, sizeof module.build_id);
+        g_autoptr (HatModuleNames) names = hat_module_names_new (&module);
+        const guint n_found = hat_module_names_functions (names, snapshots->options.function, ranges, HAT_WIRE_MAX_WATCHED - n);
+        for (guint k = 0; k < n_found; k++)
+          wire->watched[n++] = (HatWireRange) { ranges[k].start + module.bias, ranges[k].end + module.bias };
+      }
+  hat_roots_clear (&plan);
+  wire->n_watched = n;
+}
+
+static void
+answer_hold (HatSnapshots *snapshots, HatImage *image)
+{
+  HatWireProcess *wire = hat_session_process (snapshots->images->session, image->slot);
+  guint32 expected = HAT_WIRE_HOLD_ASKED;
+
+  if (G_LIKELY (__atomic_load_n (&wire->hold, __ATOMIC_ACQUIRE) != HAT_WIRE_HOLD_ASKED)
+      || !__atomic_compare_exchange_n (&wire->hold, &expected, HAT_WIRE_HOLD_TAKEN, FALSE, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+    return;
+  const HatHeldThread held = { wire->hold_tid, wire->hold_cfa };
+  wire->hold_detail[sizeof wire->hold_detail - 1] = 0;
+  g_autofree char *detail = g_utf8_make_valid (wire->hold_detail, -1);
+  if (image->is_foreign || snapshots->is_refused)
+    end_hold (wire);
+  else
+    switch (wire->hold_reason)
+      {
+      case HAT_WIRE_HOLD_MODULES:
+        find_watched (snapshots, image, wire);
+        end_hold (wire);
+        break;
+      case HAT_WIRE_HOLD_MARK:
+        take (snapshots, image, HAT_SNAPSHOT_MARK, detail, &held);
+        break;
+      case HAT_WIRE_HOLD_PEAK:
+        take (snapshots, image, HAT_SNAPSHOT_PEAK, NULL, &held);
+        break;
+      case HAT_WIRE_HOLD_FUNCTION:
+        take (snapshots, image, HAT_SNAPSHOT_FUNCTION, snapshots->options.function, &held);
+        break;
+      default:
+        take (snapshots, image, HAT_SNAPSHOT_EXIT, NULL, &held);
+      }
+}
+
+/* Those that are done, in order; the last peak of a process that runs is kept back. */
+static void
+write_ready (HatSnapshots *snapshots, gboolean all)
+{
+  for (GList *link = snapshots->jobs.head, *next; link; link = next)
+    {
+      Job *job = link->data;
+      const HatImage *image = snapshots->images->all->pdata[job->process];
+      next = link->next;
+      if (!all && !__atomic_load_n (&job->is_ready, __ATOMIC_ACQUIRE))
+        continue;
+      if (job->worker)
+        g_thread_join (g_steal_pointer (&job->worker));
+      shed (job);
+      if (is_surpassed (snapshots, job))
+        free_job (job);
+      else if (!all && job->result->info.reason == HAT_SNAPSHOT_PEAK && !image->is_finished)
+        continue;
+      else
+        write_job (snapshots, job);
+      g_queue_delete_link (&snapshots->jobs, link);
+    }
+}
+
+void
+hat_snapshots_look (HatSnapshots *snapshots)
+{
+  HatImages *images = snapshots->images;
+
+  for (guint i = 0; i < images->running->len; i++)
+    answer_hold (snapshots, images->running->pdata[i]);
+  if (snapshots->options.every_s > 0 && images->now_ns >= snapshots->next_ns)
+    {
+      g_free (hat_snapshots_take (snapshots, 0, HAT_SNAPSHOT_PERIODIC, NULL));
+      snapshots->next_ns = images->now_ns + snapshots->options.every_s * 1e9;
+    }
+  write_ready (snapshots, FALSE);
+  hat_stop_release_stragglers ();
+}
+
+void
+hat_snapshots_finish (HatSnapshots *snapshots)
+{
+  write_ready (snapshots, TRUE);
+  while (hat_stop_release_stragglers ())
+    g_usleep (1000);
+}
+
+const HatSnapshotsTotals *
+hat_snapshots_totals (HatSnapshots *snapshots)
+{
+  snapshots->totals.n_skipped = __atomic_load_n (&snapshots->images->session->header->holds_skipped, __ATOMIC_RELAXED);
+  return &snapshots->totals;
+}
