@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "app/open-trace.h"
-#include "core/heap/estimate.h"
 #include "core/heap/format.h"
 #include "ui/draw/export.h"
 
@@ -170,8 +169,6 @@ static int export(HatTrace *trace, Options *options, const char *path, const Hat
   heap = hat_heap_new (trace, options->process, progress, &error);
   if (!heap || !resolve_times (options, trace, heap, &error))
     return hat_fail (path, error);
-  if (hat_sample_bytes (trace) > 0)
-    g_printerr ("heapatlas: %s: note: the picture shows the blocks in the sample, not estimates; `report` has these\n", path);
   if (!hat_export_write (heap, &options->export, options->output, progress, &error))
     return hat_fail (g_error_matches (error, HAT_ERROR, HAT_ERROR_DAMAGED) ? path : options->output, error);
   return HAT_EXIT_OK;

@@ -81,7 +81,7 @@ look_at_instant (Contest *contest, HatReplay *replay, GError **error)
     {
       const guint32 key = hat_group_key (contest->by, block->stack, block->thread, block->size);
       if (key < contest->n_keys)
-        contest->bytes[key] += block->size;
+        contest->bytes[key] += hat_heap_bytes_of (contest->heap, block->size);
     }
   for (guint32 key = 0; key < contest->n_keys; key++)
     if (contest->bytes[key] > 0)

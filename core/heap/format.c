@@ -83,6 +83,25 @@ hat_format_count (guint64 count)
   return three_digits (value, units[unit]);
 }
 
+static char *
+within (char *value, char *error)
+{
+  g_autofree char *owned_value = value, *owned_error = error;
+  return g_strdup_printf ("~%s ±%s", value, error);
+}
+
+char *
+hat_format_bytes_within (guint64 bytes, guint64 error)
+{
+  return error > 0 ? within (hat_format_bytes (bytes), hat_format_bytes (error)) : hat_format_bytes (bytes);
+}
+
+char *
+hat_format_count_within (guint64 count, guint64 error)
+{
+  return error > 0 ? within (hat_format_count (count), hat_format_count (error)) : hat_format_count (count);
+}
+
 /* Three digits and no zeros that only fill up: "250 ms", "12.3 us", but "4.10 s" is kept so that columns stay quiet. */
 static char *
 format_duration (guint64 ns)

@@ -65,10 +65,14 @@ row_for (Rows *rows, guint32 function, guint site, const HatSite *data)
 }
 
 static void
-add_costs (guint64 *costs, const HatSite *site)
+add_costs (guint64 *costs, double *variances, const HatSites *sites, guint site)
 {
   for (guint c = 0; c < HAT_N_COSTS; c++)
-    costs[c] += hat_site_cost (site, c);
+    {
+      costs[c] += hat_site_cost (&sites->sites[site], c);
+      if (sites->variances)
+        variances[c] += hat_site_cost_variance (&sites->variances[site], c);
+    }
 }
 
 static int
@@ -122,9 +126,9 @@ hat_functions_new (HatTrace *trace, const HatSites *sites, HatCost cost, const H
         {
           HatFunctionRow *row = row_for (&rows, stack[k], i, &sites->sites[i]);
           if (row)
-            add_costs (row->total, &sites->sites[i]);
+            add_costs (row->total, row->total_variance, sites, i);
           if (k == 0)
-            add_costs (row->self, &sites->sites[i]);
+            add_costs (row->self, row->self_variance, sites, i);
         }
       if (i % TICK_EVERY == 0)
         ok = hat_progress_tick (progress, (double) i / sites->n, "adding up functions", error);
@@ -154,7 +158,7 @@ neighbours (HatTrace *trace, const HatSites *sites, HatCost cost, const char *fu
             continue;
           HatFunctionRow *row = row_for (&rows, stack[k + step], i, &sites->sites[i]);
           if (row)
-            add_costs (row->total, &sites->sites[i]);
+            add_costs (row->total, row->total_variance, sites, i);
         }
     }
   HatFunctions *functions = rows_finish (&rows);

@@ -152,8 +152,22 @@ hat_group_label (HatTrace *trace, guint process, HatGrouping by, guint32 key)
 typedef struct
 {
   HatSite costs; /* stack: the key of a member */
+  HatSiteVariance variance;
   guint64 example_bytes;
 } Group;
+
+static void
+add_variance (HatSiteVariance *to, const HatSiteVariance *from)
+{
+  to->allocations += from->allocations;
+  to->bytes += from->bytes;
+  to->frees += from->frees;
+  to->bytes_freed += from->bytes_freed;
+  to->live_blocks += from->live_blocks;
+  to->live_bytes += from->live_bytes;
+  to->peak_blocks += from->peak_blocks;
+  to->peak_bytes += from->peak_bytes;
+}
 
 static void
 add_site (HatSite *to, const HatSite *site)
@@ -206,6 +220,8 @@ groups_of_sites (HatHeap *heap, const HatSites *sites, HatGrouping by)
       Group *group = &g_array_index (groups, Group, number - 1);
       const guint64 bytes = MAX (site->live_bytes, site->peak_bytes);
       add_site (&group->costs, site);
+      if (sites->variances)
+        add_variance (&group->variance, &sites->variances[i]);
       if (bytes > group->example_bytes)
         {
           group->example_bytes = bytes;
@@ -218,8 +234,8 @@ groups_of_sites (HatHeap *heap, const HatSites *sites, HatGrouping by)
   result->groups = g_new (HatGroup, MAX (groups->len, 1));
   for (guint i = 0; i < groups->len; i++)
     {
-      const HatSite *costs = &g_array_index (groups, Group, i).costs;
-      result->groups[i] = (HatGroup) { hat_group_label (heap->trace, heap->process, by, costs->stack), *costs };
+      const Group *group = &g_array_index (groups, Group, i);
+      result->groups[i] = (HatGroup) { hat_group_label (heap->trace, heap->process, by, group->costs.stack), group->costs, group->variance };
     }
   if (result->n > 1)
     qsort (result->groups, result->n, sizeof (HatGroup), compare_groups);
@@ -234,16 +250,23 @@ sites_by_age (HatHeap *heap, gint64 time, const HatProgress *progress, GError **
 
   if (live == NULL)
     return NULL;
+  HatStandsFor sums[HAT_AGE_CLASSES] = { 0 };
+  for (guint64 i = 0; i < live->n; i++)
+    {
+      HatStandsFor *sum = &sums[hat_age_class (time - live->blocks[i].birth_ns)];
+      const HatStandsFor block = hat_heap_stands_for (heap, live->blocks[i].size);
+      hat_estimate_add (&sum->blocks, &block.blocks, 1);
+      hat_estimate_add (&sum->bytes, &block.bytes, 1);
+    }
   HatSites *sites = g_new0 (HatSites, 1);
   sites->n = HAT_AGE_CLASSES;
   sites->sites = g_new0 (HatSite, HAT_AGE_CLASSES);
+  sites->variances = g_new0 (HatSiteVariance, HAT_AGE_CLASSES);
   for (guint cls = 0; cls < HAT_AGE_CLASSES; cls++)
-    sites->sites[cls].stack = cls;
-  for (guint64 i = 0; i < live->n; i++)
     {
-      HatSite *site = &sites->sites[hat_age_class (time - live->blocks[i].birth_ns)];
-      site->live_blocks++;
-      site->live_bytes += live->blocks[i].size;
+      const guint64 blocks = hat_estimate_value (&sums[cls].blocks), bytes = hat_estimate_value (&sums[cls].bytes);
+      sites->sites[cls] = (HatSite){ .stack = cls, .live_blocks = blocks, .live_bytes = bytes };
+      sites->variances[cls] = (HatSiteVariance){ .live_blocks = sums[cls].blocks.variance, .live_bytes = sums[cls].bytes.variance };
     }
   return sites;
 }

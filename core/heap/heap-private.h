@@ -5,7 +5,7 @@
  * process started with. Ordinals count the events of the process from 0; an instant is the number of events before it. */
 
 #include "core/heap/checkpoints.h"
-#include "core/heap/heap.h"
+#include "core/heap/estimate.h"
 #include "core/heap/live/account.h"
 #include "core/heap/replay.h"
 
@@ -22,6 +22,7 @@ typedef struct
 typedef struct
 {
   HatAccount *account;
+  HatEstimator *estimator; /* of a sample, instead */
   HatReplay *replay;
 } HatContinuation;
 
@@ -36,9 +37,11 @@ struct _HatHeap
   guint64 n_events;
   gint64 start_ns, end_ns;
 
-  HatSummary summary; /* of the trace, or pointing into the two below */
+  guint64 sample_bytes; /* 0 = everything was recorded */
+  HatSummary summary;   /* of the trace, or pointing into those below */
   HatSite *sites;
   HatLeaf *leaves;
+  HatSites *estimates; /* of a sample: sites and totals are these */
 
   HatCheckpoints *checkpoints;
 
@@ -76,6 +79,16 @@ HatEvent *hat_heap_kept_chunk (HatHeap *heap, guint chunk);
 HatInherited *hat_heap_inherited (HatHeap *heap, GError **error);
 void hat_heap_share_inherited (HatHeap *heap, HatInherited *inherited);
 void hat_inherited_unref (HatInherited *inherited);
+
+/* Live bytes that a block of `size` bytes stands for, rounded. */
+static inline guint64
+hat_heap_bytes_of (HatHeap *heap, guint64 size)
+{
+  if (G_LIKELY (heap->sample_bytes == 0))
+    return size;
+  const HatStandsFor block = hat_heap_stands_for (heap, size);
+  return hat_estimate_value (&block.bytes);
+}
 
 /* Whether the range holds every event. */
 gboolean hat_heap_is_whole (HatHeap *heap, HatRange range);

@@ -4,6 +4,22 @@
 
 #include "core/heap/heap-private.h"
 
+static void
+count_events (HatHeap *heap, const HatReplayBatch *batch)
+{
+  HatAccount *account = heap->continuation.account;
+  HatEstimator *estimator = heap->continuation.estimator;
+
+  for (guint i = 0; i < batch->n; i++)
+    {
+      const HatBlock *old = &batch->olds[i];
+      if (estimator)
+        hat_estimator_add (estimator, &batch->events[i], batch->events[i].stack, old, old->stack, !hat_block_is_own (heap, old->id));
+      else
+        hat_account_add (account, &batch->events[i], old->stack, old->size, !hat_block_is_own (heap, old->id));
+    }
+}
+
 static gboolean
 count_until_end (HatHeap *heap, const HatProgress *progress, GError **error)
 {
@@ -15,9 +31,7 @@ count_until_end (HatHeap *heap, const HatProgress *progress, GError **error)
     {
       if (!hat_replay_next (replay, heap->n_events, &batch, error))
         return FALSE;
-      for (guint i = 0; i < batch.n; i++)
-        hat_account_add (heap->continuation.account, &batch.events[i], batch.olds[i].stack, batch.olds[i].size,
-                         !hat_block_is_own (heap, batch.olds[i].id));
+      count_events (heap, &batch);
     }
   while (batch.n > 0);
   return TRUE;
@@ -27,10 +41,25 @@ static void
 continuation_clear (HatContinuation *continuation)
 {
   g_clear_pointer (&continuation->account, hat_account_free);
+  g_clear_pointer (&continuation->estimator, hat_estimator_free);
   g_clear_pointer (&continuation->replay, hat_replay_free);
 }
 
-/* The trace has no summary: the same counting that the recorder would have done. */
+/* What the process inherited is to be estimated, too. */
+static gboolean
+start_estimator (HatHeap *heap, GError **error)
+{
+  HatReplayIter iter;
+
+  heap->continuation.estimator = hat_estimator_new (heap->sample_bytes);
+  if (!hat_replay_iter_init (&iter, heap->continuation.replay, FALSE, error))
+    return FALSE;
+  for (const HatBlock *block; (block = hat_replay_iter_next (&iter));)
+    hat_estimator_start (heap->continuation.estimator, block->stack, block->size, TRUE);
+  return TRUE;
+}
+
+/* The trace has no summary, or only one of a sample: the same counting that the recorder would have done, or estimating. */
 static gboolean
 summarize (HatHeap *heap, HatContinuation *from, const HatProgress *progress, GError **error)
 {
@@ -41,12 +70,22 @@ summarize (HatHeap *heap, HatContinuation *from, const HatProgress *progress, GE
       hat_replay_set_heap (heap->continuation.replay, heap);
     }
   else
-    heap->continuation = (HatContinuation) {
-      .account = hat_account_new (heap->info->inherited_blocks, heap->info->inherited_bytes),
-      .replay = hat_replay_new (heap),
-    };
+    {
+      heap->continuation.replay = hat_replay_new (heap);
+      if (heap->sample_bytes == 0)
+        heap->continuation.account = hat_account_new (heap->info->inherited_blocks, heap->info->inherited_bytes);
+      else if (!start_estimator (heap, error))
+        return FALSE;
+    }
   if (!count_until_end (heap, progress, error))
     return FALSE;
+  if (heap->continuation.estimator)
+    {
+      heap->estimates = hat_estimator_sites (heap->continuation.estimator);
+      heap->estimates->totals.lost_events = heap->info->lost_events;
+      heap->summary = (HatSummary){ heap->estimates->totals, heap->estimates->n, heap->estimates->sites, 0, NULL };
+      return TRUE;
+    }
   heap->summary = *hat_account_summary (heap->continuation.account);
   heap->sites = g_memdup2 (heap->summary.sites, heap->summary.n_sites * sizeof (HatSite));
   heap->leaves = g_memdup2 (heap->summary.leaves, heap->summary.n_leaves * sizeof (HatLeaf));
@@ -68,6 +107,7 @@ heap_open (HatTrace *trace, guint process)
   heap->trace = hat_trace_ref (trace);
   heap->process = process;
   heap->info = hat_trace_process (trace, process);
+  heap->sample_bytes = hat_sample_bytes (trace);
   heap->chunks = hat_trace_chunks (trace, process, &heap->n_chunks);
   heap->start_ns = heap->info->start_ns;
   heap->end_ns = heap->info->end_ns >= 0 ? heap->info->end_ns : hat_trace_duration_ns (trace);
@@ -88,7 +128,7 @@ heap_new (HatTrace *trace, guint process, HatContinuation *from, const HatProgre
   g_autoptr (HatHeap) heap = heap_open (trace, process);
   const HatSummary *summary = hat_trace_summary (trace, process);
 
-  if (summary && summary->n_leaves == (heap->n_events + HAT_LEAF_EVENTS - 1) / HAT_LEAF_EVENTS)
+  if (heap->sample_bytes == 0 && summary && summary->n_leaves == (heap->n_events + HAT_LEAF_EVENTS - 1) / HAT_LEAF_EVENTS)
     heap->summary = *summary;
   else if (!summarize (heap, from, progress, error))
     return NULL;
@@ -114,7 +154,7 @@ hat_heap_refresh (HatHeap *heap, HatTrace *trace, const HatProgress *progress, G
   from = heap->continuation;
   heap->continuation = (HatContinuation) { 0 };
   g_mutex_unlock (&heap->lock);
-  HatHeap *next = heap_new (trace, heap->process, from.account ? &from : NULL, progress, error);
+  HatHeap *next = heap_new (trace, heap->process, from.replay ? &from : NULL, progress, error);
   continuation_clear (&from);
   return next;
 }
@@ -136,6 +176,7 @@ hat_heap_unref (HatHeap *heap)
     g_clear_pointer (&heap->kept[i].events, g_atomic_rc_box_release);
   g_clear_pointer (&heap->inherited, hat_inherited_unref);
   hat_checkpoints_free (heap->checkpoints);
+  g_clear_pointer (&heap->estimates, hat_sites_free);
   g_free (heap->sites);
   g_free (heap->leaves);
   g_mutex_clear (&heap->lock);
@@ -171,6 +212,12 @@ const HatSummary *
 hat_heap_summary (HatHeap *heap)
 {
   return &heap->summary;
+}
+
+const HatSites *
+hat_heap_estimates (HatHeap *heap)
+{
+  return heap->estimates;
 }
 
 /* ---- instants ---- */

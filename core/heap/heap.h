@@ -8,7 +8,8 @@
  * all return NULL (or FALSE) only on error. Answers that the summary holds come at once; an instant costs at most one chunk of
  * replay; ranges cost the events in them.
  * Times are nanoseconds from the start of the recording. A range is (from, to]: events with from < time <= to; the live figures are
- * those after the last event at or before `to`. Use hat_heap_start/end for "everything". */
+ * those after the last event at or before `to`. Use hat_heap_start/end for "everything".
+ * Of a sampled recording all figures are estimates, with the variance or error of each beside it (0 or NULL otherwise): see estimate.h. */
 
 #include "core/trace/trace.h"
 
@@ -30,7 +31,7 @@ guint hat_heap_process (HatHeap *heap);
 gint64 hat_heap_start (HatHeap *heap); /* just before the process' first event: start of the process */
 gint64 hat_heap_end (HatHeap *heap);   /* end of the process or of the recording */
 
-/* Totals, sites and leaves of the whole stream; belongs to the heap. */
+/* Totals, sites and leaves (none in a sample) of the whole stream; belongs to the heap. */
 const HatSummary *hat_heap_summary (HatHeap *heap);
 
 typedef struct
@@ -43,12 +44,26 @@ gboolean hat_heap_totals (HatHeap *heap, HatRange range, HatTotals *out_totals, 
 
 /* ---- sites ---- */
 
+/* Of the estimates in a HatSite. Those of different sites are independent: variances of sums are sums. */
+typedef struct
+{
+  double allocations, bytes, frees, bytes_freed, live_blocks, live_bytes, peak_blocks, peak_bytes;
+} HatSiteVariance;
+
+/* Half the width of the interval that holds the truth in 95 of 100 recordings. */
+guint64 hat_error_of (double variance);
+
 typedef struct
 {
   guint n;
   HatSite *sites; /* only those with something to say, by stack; live at `to`, peak at the range's highest instant */
   HatTotals totals;
+  HatSiteVariance *variances; /* of a sample, by site; else NULL */
+  HatSiteVariance variance;   /* of the totals */
 } HatSites;
+
+/* Those of everything, of a sampled recording; NULL: all was recorded, see the summary. Belongs to the heap. */
+const HatSites *hat_heap_estimates (HatHeap *heap);
 
 HatSites *hat_heap_sites (HatHeap *heap, HatRange range, const HatProgress *progress, GError **error);
 void hat_sites_free (HatSites *sites);
@@ -67,6 +82,7 @@ typedef enum
 const char *hat_cost_name (HatCost cost);      /* "live", "peak", "allocated", "allocations", "temporary" */
 gboolean hat_cost_is_bytes (HatCost cost);
 guint64 hat_site_cost (const HatSite *site, HatCost cost);
+double hat_site_cost_variance (const HatSiteVariance *variance, HatCost cost);
 
 /* ---- names of stacks ---- */
 
@@ -128,11 +144,13 @@ typedef struct
                         first, with HAT_BY_AGE. Same bands at every zoom */
   HatBand *bands;
   guint64 *band_bytes; /* [band * n_bins + bin]: live bytes at the bin's end; sums to last_bytes */
+  guint64 peak_error;
+  guint64 *errors, *band_errors; /* of a sample: of last_bytes and band_bytes; else NULL */
 } HatTimeline;
 
 /* HAT_BY_NONE is made of leaves, decoding only chunks at the borders of the range, and up to 8 others to place the edges between bins exactly;
  * beyond that an edge moves by less than a leaf (4,096 events), and no minimum, maximum or count is ever lost. Where bins are less than half
- * as long as leaves, everything is exact. Other groupings are exact and cost a replay of the range. */
+ * as long as leaves, everything is exact. Other groupings, and samples, are exact and cost a replay of the range. */
 HatTimeline *hat_heap_timeline (HatHeap *heap, HatRange range, guint n_bins, HatGrouping by, const HatProgress *progress, GError **error);
 void hat_timeline_free (HatTimeline *timeline);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatTimeline, hat_timeline_free)
@@ -196,12 +214,15 @@ typedef struct
   HatCost cost;
   guint n;
   HatTreeNode *nodes;
+  struct HatTreeVariance { double self, costs[HAT_N_COSTS]; } *variances; /* of a sample, by node; else NULL */
 } HatTree;
 
 /* Folds frames by function (and module), inlined ones included; recursion is kept. A bottom-up tree over more than a million frames
  * ends at nodes that cost less than 1/65,536 of the whole, whose self is then what lies beyond. */
 HatTree *hat_tree_new (HatTrace *trace, const HatSites *sites, HatTreeKind kind, HatCost cost, const HatProgress *progress, GError **error);
 void hat_tree_free (HatTree *tree);
+guint64 hat_tree_error (const HatTree *tree, guint node, HatCost cost); /* of a node's costs */
+guint64 hat_tree_self_error (const HatTree *tree, guint node);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatTree, hat_tree_free)
 
 /* One row per function: self and inclusive (recursion counted once), with its callers and callees on demand. */
@@ -210,6 +231,7 @@ typedef struct
   const char *function, *module, *file;
   guint32 line;
   guint64 self[HAT_N_COSTS], total[HAT_N_COSTS];
+  double self_variance[HAT_N_COSTS], total_variance[HAT_N_COSTS];
   HatStackId example;
 } HatFunctionRow;
 typedef struct
@@ -230,6 +252,7 @@ typedef struct
 {
   char *label;
   HatSite costs; /* stack = example */
+  HatSiteVariance variance;
 } HatGroup;
 typedef struct
 {
@@ -251,9 +274,15 @@ typedef struct
   guint64 live_blocks[HAT_SIZE_CLASSES], live_bytes[HAT_SIZE_CLASSES];
   guint64 usable_bytes[HAT_SIZE_CLASSES]; /* what glibc's malloc reserves for the live ones (size + 8 rounded up to 16, at least 32) */
   guint64 lifetimes[HAT_LIFETIME_CLASSES], lifetime_bytes[HAT_LIFETIME_CLASSES];
-  guint64 temporary, temporary_bytes;
+  guint64 temporary, temporary_bytes; /* 0 of a sample: not known */
   guint n_common; /* the most frequent exact sizes */
-  struct { guint64 size, allocations, live_blocks; } common[32];
+  struct { guint64 size, allocations, live_blocks, allocations_error, live_blocks_error; } common[32];
+  gboolean is_estimate;
+  /* Of the fields above, and of usable_bytes - live_bytes; all together last. */
+  guint64 allocations_error[HAT_SIZE_CLASSES + 1], bytes_error[HAT_SIZE_CLASSES + 1], live_blocks_error[HAT_SIZE_CLASSES + 1],
+      live_bytes_error[HAT_SIZE_CLASSES + 1], usable_bytes_error[HAT_SIZE_CLASSES + 1], padding_error[HAT_SIZE_CLASSES + 1],
+      lifetimes_error[HAT_LIFETIME_CLASSES + 1],
+      lifetime_bytes_error[HAT_LIFETIME_CLASSES + 1];
 } HatSizes;
 HatSizes *hat_heap_sizes (HatHeap *heap, HatRange range, const HatProgress *progress, GError **error); /* free with g_free */
 
@@ -267,6 +296,7 @@ typedef struct
 {
   HatStackId stack;
   guint64 blocks, bytes;
+  double blocks_variance, bytes_variance;
   gint64 first_ns, last_ns; /* births of the oldest and youngest of them */
   HatBlock example;         /* the biggest */
 } HatUnfreed;
@@ -275,18 +305,21 @@ typedef struct
   guint n;
   HatUnfreed *groups; /* own blocks (not inherited) live at the end of the process, by bytes */
   guint64 blocks, bytes;
+  double blocks_variance, bytes_variance;
 } HatUnfreedGroups;
 HatUnfreedGroups *hat_heap_unfreed (HatHeap *heap, const HatProgress *progress, GError **error);
 void hat_unfreed_free (HatUnfreedGroups *groups);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatUnfreedGroups, hat_unfreed_free)
 
 /* A stack whose live bytes keep rising over the life of the process: a line fitted to samples at equal times (least squares), slope
- * significantly above zero, no falling back, still growing in the last third; start-up excluded. */
+ * significantly above zero, no falling back, still growing in the last third; start-up excluded. In a sample, the rise is also
+ * more than chance would make. */
 typedef struct
 {
   HatStackId stack;
   double slope_bytes_per_s;
   guint64 blocks, bytes;
+  double blocks_variance, bytes_variance;
   guint n_points;
   guint64 *points; /* live bytes at equal steps, for a sparkline */
 } HatGrowingSite;

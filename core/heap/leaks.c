@@ -32,6 +32,13 @@ compare_unfreed (gconstpointer a, gconstpointer b)
   return x->stack < y->stack ? -1 : x->stack > y->stack;
 }
 
+static int
+compare_stacks (gconstpointer a, gconstpointer b)
+{
+  const HatStackId x = ((const HatSite *) a)->stack, y = ((const HatSite *) b)->stack;
+  return x < y ? -1 : x > y;
+}
+
 static void
 add_unfreed (GArray *groups, guint32 *group_of, const HatBlock *block)
 {
@@ -47,6 +54,28 @@ add_unfreed (GArray *groups, guint32 *group_of, const HatBlock *block)
   group->last_ns = block->birth_ns; /* they come in the order of their births */
   if (block->size > group->example.size)
     group->example = *block;
+}
+
+/* Of a sample: what the blocks of each group stand for. */
+static void
+estimate_unfreed (const HatSites *estimates, HatUnfreedGroups *result, GArray *groups)
+{
+  result->blocks = result->bytes = 0;
+  for (guint i = 0; i < groups->len; i++)
+    {
+      HatUnfreed *group = &g_array_index (groups, HatUnfreed, i);
+      const HatSite key = { .stack = group->stack };
+      const HatSite *site = bsearch (&key, estimates->sites, estimates->n, sizeof (HatSite), compare_stacks);
+      const HatSiteVariance *variance = &estimates->variances[site - estimates->sites];
+      group->blocks = site->live_blocks;
+      group->bytes = site->live_bytes;
+      group->blocks_variance = variance->live_blocks;
+      group->bytes_variance = variance->live_bytes;
+      result->blocks += group->blocks;
+      result->bytes += group->bytes;
+      result->blocks_variance += variance->live_blocks;
+      result->bytes_variance += variance->live_bytes;
+    }
 }
 
 HatUnfreedGroups *
@@ -67,6 +96,8 @@ hat_heap_unfreed (HatHeap *heap, const HatProgress *progress, GError **error)
       result->blocks++;
       result->bytes += block->size;
     }
+  if (heap->estimates)
+    estimate_unfreed (heap->estimates, result, groups);
   g_array_sort (groups, compare_unfreed);
   result->n = groups->len;
   result->groups = (HatUnfreed *) g_array_free (g_steal_pointer (&groups), FALSE);
@@ -88,6 +119,8 @@ typedef struct
 {
   HatStackId stack;
   guint64 bytes[N_POINTS], blocks[N_POINTS];
+  double variance; /* of a sample: of the rise, that is of its first point and of its last one */
+  HatStandsFor last;
 } Candidate;
 
 /* Sites that hold more at the last judged instant than one block, the biggest if there are very many. */
@@ -130,8 +163,23 @@ seek_point (HatHeap *heap, HatReplay *replay, guint point, GError **error)
   return hat_replay_seek (replay, ordinal, error);
 }
 
+static void
+estimate_block (HatHeap *heap, Candidate *candidate, guint point, guint64 size)
+{
+  const HatStandsFor block = hat_heap_stands_for (heap, size);
+
+  candidate->bytes[point] += hat_estimate_value (&block.bytes);
+  if (point == FIRST_POINT || point == LAST_POINT)
+    candidate->variance += block.bytes.variance;
+  if (point != LAST_POINT)
+    return;
+  hat_estimate_add (&candidate->last.blocks, &block.blocks, 1);
+  hat_estimate_add (&candidate->last.bytes, &block.bytes, 1);
+  candidate->blocks[point] = hat_estimate_value (&candidate->last.blocks);
+}
+
 static gboolean
-sample_point (HatReplay *replay, guint point, const guint32 *candidate_of, GArray *candidates, GError **error)
+sample_point (HatHeap *heap, HatReplay *replay, guint point, const guint32 *candidate_of, GArray *candidates, GError **error)
 {
   HatReplayIter iter;
 
@@ -141,6 +189,11 @@ sample_point (HatReplay *replay, guint point, const guint32 *candidate_of, GArra
     if (candidate_of[block->stack] > 0)
       {
         Candidate *candidate = &g_array_index (candidates, Candidate, candidate_of[block->stack] - 1);
+        if (G_UNLIKELY (heap->sample_bytes > 0))
+          {
+            estimate_block (heap, candidate, point, block->size);
+            continue;
+          }
         candidate->bytes[point] += block->size;
         candidate->blocks[point]++;
       }
@@ -187,7 +240,7 @@ is_growing (const Candidate *candidate, double *out_slope)
     else
       fall = MAX (fall, high - bytes[i]);
   fit_line (bytes, out_slope, &r_squared);
-  return rise > 0 && n_steps >= MIN_STEPS && fall <= MAX_FALL * rise && r_squared >= MIN_R_SQUARED
+  return rise > (double) hat_error_of (candidate->variance) && n_steps >= MIN_STEPS && fall <= MAX_FALL * rise && r_squared >= MIN_R_SQUARED
          && (double) bytes[LAST_POINT] - (double) bytes[late] >= MIN_LATE_RISE * rise;
 }
 
@@ -218,6 +271,8 @@ judge (HatHeap *heap, GArray *candidates)
         .slope_bytes_per_s = slope / seconds_per_point,
         .blocks = candidate->blocks[LAST_POINT],
         .bytes = candidate->bytes[LAST_POINT],
+        .blocks_variance = candidate->last.blocks.variance,
+        .bytes_variance = candidate->last.bytes.variance,
         .n_points = N_POINTS,
         .points = g_memdup2 (candidate->bytes, sizeof candidate->bytes),
       };
@@ -242,7 +297,7 @@ sample_all (HatHeap *heap, GArray *candidates, const HatProgress *progress, GErr
     return FALSE;
   for (guint point = 0; candidates->len > 0 && point < N_POINTS; point++)
     if (!hat_progress_tick (progress, (double) point / N_POINTS, "looking for growth", error)
-        || !seek_point (heap, replay, point, error) || !sample_point (replay, point, candidate_of, candidates, error))
+        || !seek_point (heap, replay, point, error) || !sample_point (heap, replay, point, candidate_of, candidates, error))
       return FALSE;
   return TRUE;
 }

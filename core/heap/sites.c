@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Totals and sites, of everything (from the summary) or of a range; and the same by thread or size.
+ * Totals and sites, of everything (from the summary) or of a range; and the same by thread or size. Samples are estimated.
  *
  * A range is counted by the very code that counts a whole process: the blocks live at its start are fed in first, as if
  * allocated at that instant, and what that added to the counts is taken off afterwards. Their peak is then right by itself. */
@@ -134,6 +134,60 @@ sites_of_range (RangeCount *count, HatHeap *heap, guint64 first, gint64 from)
   return sites;
 }
 
+/* ---- of a sample ---- */
+
+static gboolean
+estimate_events (HatEstimator *estimator, HatHeap *heap, HatReplay *replay, guint64 end, HatGrouping by, GError **error)
+{
+  HatReplayBatch batch;
+
+  do
+    {
+      if (!hat_replay_next (replay, end, &batch, error))
+        return FALSE;
+      for (guint i = 0; i < batch.n; i++)
+        {
+          const HatEvent *event = &batch.events[i];
+          const HatBlock *old = &batch.olds[i];
+          hat_estimator_add (estimator, event, hat_group_key (by, event->stack, event->thread, event->size), old,
+                             hat_group_key (by, old->stack, old->thread, old->size), !hat_block_is_own (heap, old->id));
+        }
+    }
+  while (batch.n > 0);
+  return TRUE;
+}
+
+static HatSites *
+estimate_range (HatHeap *heap, HatRange range, HatGrouping by, const HatProgress *progress, GError **error)
+{
+  g_autoptr (HatEstimator) estimator = hat_estimator_new (heap->sample_bytes);
+  g_autoptr (HatReplay) replay = hat_replay_new (heap);
+  HatReplayIter iter;
+  guint64 first, end;
+
+  if (!hat_heap_locate_range (heap, range, &first, &end, error))
+    return NULL;
+  hat_replay_set_progress (replay, progress, "estimating", end);
+  if (!hat_replay_seek (replay, first, error) || !hat_replay_iter_init (&iter, replay, FALSE, error))
+    return NULL;
+  for (const HatBlock *block; (block = hat_replay_iter_next (&iter));)
+    hat_estimator_start (estimator, hat_group_key (by, block->stack, block->thread, block->size), block->size,
+                         !hat_block_is_own (heap, block->id));
+  if (!estimate_events (estimator, heap, replay, end, by, error))
+    return NULL;
+  HatSites *sites = hat_estimator_sites (estimator);
+  HatTotals *totals = &sites->totals;
+  totals->inherited_blocks = heap->summary.totals.inherited_blocks;
+  totals->inherited_bytes = heap->summary.totals.inherited_bytes;
+  totals->lost_events = heap->info->lost_events;
+  if (totals->peak_event == 0)
+    totals->peak_time_ns = range.from;
+  totals->peak_event += first;
+  return sites;
+}
+
+/* ---- public ---- */
+
 HatSites *
 hat_heap_count_range (HatHeap *heap, HatRange range, HatGrouping by, const HatProgress *progress, GError **error)
 {
@@ -141,6 +195,8 @@ hat_heap_count_range (HatHeap *heap, HatRange range, HatGrouping by, const HatPr
   RangeCount count = { .by = by };
   HatSites *sites = NULL;
 
+  if (heap->sample_bytes > 0)
+    return estimate_range (heap, range, by, progress, error);
   if (!hat_heap_locate_range (heap, range, &first, &end, error))
     return NULL;
   g_autoptr (HatReplay) replay = hat_replay_new (heap);
@@ -166,6 +222,11 @@ hat_heap_sites (HatHeap *heap, HatRange range, const HatProgress *progress, GErr
   sites->n = heap->summary.n_sites;
   sites->sites = g_memdup2 (heap->summary.sites, sites->n * sizeof (HatSite));
   sites->totals = heap->summary.totals;
+  if (heap->estimates)
+    {
+      sites->variances = g_memdup2 (heap->estimates->variances, sites->n * sizeof (HatSiteVariance));
+      sites->variance = heap->estimates->variance;
+    }
   return sites;
 }
 
@@ -175,6 +236,7 @@ hat_sites_free (HatSites *sites)
   if (sites == NULL)
     return;
   g_free (sites->sites);
+  g_free (sites->variances);
   g_free (sites);
 }
 
@@ -228,6 +290,25 @@ hat_site_cost (const HatSite *site, HatCost cost)
       return site->allocations;
     case HAT_COST_TEMPORARY:
       return site->temporary;
+    }
+  g_return_val_if_reached (0);
+}
+
+double
+hat_site_cost_variance (const HatSiteVariance *variance, HatCost cost)
+{
+  switch (cost)
+    {
+    case HAT_COST_LIVE:
+      return variance->live_bytes;
+    case HAT_COST_PEAK:
+      return variance->peak_bytes;
+    case HAT_COST_ALLOCATED:
+      return variance->bytes;
+    case HAT_COST_ALLOCATIONS:
+      return variance->allocations;
+    case HAT_COST_TEMPORARY:
+      return 0;
     }
   g_return_val_if_reached (0);
 }

@@ -58,11 +58,12 @@ reserved_bytes (guint64 size)
   return size > G_MAXUINT64 - 32 ? size : MAX (32, (size + 8 + 15) / 16 * 16);
 }
 
-/* ---- exact sizes ---- */
+/* ---- exact sizes, of a sample what was recorded of each ---- */
 
 typedef struct
 {
   guint64 size, allocations, live_blocks;
+  guint64 allocations_error, live_blocks_error;
 } Exact;
 
 typedef struct
@@ -123,7 +124,92 @@ find_common (Exacts *exacts, HatSizes *sizes)
       sizes->common[i].size = exact->size;
       sizes->common[i].allocations = exact->allocations;
       sizes->common[i].live_blocks = exact->live_blocks;
+      sizes->common[i].allocations_error = exact->allocations_error;
+      sizes->common[i].live_blocks_error = exact->live_blocks_error;
     }
+}
+
+/* ---- estimates: the blocks of one size all stand for the same ---- */
+
+typedef struct
+{
+  HatEstimate allocations[HAT_SIZE_CLASSES + 1], bytes[HAT_SIZE_CLASSES + 1], live_blocks[HAT_SIZE_CLASSES + 1],
+      live_bytes[HAT_SIZE_CLASSES + 1], usable_bytes[HAT_SIZE_CLASSES + 1], padding[HAT_SIZE_CLASSES + 1]; /* the last one: all */
+  HatEstimate lifetimes[HAT_LIFETIME_CLASSES + 1], lifetime_bytes[HAT_LIFETIME_CLASSES + 1];
+} Estimates;
+
+static void
+add_to_class (HatEstimate *sums, guint cls, guint all, const HatEstimate *part, double n, double factor)
+{
+  const HatEstimate scaled = { n * factor * part->value, n * factor * factor * part->variance };
+
+  hat_estimate_add (&sums[cls], &scaled, 1);
+  hat_estimate_add (&sums[all], &scaled, 1);
+}
+
+static void
+estimate_exact (Estimates *estimates, Exact *exact, guint64 sample_bytes)
+{
+  const HatStandsFor block = hat_stands_for (exact->size, sample_bytes);
+  const guint cls = hat_size_class (exact->size), all = HAT_SIZE_CLASSES;
+  const double made = (double) exact->allocations, live = (double) exact->live_blocks;
+
+  add_to_class (estimates->allocations, cls, all, &block.blocks, made, 1);
+  add_to_class (estimates->bytes, cls, all, &block.bytes, made, 1);
+  add_to_class (estimates->live_blocks, cls, all, &block.blocks, live, 1);
+  add_to_class (estimates->live_bytes, cls, all, &block.bytes, live, 1);
+  add_to_class (estimates->usable_bytes, cls, all, &block.blocks, live, (double) reserved_bytes (exact->size));
+  add_to_class (estimates->padding, cls, all, &block.blocks, live, (double) (reserved_bytes (exact->size) - exact->size));
+  exact->allocations = hat_estimate_value (&(HatEstimate){ made * block.blocks.value, 0 });
+  exact->live_blocks = hat_estimate_value (&(HatEstimate){ live * block.blocks.value, 0 });
+  exact->allocations_error = hat_error_of (made * block.blocks.variance);
+  exact->live_blocks_error = hat_error_of (live * block.blocks.variance);
+}
+
+static void
+estimate_lifetime (Estimates *estimates, guint cls, guint64 size, guint64 sample_bytes)
+{
+  const HatStandsFor block = hat_stands_for (size, sample_bytes);
+
+  add_to_class (estimates->lifetimes, cls, HAT_LIFETIME_CLASSES, &block.blocks, 1, 1);
+  add_to_class (estimates->lifetime_bytes, cls, HAT_LIFETIME_CLASSES, &block.bytes, 1, 1);
+}
+
+static void
+round_classes (const HatEstimate *sums, guint n, guint64 *values, guint64 *errors)
+{
+  for (guint i = 0; i < n; i++)
+    values[i] = hat_estimate_value (&sums[i]);
+  for (guint i = 0; i <= n; i++)
+    errors[i] = hat_estimate_error (&sums[i]);
+}
+
+/* In place of what was counted. */
+static void
+estimate (HatSizes *sizes, Exacts *exacts, Estimates *estimates, guint64 sample_bytes)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  for (guint size = 0; size < DENSE_SIZES; size++)
+    {
+      exacts->dense[size].size = size;
+      estimate_exact (estimates, &exacts->dense[size], sample_bytes);
+    }
+  g_hash_table_iter_init (&iter, exacts->large);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    estimate_exact (estimates, value, sample_bytes);
+  round_classes (estimates->allocations, HAT_SIZE_CLASSES, sizes->allocations, sizes->allocations_error);
+  round_classes (estimates->bytes, HAT_SIZE_CLASSES, sizes->bytes, sizes->bytes_error);
+  round_classes (estimates->live_blocks, HAT_SIZE_CLASSES, sizes->live_blocks, sizes->live_blocks_error);
+  round_classes (estimates->live_bytes, HAT_SIZE_CLASSES, sizes->live_bytes, sizes->live_bytes_error);
+  round_classes (estimates->usable_bytes, HAT_SIZE_CLASSES, sizes->usable_bytes, sizes->usable_bytes_error);
+  for (guint i = 0; i <= HAT_SIZE_CLASSES; i++)
+    sizes->padding_error[i] = hat_estimate_error (&estimates->padding[i]);
+  round_classes (estimates->lifetimes, HAT_LIFETIME_CLASSES, sizes->lifetimes, sizes->lifetimes_error);
+  round_classes (estimates->lifetime_bytes, HAT_LIFETIME_CLASSES, sizes->lifetime_bytes, sizes->lifetime_bytes_error);
+  sizes->temporary = sizes->temporary_bytes = 0;
+  sizes->is_estimate = TRUE;
 }
 
 /* ---- the walk ---- */
@@ -175,8 +261,19 @@ is_made_in (HatHeap *heap, const HatBlock *block, HatRange range)
   return hat_block_is_own (heap, block->id) && block->birth_ns > range.from;
 }
 
+static void
+estimate_lifetimes (Estimates *estimates, HatHeap *heap, const HatReplayBatch *batch, HatRange range)
+{
+  for (guint i = 0; i < batch->n; i++)
+    if (batch->olds[i].id != 0 && is_made_in (heap, &batch->olds[i], range))
+      estimate_lifetime (estimates, lifetime_class (batch->events[i].time_ns - batch->olds[i].birth_ns), batch->olds[i].size,
+                         heap->sample_bytes);
+}
+
+/* `estimates`: of a sample, else NULL. */
 static gboolean
-count_range (HatHeap *heap, HatRange range, HatSizes *sizes, Exacts *exacts, const HatProgress *progress, GError **error)
+count_range (HatHeap *heap, HatRange range, HatSizes *sizes, Exacts *exacts, Estimates *estimates, const HatProgress *progress,
+             GError **error)
 {
   guint64 first, end;
   HatReplayBatch batch;
@@ -194,12 +291,19 @@ count_range (HatHeap *heap, HatRange range, HatSizes *sizes, Exacts *exacts, con
         return FALSE;
       for (guint i = 0; i < batch.n; i++)
         count_event (sizes, exacts, &batch.events[i], &batch.olds[i], is_made_in (heap, &batch.olds[i], range));
+      if (estimates)
+        estimate_lifetimes (estimates, heap, &batch, range);
     }
   while (batch.n > 0);
   if (!hat_replay_iter_init (&iter, replay, FALSE, error))
     return FALSE;
   for (const HatBlock *block; (block = hat_replay_iter_next (&iter));)
-    count_live (sizes, exacts, block, is_made_in (heap, block, range));
+    {
+      const gboolean is_in_range = is_made_in (heap, block, range);
+      count_live (sizes, exacts, block, is_in_range);
+      if (estimates && is_in_range)
+        estimate_lifetime (estimates, HAT_LIFETIME_CLASSES - 1, block->size, heap->sample_bytes);
+    }
   return TRUE;
 }
 
@@ -212,7 +316,10 @@ hat_heap_sizes (HatHeap *heap, HatRange range, const HatProgress *progress, GErr
     .large = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, g_free),
   };
 
-  const gboolean ok = count_range (heap, range, sizes, &exacts, progress, error);
+  g_autofree Estimates *estimates = heap->sample_bytes > 0 ? g_new0 (Estimates, 1) : NULL;
+  const gboolean ok = count_range (heap, range, sizes, &exacts, estimates, progress, error);
+  if (ok && estimates)
+    estimate (sizes, &exacts, estimates, heap->sample_bytes);
   if (ok)
     find_common (&exacts, sizes);
   g_free (exacts.dense);

@@ -4,7 +4,8 @@
  *
  * Without groups it is made of leaves (4,096 events each) that the summary holds. A leaf cut by edges between bins is walked event by
  * event, as long as a few chunks are enough for that, those over the most bins first; else it is put to the bin in which it ends, so that
- * an edge moves by less than a leaf. The borders of the range are always exact. With groups, every event of the range is walked. */
+ * an edge moves by less than a leaf. The borders of the range are always exact. With groups, every event of the range is walked;
+ * so it is of a sample, which is small, and each block then counts for what it stands for. */
 
 #include "core/heap/bands.h"
 
@@ -15,6 +16,15 @@
 #define CHEAP_CHUNKS 8
 #define LONG_RANGE (64 * (guint64) HAT_CHUNK_EVENTS)
 
+/* Of a sample: the sums so far, and for the bands what HatTimeline has, unrounded. */
+typedef struct
+{
+  guint64 sample_bytes;
+  HatEstimate live_bytes, live_blocks, allocations, allocated_bytes, frees;
+  guint64 allocations_before, allocated_before, frees_before; /* the bin; rounded */
+  HatEstimate *bands;
+} Estimates;
+
 typedef struct
 {
   HatTimeline *timeline;
@@ -22,6 +32,7 @@ typedef struct
   guint bin;
   gboolean is_touched; /* the bin has an event or leaf */
   guint64 live_bytes, live_blocks;
+  Estimates *estimates; /* NULL: all was recorded */
 } Filler;
 
 static gint64
@@ -53,6 +64,17 @@ bin_of (const Filler *filler, gint64 time)
 }
 
 static void
+start_estimated_bin (Filler *filler)
+{
+  Estimates *estimates = filler->estimates;
+
+  filler->timeline->errors[filler->bin] = hat_estimate_error (&estimates->live_bytes);
+  estimates->allocations_before = hat_estimate_value (&estimates->allocations);
+  estimates->allocated_before = hat_estimate_value (&estimates->allocated_bytes);
+  estimates->frees_before = hat_estimate_value (&estimates->frees);
+}
+
+static void
 start_bin (Filler *filler, guint bin)
 {
   HatBin *out = &filler->timeline->bins[bin];
@@ -61,6 +83,8 @@ start_bin (Filler *filler, guint bin)
   out->last_blocks = filler->live_blocks;
   filler->bin = bin;
   filler->is_touched = FALSE;
+  if (filler->estimates)
+    start_estimated_bin (filler);
 }
 
 /* Bins between repeat the last figures. */
@@ -128,6 +152,51 @@ fill_event (Filler *filler, const HatEvent *event, const HatBlock *old)
   bin->allocations += event->kind == HAT_EVENT_ALLOC;
   bin->allocated_bytes += event->kind == HAT_EVENT_ALLOC ? event->size : 0;
   bin->frees += event->kind == HAT_EVENT_FREE || event->kind == HAT_EVENT_UNKNOWN_FREE;
+}
+
+static void
+estimate_live (Filler *filler, guint64 size, double sign)
+{
+  Estimates *estimates = filler->estimates;
+  const HatStandsFor block = hat_stands_for (size, estimates->sample_bytes);
+
+  hat_estimate_add (&estimates->live_bytes, &block.bytes, sign);
+  hat_estimate_add (&estimates->live_blocks, &block.blocks, sign);
+  filler->live_bytes = hat_estimate_value (&estimates->live_bytes);
+  filler->live_blocks = hat_estimate_value (&estimates->live_blocks);
+}
+
+/* As fill_event(); the counts of a bin are differences of rounded sums, so that nothing is lost by rounding. */
+static void
+estimate_event (Filler *filler, const HatEvent *event, const HatBlock *old)
+{
+  Estimates *estimates = filler->estimates;
+  HatTimeline *timeline = filler->timeline;
+
+  go_to_time (filler, event->time_ns);
+  if (old->id != 0)
+    {
+      const HatStandsFor block = hat_stands_for (old->size, estimates->sample_bytes);
+      estimate_live (filler, old->size, -1);
+      hat_estimate_add (&estimates->frees, &block.blocks, 1);
+    }
+  if (event->block != 0)
+    {
+      const HatStandsFor block = hat_stands_for (event->size, estimates->sample_bytes);
+      estimate_live (filler, event->size, 1);
+      hat_estimate_add (&estimates->allocations, &block.blocks, 1);
+      hat_estimate_add (&estimates->allocated_bytes, &block.bytes, 1);
+    }
+  fill (filler, filler->live_bytes, filler->live_bytes);
+  if (filler->live_bytes > timeline->peak_bytes)
+    timeline->peak_error = hat_estimate_error (&estimates->live_bytes);
+  note_peak (filler, filler->live_bytes, event->time_ns);
+
+  HatBin *bin = &timeline->bins[filler->bin];
+  bin->allocations = hat_estimate_value (&estimates->allocations) - estimates->allocations_before;
+  bin->allocated_bytes = hat_estimate_value (&estimates->allocated_bytes) - estimates->allocated_before;
+  bin->frees = hat_estimate_value (&estimates->frees) - estimates->frees_before;
+  timeline->errors[filler->bin] = hat_estimate_error (&estimates->live_bytes);
 }
 
 static void
@@ -340,12 +409,45 @@ fill_from_leaves (HatHeap *heap, Filler *filler, guint64 first, guint64 end, con
   return find_peak_time (&walk, error);
 }
 
-/* ---- by groups: each band's bytes are written as differences from bin to bin, and summed up at the end ---- */
+/* ---- event by event: each band's bytes are written as differences from bin to bin, and summed up at the end ---- */
 
 static void
-add_to_band (HatTimeline *timeline, guint band, guint first_bin, guint64 bytes)
+estimate_band (Estimates *estimates, gsize i, guint64 size, int sign)
 {
-  timeline->band_bytes[(gsize) band * timeline->n_bins + first_bin] += bytes;
+  const HatStandsFor block = hat_stands_for (size, estimates->sample_bytes);
+  hat_estimate_add (&estimates->bands[i], &block.bytes, sign);
+}
+
+/* From `first_bin` on, the block belongs to the band (sign 1), or does so no longer (-1). */
+static inline void
+add_to_band (Filler *filler, guint band, guint first_bin, guint64 size, int sign)
+{
+  const gsize i = (gsize) band * filler->timeline->n_bins + first_bin;
+
+  if (G_UNLIKELY (filler->estimates))
+    estimate_band (filler->estimates, i, size, sign);
+  else
+    filler->timeline->band_bytes[i] += sign > 0 ? size : 0 - size;
+}
+
+/* The sums of a sample, rounded. */
+static void
+round_bands (const Filler *filler)
+{
+  HatTimeline *timeline = filler->timeline;
+
+  for (guint band = 0; band < timeline->n_bands; band++)
+    {
+      HatEstimate sum = { 0 };
+      for (guint bin = 0; bin < timeline->n_bins; bin++)
+        {
+          const gsize i = (gsize) band * timeline->n_bins + bin;
+          hat_estimate_add (&sum, &filler->estimates->bands[i], 1);
+          timeline->band_bytes[i] = hat_estimate_value (&sum);
+          timeline->band_errors[i] = hat_estimate_error (&sum);
+          timeline->bands[band].max_bytes = MAX (timeline->bands[band].max_bytes, timeline->band_bytes[i]);
+        }
+    }
 }
 
 static void
@@ -377,9 +479,9 @@ add_aging_block (Filler *filler, const HatBlock *block, guint end_bin)
         next = CLAMP (first_bin_until (filler, block->birth_ns + hat_age_class_start (cls + 1)), bin, end_bin);
       if (next > bin)
         {
-          add_to_band (timeline, cls, bin, block->size);
+          add_to_band (filler, cls, bin, block->size, 1);
           if (next < timeline->n_bins)
-            add_to_band (timeline, cls, next, 0 - block->size);
+            add_to_band (filler, cls, next, block->size, -1);
         }
       bin = next;
     }
@@ -397,17 +499,26 @@ start_bands (Filler *filler, HatReplay *replay, HatBands *bands, GError **error)
     {
       bytes += block->size;
       blocks++;
+      if (filler->estimates)
+        estimate_live (filler, block->size, 1);
       if (bands)
-        add_to_band (filler->timeline, hat_bands_of (bands, block), 0, block->size);
+        add_to_band (filler, hat_bands_of (bands, block), 0, block->size, 1);
     }
-  start_filling (filler, bytes, blocks);
+  if (filler->estimates)
+    {
+      start_filling (filler, filler->live_bytes, filler->live_blocks);
+      filler->timeline->peak_error = hat_estimate_error (&filler->estimates->live_bytes);
+    }
+  else
+    start_filling (filler, bytes, blocks);
   return TRUE;
 }
 
-/* bands == NULL: by age. */
+/* bands == NULL: by age, or by nothing at all. */
 static gboolean
 fill_bands (HatHeap *heap, Filler *filler, guint64 first, guint64 end, HatBands *bands, const HatProgress *progress, GError **error)
 {
+  const gboolean by_age = filler->timeline->by == HAT_BY_AGE;
   g_autoptr (HatReplay) replay = hat_replay_new (heap);
   HatReplayBatch batch;
   HatReplayIter iter;
@@ -423,20 +534,23 @@ fill_bands (HatHeap *heap, Filler *filler, guint64 first, guint64 end, HatBands 
         {
           const HatEvent *event = &batch.events[i];
           const HatBlock *old = &batch.olds[i];
-          fill_event (filler, event, old);
+          if (G_UNLIKELY (filler->estimates))
+            estimate_event (filler, event, old);
+          else
+            fill_event (filler, event, old);
           if (bands && old->id != 0)
-            add_to_band (filler->timeline, hat_bands_of (bands, old), filler->bin, 0 - old->size);
-          else if (old->id != 0)
+            add_to_band (filler, hat_bands_of (bands, old), filler->bin, old->size, -1);
+          else if (by_age && old->id != 0)
             add_aging_block (filler, old, filler->bin);
           if (bands && event->block != 0)
             {
               const HatBlock made = { .size = event->size, .stack = event->stack, .thread = event->thread };
-              add_to_band (filler->timeline, hat_bands_of (bands, &made), filler->bin, event->size);
+              add_to_band (filler, hat_bands_of (bands, &made), filler->bin, event->size, 1);
             }
         }
     }
   while (batch.n > 0);
-  if (bands)
+  if (!by_age)
     return TRUE;
   if (!hat_replay_iter_init (&iter, replay, FALSE, error))
     return FALSE;
@@ -466,9 +580,17 @@ fill_grouped (HatHeap *heap, Filler *filler, guint64 first, guint64 end, const H
     return FALSE;
   timeline->n_bands = by_age ? HAT_AGE_CLASSES : bands.n;
   timeline->bands = by_age ? describe_ages () : hat_bands_describe (&bands, heap);
-  timeline->band_bytes = g_new0 (guint64, (gsize) timeline->n_bands * timeline->n_bins);
+  const gsize n = (gsize) timeline->n_bands * timeline->n_bins;
+  timeline->band_bytes = g_new0 (guint64, n);
+  if (filler->estimates)
+    {
+      timeline->band_errors = g_new0 (guint64, n);
+      filler->estimates->bands = g_new0 (HatEstimate, n);
+    }
   const gboolean ok = fill_bands (heap, filler, first, end, by_age ? NULL : &bands, progress, error);
-  if (ok)
+  if (ok && filler->estimates)
+    round_bands (filler);
+  else if (ok)
     sum_bands (timeline);
   hat_bands_clear (&bands);
   return ok;
@@ -492,9 +614,18 @@ hat_heap_timeline (HatHeap *heap, HatRange range, guint n_bins, HatGrouping by, 
   for (guint i = 0; i <= n_bins; i++)
     edges[i] = edge_of (range, n_bins, i);
   Filler filler = { .timeline = timeline, .edges = edges };
+  Estimates estimates = { .sample_bytes = heap->sample_bytes };
+  if (heap->sample_bytes > 0)
+    {
+      filler.estimates = &estimates;
+      timeline->errors = g_new0 (guint64, n_bins);
+    }
 
-  if (by == HAT_BY_NONE ? !fill_from_leaves (heap, &filler, first, end, progress, error)
-                        : !fill_grouped (heap, &filler, first, end, progress, error))
+  const gboolean ok = by != HAT_BY_NONE          ? fill_grouped (heap, &filler, first, end, progress, error)
+                      : filler.estimates != NULL ? fill_bands (heap, &filler, first, end, NULL, progress, error)
+                                                 : fill_from_leaves (heap, &filler, first, end, progress, error);
+  g_free (estimates.bands);
+  if (!ok)
     return NULL;
   go_to_bin (&filler, n_bins - 1);
   return g_steal_pointer (&timeline);
@@ -509,6 +640,8 @@ hat_timeline_free (HatTimeline *timeline)
     g_free (timeline->bands[i].label);
   g_free (timeline->bands);
   g_free (timeline->band_bytes);
+  g_free (timeline->errors);
+  g_free (timeline->band_errors);
   g_free (timeline->bins);
   g_free (timeline);
 }

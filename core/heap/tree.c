@@ -37,6 +37,7 @@ typedef struct
   HatCost cost;
   HatFunctionTable *functions;
   GArray *nodes; /* Node; 0 = root */
+  GArray *variances; /* struct HatTreeVariance, by node; NULL: exact */
   guint32 *slots; /* by hash of (parent, function): node, or NO_NODE */
   guint n_slots;  /* a power of two */
 } Builder;
@@ -91,13 +92,22 @@ child_of (Builder *builder, guint32 parent, guint32 function)
   node_at (builder, parent)->first_child = made;
   node_at (builder, parent)->n_children++;
   g_array_append_val (builder->nodes, node);
+  if (builder->variances)
+    g_array_set_size (builder->variances, builder->nodes->len);
   return made;
 }
 
+static struct HatTreeVariance *
+variance_at (Builder *builder, guint32 node)
+{
+  return &g_array_index (builder->variances, struct HatTreeVariance, node);
+}
+
 static void
-add_site (Builder *builder, guint32 at, const HatSite *site)
+add_site (Builder *builder, guint32 at, guint index)
 {
   Node *node = node_at (builder, at);
+  const HatSite *site = &builder->sites->sites[index];
   const guint64 cost = hat_site_cost (site, builder->cost);
 
   for (guint c = 0; c < HAT_N_COSTS; c++)
@@ -107,6 +117,13 @@ add_site (Builder *builder, guint32 at, const HatSite *site)
     {
       node->example = site->stack;
       node->example_cost = cost;
+    }
+  if (builder->variances)
+    {
+      const HatSiteVariance *variance = &builder->sites->variances[index];
+      variance_at (builder, at)->self += hat_site_cost_variance (variance, builder->cost);
+      for (guint c = 0; c < HAT_N_COSTS; c++)
+        variance_at (builder, at)->costs[c] += hat_site_cost_variance (variance, c);
     }
 }
 
@@ -118,7 +135,11 @@ sum_up (Builder *builder)
       const Node *node = node_at (builder, i);
       Node *parent = node_at (builder, node->parent);
       for (guint c = 0; c < HAT_N_COSTS; c++)
-        parent->costs[c] += node->costs[c];
+        {
+          parent->costs[c] += node->costs[c];
+          if (builder->variances)
+            variance_at (builder, node->parent)->costs[c] += variance_at (builder, i)->costs[c];
+        }
       if (parent->example == HAT_STACK_NONE || node->example_cost > parent->example_cost)
         {
           parent->example = node->example;
@@ -161,7 +182,7 @@ build_top_down (Builder *builder, const HatProgress *progress, GError **error)
       node_of[s] = node + FIRST_NODE;
     }
   for (guint i = 0; i < builder->sites->n; i++)
-    add_site (builder, node_of[builder->sites->sites[i].stack] - FIRST_NODE, &builder->sites->sites[i]);
+    add_site (builder, node_of[builder->sites->sites[i].stack] - FIRST_NODE, i);
   return TRUE;
 }
 
@@ -234,7 +255,7 @@ build_bottom_up (Builder *builder, const HatProgress *progress, GError **error)
           if (walk (builder, &walker))
             walkers[n_left++] = walker;
           else
-            add_site (builder, walker.node, &builder->sites->sites[walker.site]);
+            add_site (builder, walker.node, walker.site);
         }
       n = n_left;
       n_left = 0;
@@ -242,7 +263,7 @@ build_bottom_up (Builder *builder, const HatProgress *progress, GError **error)
         if (node_at (builder, walkers[i].node)->reached >= threshold)
           walkers[n_left++] = walkers[i];
         else
-          add_site (builder, walkers[i].node, &builder->sites->sites[walkers[i].site]);
+          add_site (builder, walkers[i].node, walkers[i].site);
       n = n_left;
     }
   return TRUE;
@@ -288,12 +309,16 @@ lay_out (Builder *builder, HatTreeKind kind)
   guint n_placed = 1;
 
   *tree = (HatTree) { .kind = kind, .cost = builder->cost, .n = n, .nodes = g_new0 (HatTreeNode, n) };
+  if (builder->variances)
+    tree->variances = g_new (struct HatTreeVariance, n);
   order[0] = 0;
   for (guint i = 0; i < n; i++)
     {
       const Node *node = node_at (builder, order[i]);
       HatTreeNode *out = &tree->nodes[i];
       lay_out_node (builder, out, node, i == 0);
+      if (builder->variances)
+        tree->variances[i] = *variance_at (builder, order[i]);
       out->first_child = n_placed;
       out->n_children = node->n_children;
       for (guint32 child = node->first_child; child != NO_NODE; child = node_at (builder, child)->next_sibling)
@@ -325,12 +350,18 @@ hat_tree_new (HatTrace *trace, const HatSites *sites, HatTreeKind kind, HatCost 
   builder.stacks = hat_trace_stacks (trace, &builder.n_stacks);
   memset (builder.slots, 0xff, builder.n_slots * sizeof (guint32));
   g_array_append_val (builder.nodes, root);
+  if (sites->variances)
+    {
+      builder.variances = g_array_new (FALSE, TRUE, sizeof (struct HatTreeVariance));
+      g_array_set_size (builder.variances, 1);
+    }
   if (kind == HAT_TREE_TOP_DOWN ? build_top_down (&builder, progress, error) : build_bottom_up (&builder, progress, error))
     {
       sum_up (&builder);
       tree = lay_out (&builder, kind);
     }
   g_array_unref (builder.nodes);
+  g_clear_pointer (&builder.variances, g_array_unref);
   g_free (builder.slots);
   return tree;
 }
@@ -341,5 +372,18 @@ hat_tree_free (HatTree *tree)
   if (tree == NULL)
     return;
   g_free (tree->nodes);
+  g_free (tree->variances);
   g_free (tree);
+}
+
+guint64
+hat_tree_error (const HatTree *tree, guint node, HatCost cost)
+{
+  return tree->variances ? hat_error_of (tree->variances[node].costs[cost]) : 0;
+}
+
+guint64
+hat_tree_self_error (const HatTree *tree, guint node)
+{
+  return tree->variances ? hat_error_of (tree->variances[node].self) : 0;
 }

@@ -31,8 +31,10 @@ typedef struct
   GPtrArray *groups; /* HatUnfreed, borrowed */
   GPtrArray *sites;  /* HatGrowingSite, borrowed */
   guint64 blocks, bytes;
+  double blocks_variance, bytes_variance;
   guint suppressed;
   guint64 suppressed_blocks, suppressed_bytes;
+  double suppressed_blocks_variance, suppressed_bytes_variance;
 } Findings;
 
 static void
@@ -76,6 +78,8 @@ findings_new (HatTrace *trace, guint process, const gboolean *suppressed, const 
       findings->suppressed += is_suppressed;
       *(is_suppressed ? &findings->suppressed_blocks : &findings->blocks) += group->blocks;
       *(is_suppressed ? &findings->suppressed_bytes : &findings->bytes) += group->bytes;
+      *(is_suppressed ? &findings->suppressed_blocks_variance : &findings->blocks_variance) += group->blocks_variance;
+      *(is_suppressed ? &findings->suppressed_bytes_variance : &findings->bytes_variance) += group->bytes_variance;
     }
   for (guint i = 0; i < findings->growing->n; i++)
     if (!suppressed || !suppressed[findings->growing->sites[i].stack])
@@ -85,12 +89,23 @@ findings_new (HatTrace *trace, guint process, const gboolean *suppressed, const 
 
 /* ---- JSON ---- */
 
+/* With errors if it is an estimate. */
 static void
-write_class (HatJson *json, const char *name, guint64 blocks, guint64 bytes)
+write_figures (HatJson *json, guint64 blocks, guint64 bytes, double blocks_variance, double bytes_variance)
 {
-  hat_json_begin_object (json, name);
   hat_json_uint (json, "blocks", blocks);
   hat_json_uint (json, "bytes", bytes);
+  if (bytes_variance <= 0)
+    return;
+  hat_json_uint (json, "blocks_error", hat_error_of (blocks_variance));
+  hat_json_uint (json, "bytes_error", hat_error_of (bytes_variance));
+}
+
+static void
+write_class (HatJson *json, const char *name, guint64 blocks, guint64 bytes, double blocks_variance, double bytes_variance)
+{
+  hat_json_begin_object (json, name);
+  write_figures (json, blocks, bytes, blocks_variance, bytes_variance);
   hat_json_end_object (json);
 }
 
@@ -99,8 +114,7 @@ write_group (HatJson *json, HatTrace *trace, const HatUnfreed *group)
 {
   hat_json_begin_object (json, NULL);
   hat_json_string (json, "class", "unfreed");
-  hat_json_uint (json, "blocks", group->blocks);
-  hat_json_uint (json, "bytes", group->bytes);
+  write_figures (json, group->blocks, group->bytes, group->blocks_variance, group->bytes_variance);
   hat_json_null (json, "type");
   hat_json_null (json, "confidence");
   hat_json_string (json, "why", why_unfreed);
@@ -125,13 +139,13 @@ write_json (HatJson *json, const Findings *findings)
   hat_json_null (json, "snapshot");
   hat_json_begin_object (json, "classes");
   for (guint i = 0; i < G_N_ELEMENTS (unknown_classes); i++)
-    write_class (json, unknown_classes[i], 0, 0);
-  write_class (json, "unfreed", findings->blocks, findings->bytes);
+    write_class (json, unknown_classes[i], 0, 0, 0, 0);
+  write_class (json, "unfreed", findings->blocks, findings->bytes, findings->blocks_variance, findings->bytes_variance);
   hat_json_end_object (json);
   hat_json_begin_object (json, "suppressed");
   hat_json_uint (json, "groups", findings->suppressed);
-  hat_json_uint (json, "blocks", findings->suppressed_blocks);
-  hat_json_uint (json, "bytes", findings->suppressed_bytes);
+  write_figures (json, findings->suppressed_blocks, findings->suppressed_bytes, findings->suppressed_blocks_variance,
+                 findings->suppressed_bytes_variance);
   hat_json_end_object (json);
   hat_json_begin_array (json, "groups");
   for (guint i = 0; i < findings->groups->len; i++)
@@ -145,8 +159,7 @@ write_json (HatJson *json, const Findings *findings)
       const HatGrowingSite *site = g_ptr_array_index (findings->sites, i);
       hat_json_begin_object (json, NULL);
       hat_json_double (json, "slope_bytes_per_s", site->slope_bytes_per_s);
-      hat_json_uint (json, "blocks", site->blocks);
-      hat_json_uint (json, "bytes", site->bytes);
+      write_figures (json, site->blocks, site->bytes, site->blocks_variance, site->bytes_variance);
       hat_report_json_stack (json, trace, site->stack);
       hat_json_end_object (json);
     }
@@ -157,9 +170,9 @@ write_json (HatJson *json, const Findings *findings)
 /* ---- text ---- */
 
 static char *
-blocks_text (guint64 blocks)
+blocks_text (guint64 blocks, double variance)
 {
-  g_autofree char *count = hat_format_count (blocks);
+  g_autofree char *count = hat_format_count_within (blocks, hat_error_of (variance));
   return g_strdup_printf ("%s block%s", count, blocks == 1 ? "" : "s");
 }
 
@@ -178,10 +191,11 @@ static void
 append_group (GString *out, const Findings *findings, guint number)
 {
   const HatUnfreed *group = g_ptr_array_index (findings->groups, number - 1);
-  g_autofree char *blocks = blocks_text (group->blocks);
+  g_autofree char *blocks = blocks_text (group->blocks, group->blocks_variance);
+  g_autofree char *bytes = hat_format_bytes_within (group->bytes, hat_error_of (group->bytes_variance));
   g_autofree char *when = birth_text (group);
   g_string_append_printf (out, "\n%4u ", number);
-  hat_plain_bytes_column (out, group->bytes, 9);
+  hat_plain_column (out, bytes, group->bytes_variance > 0 ? 22 : 9);
   g_string_append_c (out, ' ');
   hat_plain_percent_column (out, group->bytes, findings->bytes, 6);
   g_string_append (out, "  ");
@@ -204,8 +218,8 @@ append_growing (GString *out, const Findings *findings)
     {
       const HatGrowingSite *site = g_ptr_array_index (findings->sites, i);
       g_autofree char *slope = hat_format_signed_bytes ((gint64) CLAMP (site->slope_bytes_per_s, -1e18, 1e18));
-      g_autofree char *blocks = blocks_text (site->blocks);
-      g_autofree char *bytes = hat_format_bytes (site->bytes);
+      g_autofree char *blocks = blocks_text (site->blocks, site->blocks_variance);
+      g_autofree char *bytes = hat_format_bytes_within (site->bytes, hat_error_of (site->bytes_variance));
       guint n = MIN (site->n_points, 24);
       guint64 points[24];
       for (guint k = 0; k < n; k++)
@@ -229,8 +243,8 @@ append_text (GString *out, const Findings *findings)
   g_autofree char *ended_raw = hat_process_end (findings->trace, findings->process);
   g_autofree char *ended = hat_plain_name (ended_raw, 26);
   g_autofree char *end = hat_format_time (findings->end_ns);
-  g_autofree char *bytes = hat_format_bytes (findings->bytes);
-  g_autofree char *blocks = blocks_text (findings->blocks);
+  g_autofree char *bytes = hat_format_bytes_within (findings->bytes, hat_error_of (findings->bytes_variance));
+  g_autofree char *blocks = blocks_text (findings->blocks, findings->blocks_variance);
   g_string_append_printf (out, "\nProcess %u: %s (pid %u), %s at %s\n", findings->process, name, process->pid, ended,
                           end);
   if (!findings->has_allocated)
@@ -243,8 +257,9 @@ append_text (GString *out, const Findings *findings)
                             bytes, blocks, findings->groups->len, findings->groups->len == 1 ? "" : "s");
   if (findings->suppressed > 0)
     {
-      g_autofree char *suppressed_bytes = hat_format_bytes (findings->suppressed_bytes);
-      g_autofree char *suppressed_blocks = blocks_text (findings->suppressed_blocks);
+      g_autofree char *suppressed_bytes = hat_format_bytes_within (findings->suppressed_bytes,
+                                                                   hat_error_of (findings->suppressed_bytes_variance));
+      g_autofree char *suppressed_blocks = blocks_text (findings->suppressed_blocks, findings->suppressed_blocks_variance);
       g_string_append_printf (out, "Suppressed: %s in %s from %u place%s.\n", suppressed_bytes, suppressed_blocks,
                               findings->suppressed, findings->suppressed == 1 ? "" : "s");
     }
@@ -253,9 +268,14 @@ append_text (GString *out, const Findings *findings)
   if (findings->groups->len > TEXT_GROUPS)
     {
       guint64 rest = 0;
+      double variance = 0;
       for (guint i = TEXT_GROUPS; i < findings->groups->len; i++)
-        rest += ((const HatUnfreed *) g_ptr_array_index (findings->groups, i))->bytes;
-      g_autofree char *rest_bytes = hat_format_bytes (rest);
+        {
+          const HatUnfreed *group = g_ptr_array_index (findings->groups, i);
+          rest += group->bytes;
+          variance += group->bytes_variance;
+        }
+      g_autofree char *rest_bytes = hat_format_bytes_within (rest, hat_error_of (variance));
       g_string_append_printf (out, "\n     and %u more places with %s; --json lists all.\n",
                               findings->groups->len - TEXT_GROUPS, rest_bytes);
     }
@@ -289,9 +309,10 @@ hat_report_leaks (HatTrace *trace, const HatLeaksOptions *options, GString *out,
                           "from those still in use needs a snapshot, which this recording has none of.\n");
   if (!options->json && hat_sample_bytes (trace) > 0)
     {
-      g_autofree char *rate = hat_sampled_rate (trace);
-      g_string_append_printf (out, "Sampled, %s: these are only the blocks in the sample. What is not listed\n"
-                                   "may be missing by chance; `report` estimates how much there is in all.\n", rate);
+      g_autofree char *rate = hat_format_bytes (hat_sample_bytes (trace));
+      g_string_append_printf (out, "Sampled, one in %s. " HAT_SAMPLE_HAS_NO_SNAPSHOT "\n"
+                                   "Figures are estimates, right within ± in 95 of 100 recordings; small leaks may be missing by chance.\n",
+                              rate);
     }
   for (guint i = first; i < end; i++)
     {

@@ -25,8 +25,18 @@ hat_report_json_stack (HatJson *json, HatTrace *trace, HatStackId stack)
   hat_json_end_array (json);
 }
 
+/* A sample does not tell what came next. */
 static void
-write_totals (HatJson *json, const HatTotals *totals)
+write_temporary (HatJson *json, guint64 temporary, gboolean is_sampled)
+{
+  if (is_sampled)
+    hat_json_null (json, "temporary");
+  else
+    hat_json_uint (json, "temporary", temporary);
+}
+
+static void
+write_totals (HatJson *json, const HatTotals *totals, gboolean is_sampled)
 {
   hat_json_begin_object (json, "totals");
   hat_json_uint (json, "allocations", totals->allocations);
@@ -41,16 +51,16 @@ write_totals (HatJson *json, const HatTotals *totals)
   hat_json_uint (json, "live_bytes", totals->live_bytes);
   hat_json_uint (json, "peak_bytes", totals->peak_bytes);
   hat_json_int (json, "peak_time_ns", totals->peak_time_ns);
-  hat_json_uint (json, "temporary", totals->temporary);
+  write_temporary (json, totals->temporary, is_sampled);
   hat_json_uint (json, "unknown_frees", totals->unknown_frees);
   hat_json_uint (json, "missed_frees", totals->missed_frees);
   hat_json_uint (json, "lost_events", totals->lost_events);
   hat_json_end_object (json);
 }
 
-/* The figures of a site or a group. */
+/* The figures of a site or a group; `variance`: of a sample, else NULL. */
 static void
-write_costs (HatJson *json, const HatSite *site)
+write_costs (HatJson *json, const HatSite *site, const HatSiteVariance *variance)
 {
   hat_json_uint (json, "allocations", site->allocations);
   hat_json_uint (json, "bytes", site->bytes);
@@ -61,7 +71,9 @@ write_costs (HatJson *json, const HatSite *site)
   hat_json_uint (json, "live_bytes", site->live_bytes);
   hat_json_uint (json, "peak_blocks", site->peak_blocks);
   hat_json_uint (json, "peak_bytes", site->peak_bytes);
-  hat_json_uint (json, "temporary", site->temporary);
+  write_temporary (json, site->temporary, variance != NULL);
+  if (variance)
+    hat_sampled_json (json, site, variance);
 }
 
 static void
@@ -91,7 +103,7 @@ write_stack_quality (HatJson *json, HatTrace *trace, const HatSites *sites)
 static int
 compare_sites (const void *a, const void *b)
 {
-  const HatSite *x = a, *y = b;
+  const HatSite *x = *(const HatSite *const *) a, *y = *(const HatSite *const *) b;
   if (x->peak_bytes != y->peak_bytes)
     return x->peak_bytes > y->peak_bytes ? -1 : 1;
   if (x->live_bytes != y->live_bytes)
@@ -101,32 +113,20 @@ compare_sites (const void *a, const void *b)
   return x->stack < y->stack ? -1 : x->stack > y->stack;
 }
 
-static int
-compare_stack (const void *key, const void *estimates)
-{
-  const HatStackId stack = *(const HatStackId *) key, other = ((const HatEstimates *) estimates)->stack;
-  return stack < other ? -1 : stack > other;
-}
-
 static void
-write_sites (HatJson *json, HatTrace *trace, HatSites *sites, const HatSampled *sampled, gint top)
+write_sites (HatJson *json, HatTrace *trace, const HatSites *sites, gint top)
 {
-  if (sites->n > 0)
-    qsort (sites->sites, sites->n, sizeof *sites->sites, compare_sites);
+  g_autofree const HatSite **order = g_new (const HatSite *, sites->n + 1);
+  for (guint i = 0; i < sites->n; i++)
+    order[i] = &sites->sites[i];
+  qsort (order, sites->n, sizeof *order, compare_sites);
   hat_json_begin_array (json, "sites");
   for (guint i = 0; i < sites->n && (top < 0 || i < (guint) top); i++)
     {
       hat_json_begin_object (json, NULL);
-      write_costs (json, &sites->sites[i]);
-      if (sampled)
-        {
-          const HatEstimates *estimates = bsearch (&sites->sites[i].stack, sampled->sites, sampled->n, sizeof (HatEstimates),
-                                                   compare_stack);
-          if (estimates)
-            hat_sampled_json (json, estimates);
-        }
+      write_costs (json, order[i], sites->variances ? &sites->variances[order[i] - sites->sites] : NULL);
       hat_json_null (json, "type");
-      hat_report_json_stack (json, trace, sites->sites[i].stack);
+      hat_report_json_stack (json, trace, order[i]->stack);
       hat_json_end_object (json);
     }
   hat_json_end_array (json);
@@ -145,7 +145,7 @@ write_groups (HatJson *json, HatHeap *heap, HatRange range, const HatReportOptio
     {
       hat_json_begin_object (json, NULL);
       hat_json_string (json, "label", groups->groups[i].label);
-      write_costs (json, &groups->groups[i].costs);
+      write_costs (json, &groups->groups[i].costs, hat_heap_sample_bytes (heap) > 0 ? &groups->groups[i].variance : NULL);
       hat_json_end_object (json);
     }
   hat_json_end_array (json);
@@ -197,18 +197,18 @@ write_process (HatJson *json, HatTrace *trace, guint index, const HatReportOptio
   g_autoptr (HatSites) sites = hat_heap_sites (heap, range, progress, error);
   if (sites == NULL)
     return FALSE;
-  const gboolean is_sampled = hat_sample_bytes (trace) > 0;
-  g_autoptr (HatSampled) sampled = is_sampled ? hat_heap_sampled (heap, range, progress, error) : NULL;
-  if (is_sampled && sampled == NULL)
-    return FALSE;
+  const HatTotals *totals = &sites->totals;
+  const HatSite all = { .allocations = totals->allocations, .bytes = totals->bytes_allocated, .frees = totals->frees,
+                        .bytes_freed = totals->bytes_freed, .live_blocks = totals->live_blocks, .live_bytes = totals->live_bytes,
+                        .peak_bytes = totals->peak_bytes };
 
   hat_json_begin_object (json, NULL);
   write_identity (json, trace, index);
   hat_json_int (json, "from_ns", MAX (range.from, 0));
   hat_json_int (json, "to_ns", range.to);
-  write_totals (json, &sites->totals);
-  if (sampled)
-    hat_sampled_json (json, &sampled->totals);
+  write_totals (json, totals, sites->variances != NULL);
+  if (sites->variances)
+    hat_sampled_json (json, &all, &sites->variance);
   write_stack_quality (json, trace, sites);
   guint n_marks;
   const HatMark *marks = hat_trace_marks (trace, index, &n_marks);
@@ -223,7 +223,7 @@ write_process (HatJson *json, HatTrace *trace, guint index, const HatReportOptio
   hat_json_end_array (json);
   if (options->by != HAT_BY_NONE && !write_groups (json, heap, range, options, progress, error))
     return FALSE;
-  write_sites (json, trace, sites, sampled, options->top);
+  write_sites (json, trace, sites, options->top);
   hat_json_end_object (json);
   return TRUE;
 }

@@ -370,18 +370,12 @@ append_heading (Section *section)
 static gboolean
 append_sampled (Section *section, const HatReportOptions *options, const HatProgress *progress, GError **error)
 {
-  if (options->by != HAT_BY_FUNCTION && options->by != HAT_BY_SITE)
-    {
-      g_set_error_literal (error, HAT_ERROR, HAT_ERROR_USAGE,
-                           "a sampled recording is reported --by function or site, its parts otherwise are no estimates");
-      return FALSE;
-    }
-  g_autoptr (HatSampled) sampled = hat_heap_sampled (section->heap, section->range, progress, error);
-  if (sampled == NULL)
+  g_autoptr (HatSites) sites = hat_heap_sites (section->heap, section->range, progress, error);
+  section->groups = sites ? hat_heap_groups (section->heap, section->range, options->by, progress, error) : NULL;
+  if (section->groups == NULL)
     return FALSE;
   append_heading (section);
-  hat_sampled_text (section->out, section->trace, sampled, options->by == HAT_BY_SITE,
-                    options->top < 0 ? 10 : (guint) options->top);
+  hat_sampled_text (section->out, section->trace, sites, section->groups, options->by, options->top < 0 ? 10 : (guint) options->top);
   return TRUE;
 }
 

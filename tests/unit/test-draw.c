@@ -566,7 +566,7 @@ test_leaks_and_cards (void)
   g_autoptr (HatGrowing) growing = hat_heap_growing (heap, NULL, &error);
   g_autoptr (HatOverview) overview = hat_overview_new (heap, NULL, &error);
   HatLeaksInput input = {
-    hat_heap_trace (heap), unfreed, growing, { hat_heap_start (heap), hat_heap_end (heap) }, "title"
+    hat_heap_trace (heap), unfreed, growing, { hat_heap_start (heap), hat_heap_end (heap) }, FALSE, "title"
   };
 
   g_assert_no_error (error);

@@ -8,6 +8,7 @@
 #include <cairo-svg.h>
 #include <string.h>
 
+#include "core/heap/estimate.h"
 #include "core/heap/format.h"
 #include "ui/draw/flame-paint.h"
 #include "ui/draw/leaks-paint.h"
@@ -38,8 +39,9 @@ title_of (const Picture *picture, const char *what)
 {
   const HatProcess *process = hat_trace_process (picture->trace, hat_heap_process (picture->heap));
   g_autofree char *name = process->exe ? g_path_get_basename (process->exe) : g_strdup ("unknown program");
+  g_autofree char *sampled = hat_sample_words (picture->trace);
 
-  return g_strdup_printf ("%s: %s", name, what);
+  return sampled ? g_strdup_printf ("%s: %s (%s)", name, what, sampled) : g_strdup_printf ("%s: %s", name, what);
 }
 
 /* ", 1.2 s to 3.4 s", or "" for the whole process. */
@@ -103,7 +105,7 @@ paint_map (const Picture *picture, cairo_t *cr, GError **error)
   g_autoptr (HatMapModel) model = NULL;
   g_autoptr (HatMapLayout) layout = NULL;
   g_autoptr (HatColors) colors = hat_colors_new (picture->heap);
-  g_autofree char *when = NULL, *bytes = NULL, *what = NULL, *title = NULL;
+  g_autofree char *words = NULL, *what = NULL, *title = NULL;
   HatMapStyle style = { .colors = colors, .by = by, .isolated = -1 };
 
   if (at < 0)
@@ -112,9 +114,8 @@ paint_map (const Picture *picture, cairo_t *cr, GError **error)
   live = hat_heap_live (picture->heap, at, picture->progress, error);
   if (!live)
     return FALSE;
-  when = hat_format_time (at);
-  bytes = hat_format_bytes (live->bytes);
-  what = g_strdup_printf ("%s live at %s, by %s", bytes, when, hat_grouping_name (by));
+  words = hat_live_words (picture->heap, live);
+  what = g_strdup_printf ("%s, by %s", words, hat_grouping_name (by));
   style.title = title = title_of (picture, what);
   model = hat_map_model_new (picture->heap, live, hat_heap_regions_at (picture->heap, at));
   layout = hat_map_layout_new (model, &style, (HatMapView){ 0 }, picture->width, picture->height);
@@ -134,7 +135,7 @@ static gboolean
 paint_calls (const Picture *picture, cairo_t *cr, GError **error)
 {
   HatCost cost = picture->options->cost;
-  guint64 all;
+  guint64 all, error_of_all;
   gboolean has_table;
   g_autoptr (HatSites) sites = NULL;
   g_autoptr (HatTree) tree = NULL;
@@ -151,7 +152,8 @@ paint_calls (const Picture *picture, cairo_t *cr, GError **error)
   if (!tree)
     return FALSE;
   all = tree->n ? tree->nodes[0].cost : 0;
-  total = hat_cost_is_bytes (cost) ? hat_format_bytes (all) : hat_format_count (all);
+  error_of_all = tree->n ? hat_tree_error (tree, 0, cost) : 0;
+  total = hat_cost_is_bytes (cost) ? hat_format_bytes_within (all, error_of_all) : hat_format_count_within (all, error_of_all);
   what = g_strdup_printf ("calls by %s, %s%s", cost_words (cost), total, range);
   input.tree = tree;
   has_table = picture->width >= 1000 && tree->n && tree->nodes[0].cost;
@@ -179,7 +181,8 @@ paint_leaks (const Picture *picture, cairo_t *cr, GError **error)
   g_autoptr (HatGrowing) growing = unfreed ? hat_heap_growing (picture->heap, picture->progress, error) : NULL;
   g_autoptr (HatLeaksLayout) layout = NULL;
   HatLeaksInput input = {
-    picture->trace, unfreed, growing, { hat_heap_start (picture->heap), hat_heap_end (picture->heap) }, title
+    picture->trace, unfreed, growing, { hat_heap_start (picture->heap), hat_heap_end (picture->heap) },
+    hat_heap_sample_bytes (picture->heap) > 0, title
   };
 
   if (!growing)

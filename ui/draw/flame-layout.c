@@ -170,7 +170,10 @@ count_matches (Builder *builder)
         continue;
       layout->n_matches++;
       if (!is_inside[i])
-        layout->match_cost += tree->nodes[i].cost;
+        {
+          layout->match_cost += tree->nodes[i].cost;
+          layout->match_variance += tree->variances ? tree->variances[i].costs[tree->cost] : 0;
+        }
       is_inside[i] = TRUE;
     }
   g_hash_table_unref (known);
@@ -297,13 +300,13 @@ hat_flame_layout_find (const HatFlameLayout *layout, guint node)
 }
 
 char *
-hat_flame_cost_text (HatCost cost, guint64 value)
+hat_flame_cost_text (HatCost cost, guint64 value, guint64 error)
 {
   g_autofree char *count = NULL;
 
   if (hat_cost_is_bytes (cost))
-    return hat_format_bytes (value);
-  count = hat_format_count (value);
+    return hat_format_bytes_within (value, error);
+  count = hat_format_count_within (value, error);
   return g_strdup_printf ("%s %s%s", count, cost == HAT_COST_TEMPORARY ? "temporary allocation" : "allocation",
                           value == 1 ? "" : "s");
 }
@@ -320,16 +323,20 @@ hat_flame_box_text (const HatFlameLayout *layout, guint box)
   if (b->n_merged > 1)
     {
       guint64 sum = 0;
-      for (guint i = 0; i < b->n_merged; i++)
-        sum += tree->nodes[b->node + i].cost;
-      cost = hat_flame_cost_text (tree->cost, sum);
+      double variance = 0;
+      for (guint i = b->node; i < b->node + b->n_merged; i++)
+        {
+          sum += tree->nodes[i].cost;
+          variance += tree->variances ? tree->variances[i].costs[tree->cost] : 0;
+        }
+      cost = hat_flame_cost_text (tree->cost, sum, hat_error_of (variance));
       return g_strdup_printf ("%u functions, too narrow to show: %s, %.2f %% of all", b->n_merged, cost,
                               100 * (double) sum / all);
     }
-  cost = hat_flame_cost_text (tree->cost, node->cost);
+  cost = hat_flame_cost_text (tree->cost, node->cost, hat_tree_error (tree, b->node, tree->cost));
   if (b->node == 0)
     return g_strdup_printf ("everything: %s", cost);
-  self = hat_flame_cost_text (tree->cost, node->self);
+  self = hat_flame_cost_text (tree->cost, node->self, hat_tree_self_error (tree, b->node));
   if (node->file)
     {
       base = g_path_get_basename (node->file);
@@ -347,11 +354,11 @@ hat_flame_summary (const HatTree *tree)
 
   if (!tree->n || !tree->nodes[0].cost)
     return g_strdup_printf ("Flame graph: no %s cost in this range.", hat_cost_name (tree->cost));
-  cost = hat_flame_cost_text (tree->cost, tree->nodes[0].cost);
+  cost = hat_flame_cost_text (tree->cost, tree->nodes[0].cost, hat_tree_error (tree, 0, tree->cost));
   if (!tree->nodes[0].n_children)
     return g_strdup_printf ("Flame graph of %s: %s.", hat_cost_name (tree->cost), cost);
   child = &tree->nodes[tree->nodes[0].first_child];
-  top = hat_flame_cost_text (tree->cost, child->cost);
+  top = hat_flame_cost_text (tree->cost, child->cost, hat_tree_error (tree, tree->nodes[0].first_child, tree->cost));
   return g_strdup_printf ("Flame graph of %s cost: %s in all, most of it below %s with %s.",
                           hat_cost_name (tree->cost), cost, child->function, top);
 }

@@ -42,6 +42,7 @@ typedef struct
   guint n_crumbs;
   guint *crumbs;        /* nodes from 0 to root, both included */
   guint64 match_cost;   /* of topmost matches: nothing counted twice */
+  double match_variance;
   guint n_matches;
   guint64 total;        /* of root */
   HatLegend legend;     /* key = swatch */
@@ -55,7 +56,7 @@ gint hat_flame_layout_hit (const HatFlameLayout *layout, double x, double y); /*
 gint hat_flame_layout_find (const HatFlameLayout *layout, guint node);        /* box of a node, or -1 */
 /* "session_new (server.c:88): 12.4 MiB, 33 % of all, 1.2 MiB of its own". g_free'd. */
 char *hat_flame_box_text (const HatFlameLayout *layout, guint box);
-char *hat_flame_cost_text (HatCost cost, guint64 value); /* "12.4 MiB" or "1,234 allocations"; g_free'd */
+char *hat_flame_cost_text (HatCost cost, guint64 value, guint64 error); /* "12.4 MiB", "~1,234 ±100 allocations"; g_free'd */
 char *hat_flame_summary (const HatTree *tree);
 
 G_END_DECLS

@@ -92,6 +92,12 @@ hat_flame_paint (const HatFlameLayout *layout, const HatPalette *palette, cairo_
   hat_paint_fill (cr, palette->background, (HatRect){ 0, 0, layout->width, layout->height });
   if (layout->input.title)
     hat_text_line (text, HAT_FONT_TITLE, palette->text, layout->title, HAT_ALIGN_LEFT, layout->input.title);
+  if (!layout->n_boxes && layout->input.tree->variances && layout->input.tree->cost == HAT_COST_TEMPORARY)
+    {
+      hat_paint_empty (text, palette, layout->plot, "Not known of a sample",
+                       "Whether a block was freed at once shows only where every block is recorded.");
+      return;
+    }
   if (!layout->n_boxes)
     {
       hat_paint_empty (text, palette, layout->plot, "No cost here",
@@ -166,13 +172,15 @@ hat_flame_paint_table (const HatGroups *groups, HatCost cost, HatColors *colors,
     {
       const TableRow *row = &g_array_index (rows, TableRow, i);
       g_autofree char *name = hat_format_function (row->group->label, 40);
-      g_autofree char *amount = hat_cost_is_bytes (cost) ? hat_format_bytes (row->cost)
-                                                         : hat_format_count (row->cost);
+      guint64 error = hat_error_of (hat_site_cost_variance (&row->group->variance, cost));
+      g_autofree char *amount = hat_cost_is_bytes (cost) ? hat_format_bytes_within (row->cost, error)
+                                                         : hat_format_count_within (row->cost, error);
+      double used = MAX (hat_text_measure (text, HAT_FONT_SMALL, amount) + 1, 72);
       HatColor color = hat_palette_swatch (palette, hat_colors_function (colors, row->group->label));
 
-      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ rect.x, y, rect.width - 76, 18 }, HAT_ALIGN_LEFT,
-                     name);
-      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ rect.x + rect.width - 72, y, 72, 18 },
+      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ rect.x, y, rect.width - used - 4, 18 },
+                     HAT_ALIGN_LEFT, name);
+      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ rect.x + rect.width - used, y, used, 18 },
                      HAT_ALIGN_RIGHT, amount);
       hat_paint_round (cr, palette->empty, (HatRect){ rect.x, y + 20, rect.width, 5 }, 2.5);
       hat_paint_round (cr, color, (HatRect){ rect.x, y + 20, rect.width * (double) row->cost / total, 5 }, 2.5);

@@ -5,6 +5,7 @@
 
 #include "ui/draw/leaks-layout.h"
 
+#include "core/heap/estimate.h"
 #include "core/heap/format.h"
 
 #define EDGE 16.0
@@ -39,9 +40,9 @@ name_row (HatLeaksRow *row, HatTrace *trace, HatStackId stack)
 }
 
 static char *
-block_count (guint64 blocks)
+block_count (guint64 blocks, double variance)
 {
-  g_autofree char *count = hat_format_count (blocks);
+  g_autofree char *count = hat_format_count_within (blocks, hat_error_of (variance));
 
   return g_strdup_printf ("%s block%s", count, blocks == 1 ? "" : "s");
 }
@@ -55,8 +56,8 @@ unfreed_row (const HatLeaksInput *input, guint index)
   HatLeaksRow row = { .unfreed = index, .growing = -1 };
 
   name_row (&row, input->trace, group->stack);
-  row.amount = hat_format_bytes (group->bytes);
-  row.count = block_count (group->blocks);
+  row.amount = hat_format_bytes_within (group->bytes, hat_error_of (group->bytes_variance));
+  row.count = block_count (group->blocks, group->blocks_variance);
   row.when = !g_str_equal (first, last) ? g_strdup_printf ("%s to %s", first, last)
                                         : g_strdup_printf ("at %s", first);
   row.share = input->unfreed->groups[0].bytes ? (double) group->bytes / (double) input->unfreed->groups[0].bytes : 0;
@@ -73,9 +74,9 @@ growing_row (const HatLeaksInput *input, guint index)
   HatLeaksRow row = { .unfreed = -1, .growing = index, .last = 1 };
 
   name_row (&row, input->trace, site->stack);
-  row.amount = hat_format_bytes (site->bytes);
-  row.count = block_count (site->blocks);
-  row.when = g_strdup_printf ("%s/s", slope);
+  row.amount = hat_format_bytes_within (site->bytes, hat_error_of (site->bytes_variance));
+  row.count = block_count (site->blocks, site->blocks_variance);
+  row.when = g_strdup_printf ("%s%s/s", input->is_sample ? "~" : "", slope);
   row.share = input->growing->sites[0].slope_bytes_per_s > 0
                   ? site->slope_bytes_per_s / input->growing->sites[0].slope_bytes_per_s
                   : 0;
@@ -87,14 +88,19 @@ write_headline (HatLeaksLayout *layout)
 {
   const HatUnfreedGroups *unfreed = layout->input.unfreed;
   guint n_growing = layout->input.growing ? layout->input.growing->n : 0;
-  g_autofree char *bytes = hat_format_bytes (unfreed->bytes), *blocks = block_count (unfreed->blocks);
+  g_autofree char *bytes = hat_format_bytes_within (unfreed->bytes, hat_error_of (unfreed->bytes_variance));
+  g_autofree char *blocks = block_count (unfreed->blocks, unfreed->blocks_variance);
 
   if (!unfreed->n)
-    layout->headline = g_strdup ("Nothing was left behind");
+    layout->headline = layout->input.is_sample
+                           ? hat_sample_none_words (layout->input.trace, "Every block of the sample was freed. What was not")
+                           : g_strdup ("Nothing was left behind");
   else
     layout->headline = g_strdup_printf ("%s in %s never freed, from %u place%s", bytes, blocks, unfreed->n,
                                         unfreed->n == 1 ? "" : "s");
-  if (n_growing)
+  if (layout->input.is_sample)
+    layout->sentence = g_strdup (HAT_SAMPLE_HAS_NO_SNAPSHOT);
+  else if (n_growing)
     layout->sentence = g_strdup_printf (
         "%u place%s kept growing until the end. Without a snapshot it is not known what was still in use.", n_growing,
         n_growing == 1 ? "" : "s");
@@ -124,7 +130,10 @@ place_rows (HatLeaksLayout *layout)
       row->rect = (HatRect){ EDGE, y, layout->width - 2 * EDGE, ROW - 4 };
     }
   for (guint i = shown_unfreed; i < n_unfreed; i++)
-    layout->left_out_bytes += input->unfreed->groups[i].bytes;
+    {
+      layout->left_out_bytes += input->unfreed->groups[i].bytes;
+      layout->left_out_variance += input->unfreed->groups[i].bytes_variance;
+    }
   layout->n_left_out = n_unfreed - shown_unfreed;
   if (!shown_growing)
     return;
@@ -187,7 +196,8 @@ char *
 hat_leaks_summary (const HatUnfreedGroups *unfreed, const HatGrowing *growing)
 {
   guint n_growing = growing ? growing->n : 0;
-  g_autofree char *bytes = hat_format_bytes (unfreed->bytes), *blocks = block_count (unfreed->blocks);
+  g_autofree char *bytes = hat_format_bytes_within (unfreed->bytes, hat_error_of (unfreed->bytes_variance));
+  g_autofree char *blocks = block_count (unfreed->blocks, unfreed->blocks_variance);
 
   if (!unfreed->n && !n_growing)
     return g_strdup ("No leaks: every block was freed, and nothing kept growing.");

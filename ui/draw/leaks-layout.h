@@ -14,6 +14,7 @@ typedef struct
   const HatUnfreedGroups *unfreed;
   const HatGrowing *growing; /* may be NULL */
   HatRange life;             /* of the process */
+  gboolean is_sample;        /* of blocks */
   const char *title;         /* NULL: none */
 } HatLeaksInput;
 
@@ -40,6 +41,7 @@ typedef struct
   HatRect growing_title;       /* height 0: no growing rows */
   guint n_left_out;
   guint64 left_out_bytes;
+  double left_out_variance;
 } HatLeaksLayout;
 
 HatLeaksLayout *hat_leaks_layout_new (const HatLeaksInput *input, double width, double height);

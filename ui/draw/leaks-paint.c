@@ -67,7 +67,7 @@ paint_row (const HatLeaksLayout *layout, const HatPalette *palette, HatText *tex
            cairo_t *cr)
 {
   const HatRect *r = &row->rect;
-  double amount = 96, when = layout->width >= 760 ? 230 : layout->width >= 560 ? 150 : 0;
+  double amount = layout->input.is_sample ? 150 : 96, when = layout->width >= 760 ? 230 : layout->width >= 560 ? 150 : 0;
   double left = r->x + 10 + amount + 12, middle = r->width - amount - when - 44;
   HatColor color = row->growing >= 0 ? palette->accent : palette->warning;
   HatRect picture = { r->x + r->width - when - 8, r->y + 4, when, 16 };
@@ -109,7 +109,7 @@ paint_left_out (const HatLeaksLayout *layout, const HatPalette *palette, HatText
   for (guint i = 0; i < layout->n_rows; i++)
     if (layout->rows[i].unfreed >= 0)
       y = layout->rows[i].rect.y + layout->rows[i].rect.height + 3;
-  bytes = hat_format_bytes (layout->left_out_bytes);
+  bytes = hat_format_bytes_within (layout->left_out_bytes, hat_error_of (layout->left_out_variance));
   label = g_strdup_printf ("and %u more place%s with %s", layout->n_left_out, layout->n_left_out == 1 ? "" : "s",
                            bytes);
   hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ 16, y, layout->width - 32, 18 },

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/heap/estimate.h"
 #include "core/heap/format.h"
 #include "ui/draw/map-private.h"
 
@@ -240,12 +241,15 @@ zoom_to_fit (HatMapLayout *layout)
 }
 
 static char *
-region_label (const HatMapGroup *group, double fill, guint64 bytes_per_row)
+region_label (const HatMapModel *model, const HatMapGroup *group, double fill, guint64 bytes_per_row)
 {
   const HatMapPiece *first = &g_array_index (group->pieces, HatMapPiece, 0);
   g_autofree char *size = hat_format_bytes (group->size), *blocks = hat_format_count (group->n_blocks);
   g_autofree char *address = hat_format_address (first->start), *row = hat_format_bytes (bytes_per_row);
 
+  if (hat_heap_sample_bytes (model->heap) > 0)
+    return g_strdup_printf ("%s  ·  from %s  ·  %s in rows of %s  ·  %s block%s of the sample", group->title, address, size, row, blocks,
+                            group->n_blocks == 1 ? "" : "s");
   return g_strdup_printf ("%s  ·  from %s  ·  %s in rows of %s  ·  %s block%s, %.0f %% filled", group->title, address, size, row, blocks,
                           group->n_blocks == 1 ? "" : "s", fill * 100);
 }
@@ -261,7 +265,9 @@ place_group (Filler *filler, guint g, double top, GArray *regions, GArray *rows)
   HatMapRegion region = {
     .header = { layout->plot.x, top, layout->plot.width, HEADER_HEIGHT - 2 },
     .group = g,
-    .fill = group->size ? (double) group->bytes / (double) group->size : 0,
+    .fill = hat_heap_sample_bytes (layout->model->heap) > 0 ? -1
+            : group->size                                   ? (double) group->bytes / (double) group->size
+                                                            : 0,
     .first_row = rows->len,
     .y = rows_top,
     .height = (double) n_rows * pitch,
@@ -269,7 +275,7 @@ place_group (Filler *filler, guint g, double top, GArray *regions, GArray *rows)
 
   if (rows_top + region.height < layout->plot.y || top > plot_bottom)
     return;
-  region.label = region_label (group, region.fill, layout->view.bytes_per_row);
+  region.label = region_label (layout->model, group, region.fill, layout->view.bytes_per_row);
   if (rows_top < layout->plot.y)
     first = (guint64) ((layout->plot.y - rows_top) / pitch);
   for (guint64 r = first; r < n_rows && rows_top + (double) r * pitch < plot_bottom; r++)
@@ -324,6 +330,7 @@ place_legend (Filler *filler, HatRect area)
   HatMapLayout *layout = filler->layout;
   GArray *items = g_array_new (FALSE, FALSE, sizeof (HatLegendItem));
   HatSwatch swatches[256];
+  gboolean is_sample = hat_heap_sample_bytes (layout->model->heap) > 0;
   guint n = 0;
 
   for (guint s = 0; s < 256; s++)
@@ -337,6 +344,12 @@ place_legend (Filler *filler, HatRect area)
       if (!item.label)
         item.label = g_strdup ("other");
       item.detail = hat_format_bytes (filler->swatch_bytes[swatches[i]]);
+      if (is_sample)
+        {
+          char *bytes = item.detail;
+          item.detail = g_strdup_printf ("%s in the sample", bytes);
+          g_free (bytes);
+        }
       g_array_append_val (items, item);
     }
   hat_legend_place (&layout->legend, items, area);
@@ -576,6 +589,9 @@ append_block (GString *text, const HatMapLayout *layout, const HatBlock *block)
   if (block->thread < n_threads && threads[block->thread].name)
     g_string_append_printf (text, ", thread %s", threads[block->thread].name);
   g_string_append_printf (text, ", %s old", age);
+  g_autofree char *stands_for = hat_stands_for_words (layout->model->heap, block->size);
+  if (stands_for)
+    g_string_append_printf (text, "; %s", stands_for);
 }
 
 char *
@@ -589,12 +605,15 @@ hat_map_hit_text (const HatMapLayout *layout, const HatMapHit *hit)
     {
       g_autofree char *span = hat_format_bytes ((guint64) MAX (layout->bytes_per_px, 1));
       g_autofree char *count = hat_format_count (hit->n_blocks), *address = hat_format_address (hit->address);
-      g_string_printf (text, "%s: %s blocks in %s, %.0f %% filled", address, count, span, hit->fill * 100);
+      if (hat_heap_sample_bytes (layout->model->heap) > 0)
+        g_string_printf (text, "%s: %s blocks of the sample in %s", address, count, span);
+      else
+        g_string_printf (text, "%s: %s blocks in %s, %.0f %% filled", address, count, span, hit->fill * 100);
     }
   else if (hit->address)
     {
       g_autofree char *address = hat_format_address (hit->address);
-      g_string_printf (text, "%s: free", address);
+      g_string_printf (text, hat_heap_sample_bytes (layout->model->heap) > 0 ? "%s: free, or not in the sample" : "%s: free", address);
     }
   else if (hit->region >= 0)
     g_string_assign (text, layout->regions[hit->region].label);

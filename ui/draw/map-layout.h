@@ -43,7 +43,7 @@ typedef struct
   HatRect header;      /* where its title goes; may be scrolled out */
   guint group;         /* index in the model */
   char *label;         /* "main heap [heap] 0x55d0...: 12.4 MiB, 93 % filled, 12,345 blocks" */
-  double fill;         /* 0 to 1 */
+  double fill;         /* 0 to 1; -1: a sample, not known */
   guint first_row, n_rows; /* visible ones, in rows */
   double y, height;    /* of all its rows, visible or not */
 } HatMapRegion;

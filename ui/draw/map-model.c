@@ -5,6 +5,7 @@
 
 #include "ui/draw/map-private.h"
 
+#include "core/heap/estimate.h"
 #include "core/heap/format.h"
 
 #define PAGE 4096u
@@ -286,9 +287,11 @@ hat_map_summary (HatMapModel *model)
 {
   const HatLive *live = model->live;
   g_autofree char *count = hat_format_count (live->n), *bytes = hat_format_bytes (live->bytes);
-  g_autofree char *time = hat_format_time (live->time_ns);
+  g_autofree char *time = hat_format_time (live->time_ns), *words = hat_live_words (model->heap, live);
   guint64 size = 0;
 
+  if (hat_heap_sample_bytes (model->heap) > 0)
+    return g_strdup_printf ("Live-object map: %s.", words);
   if (!live->n)
     return g_strdup_printf ("Live-object map: no block is live at %s.", time);
   for (guint g = 0; g < model->groups->len; g++)

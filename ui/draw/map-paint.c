@@ -185,7 +185,7 @@ paint_region (const HatMapLayout *layout, const HatPalette *palette, HatText *te
   set_color (cr, palette->empty);
   cairo_fill (cr);
   meter = (HatRect){ header.x + header.width - 92, header.y + 6, 90, 6 };
-  if (header.width > 320)
+  if (header.width > 320 && region->fill >= 0)
     {
       hat_paint_round (cr, palette->empty, meter, 3);
       meter.width *= CLAMP (region->fill, 0, 1);

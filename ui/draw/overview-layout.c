@@ -20,37 +20,18 @@ typedef struct
   HatHeap *heap;
   HatTrace *trace;
   HatRange life;
-  const HatSummary *summary;
+  const HatSites *sites; /* of all */
   const HatTimeline *timeline; /* N_POINTS bins */
   guint64 resident[N_POINTS], top_resident;
 } Facts;
 
 /* ---- parts ---- */
 
-typedef guint64 (*SiteValue) (const HatSite *site);
-
-static guint64
-peak_of (const HatSite *site)
-{
-  return site->peak_bytes;
-}
-
-static guint64
-live_of (const HatSite *site)
-{
-  return site->live_bytes;
-}
-
-static guint64
-temporary_of (const HatSite *site)
-{
-  return site->temporary;
-}
-
 typedef struct
 {
   const char *function;
   guint64 value, best;
+  double variance;
   HatStackId stack; /* the biggest one */
 } Sum;
 
@@ -66,20 +47,20 @@ compare_sums (gconstpointer a, gconstpointer b)
 
 /* The functions that hold most, biggest first; all of them. */
 static GArray *
-sum_by_function (HatTrace *trace, const HatSummary *summary, SiteValue value_of)
+sum_by_function (HatTrace *trace, const HatSites *sites, HatCost cost)
 {
   GArray *sums = g_array_new (FALSE, FALSE, sizeof (Sum));
   g_autoptr (GHashTable) known = g_hash_table_new (g_str_hash, g_str_equal); /* function -> index + 1 */
 
-  for (guint i = 0; i < summary->n_sites; i++)
+  for (guint i = 0; i < sites->n; i++)
     {
-      guint64 value = value_of (&summary->sites[i]);
+      guint64 value = hat_site_cost (&sites->sites[i], cost);
       Sum fresh = { .function = NULL }, *sum;
       guint index;
 
       if (!value)
         continue;
-      fresh.function = hat_stack_function (trace, summary->sites[i].stack);
+      fresh.function = hat_stack_function (trace, sites->sites[i].stack);
       index = GPOINTER_TO_UINT (g_hash_table_lookup (known, fresh.function));
       if (!index)
         {
@@ -89,10 +70,11 @@ sum_by_function (HatTrace *trace, const HatSummary *summary, SiteValue value_of)
         }
       sum = &g_array_index (sums, Sum, index - 1);
       sum->value += value;
+      sum->variance += sites->variances ? hat_site_cost_variance (&sites->variances[i], cost) : 0;
       if (value > sum->best)
         {
           sum->best = value;
-          sum->stack = summary->sites[i].stack;
+          sum->stack = sites->sites[i].stack;
         }
     }
   g_array_sort (sums, compare_sums);
@@ -101,11 +83,9 @@ sum_by_function (HatTrace *trace, const HatSummary *summary, SiteValue value_of)
 
 /* Returns the share of `whole` that the parts hold together. */
 static double
-fill_function_parts (HatCard *card, const Facts *facts, SiteValue value_of, guint64 whole)
+fill_function_parts (HatCard *card, HatTrace *trace, const HatSites *sites, HatCost cost, guint64 whole)
 {
-  HatTrace *trace = facts->trace;
-  gboolean is_count = value_of == temporary_of;
-  g_autoptr (GArray) sums = sum_by_function (trace, facts->summary, value_of);
+  g_autoptr (GArray) sums = sum_by_function (trace, sites, cost);
   double together = 0;
 
   card->n_parts = MIN (sums->len, N_PARTS);
@@ -113,8 +93,10 @@ fill_function_parts (HatCard *card, const Facts *facts, SiteValue value_of, guin
   for (guint i = 0; i < card->n_parts; i++)
     {
       const Sum *sum = &g_array_index (sums, Sum, i);
+      guint64 error = hat_error_of (sum->variance);
       card->parts[i] = (HatCardPart){ hat_format_function (sum->function, 40),
-                                      is_count ? hat_format_count (sum->value) : hat_format_bytes (sum->value),
+                                      hat_cost_is_bytes (cost) ? hat_format_bytes_within (sum->value, error)
+                                                               : hat_format_count_within (sum->value, error),
                                       whole ? (double) sum->value / (double) whole : 0, sum->stack };
       together += card->parts[i].share;
     }
@@ -156,11 +138,11 @@ static void
 add_peak (HatOverview *overview, const Facts *facts)
 {
   HatCard *card = begin_card (overview, HAT_CARD_PEAK, "Peak", HAT_VIEW_CALLS);
-  const HatTotals *totals = &facts->summary->totals;
+  const HatTotals *totals = &facts->sites->totals;
   double span = (double) (facts->life.to - facts->life.from), together;
   g_autofree char *when = hat_format_time (totals->peak_time_ns);
 
-  card->number = hat_format_bytes (totals->peak_bytes);
+  card->number = hat_format_bytes_within (totals->peak_bytes, hat_error_of (facts->sites->variance.peak_bytes));
   card->target_ns = totals->peak_time_ns;
   card->target_cost = HAT_COST_PEAK;
   fill_live_points (card, facts->timeline);
@@ -172,7 +154,7 @@ add_peak (HatOverview *overview, const Facts *facts)
   if (span > 0)
     card->marked_point = CLAMP ((gint) ((double) (totals->peak_time_ns - facts->life.from) / span * N_POINTS), 0,
                                 N_POINTS - 1);
-  together = fill_function_parts (card, facts, peak_of, totals->peak_bytes);
+  together = fill_function_parts (card, facts->trace, facts->sites, HAT_COST_PEAK, totals->peak_bytes);
   if (card->n_parts == 1)
     card->sentence = g_strdup_printf ("Most memory was live at %s; %s holds %.0f %% of it.", when,
                                       card->parts[0].label, together * 100);
@@ -185,18 +167,19 @@ static void
 add_live (HatOverview *overview, const Facts *facts)
 {
   HatCard *card = begin_card (overview, HAT_CARD_LIVE, "Live at the end", HAT_VIEW_MAP);
-  const HatTotals *totals = &facts->summary->totals;
-  g_autofree char *blocks = hat_format_count (totals->live_blocks), *percent = NULL;
+  const HatTotals *totals = &facts->sites->totals;
+  g_autofree char *blocks = hat_format_count_within (totals->live_blocks, hat_error_of (facts->sites->variance.live_blocks)), *percent = NULL;
   double share;
 
-  card->number = hat_format_bytes (totals->live_bytes);
+  card->number = hat_format_bytes_within (totals->live_bytes, hat_error_of (facts->sites->variance.live_bytes));
   card->target_ns = facts->life.to;
   if (!totals->live_blocks)
     {
-      card->sentence = g_strdup ("Nothing: every block was freed before the end.");
+      card->sentence = facts->sites->variances ? hat_sample_none_words (facts->trace, "No block of the sample was live at the end")
+                                               : g_strdup ("Nothing: every block was freed before the end.");
       return;
     }
-  fill_function_parts (card, facts, live_of, totals->live_bytes);
+  fill_function_parts (card, facts->trace, facts->sites, HAT_COST_LIVE, totals->live_bytes);
   share = totals->peak_bytes ? (double) totals->live_bytes / (double) totals->peak_bytes : 0;
   percent = share > 0 && share < 0.01 ? g_strdup ("less than 1 %") : g_strdup_printf ("%.0f %%", share * 100);
   card->sentence = g_strdup_printf ("%s block%s live when the recording ended, %s of the peak.", blocks,
@@ -207,21 +190,26 @@ static void
 add_unfreed (HatOverview *overview, const Facts *facts, const HatUnfreedGroups *unfreed)
 {
   HatCard *card = begin_card (overview, HAT_CARD_UNFREED, "Never freed", HAT_VIEW_LEAKS);
-  g_autofree char *blocks = hat_format_count (unfreed->blocks);
+  g_autofree char *blocks = hat_format_count_within (unfreed->blocks, hat_error_of (unfreed->blocks_variance));
   g_autofree HatSite *sites = g_new (HatSite, unfreed->n + 1);
-  const HatSummary summary = { .n_sites = unfreed->n, .sites = sites };
-  const Facts left = { .trace = facts->trace, .summary = &summary };
+  g_autofree HatSiteVariance *variances = g_new0 (HatSiteVariance, unfreed->n + 1);
+  const HatSites left = { .n = unfreed->n, .sites = sites, .variances = variances };
 
-  card->number = hat_format_bytes (unfreed->bytes);
+  card->number = hat_format_bytes_within (unfreed->bytes, hat_error_of (unfreed->bytes_variance));
   /* Nearly every program leaves a little behind. */
-  card->is_warning = unfreed->bytes > 0 && unfreed->bytes >= facts->summary->totals.peak_bytes / 20;
+  card->is_warning = unfreed->bytes > 0 && unfreed->bytes >= facts->sites->totals.peak_bytes / 20;
   for (guint i = 0; i < unfreed->n; i++)
-    sites[i] = (HatSite){ .stack = unfreed->groups[i].stack, .live_bytes = unfreed->groups[i].bytes };
-  fill_function_parts (card, &left, live_of, unfreed->bytes);
+    {
+      sites[i] = (HatSite){ .stack = unfreed->groups[i].stack, .live_bytes = unfreed->groups[i].bytes };
+      variances[i].live_bytes = unfreed->groups[i].bytes_variance;
+    }
+  fill_function_parts (card, facts->trace, &left, HAT_COST_LIVE, unfreed->bytes);
   card->sentence = unfreed->n
                        ? g_strdup_printf ("%s block%s from %u place%s: not known to be lost, but nobody freed %s.",
                                           blocks, plural (unfreed->blocks), unfreed->n, plural (unfreed->n),
                                           unfreed->blocks == 1 ? "it" : "them")
+                   : facts->sites->variances
+                       ? hat_sample_none_words (facts->trace, "Every block of the sample was freed. What was not")
                        : g_strdup ("No leak candidates: the program freed all that it allocated.");
 }
 
@@ -240,7 +228,7 @@ add_growing (HatOverview *overview, const Facts *facts, const HatGrowing *growin
     }
   slope = hat_format_signed_bytes ((gint64) first->slope_bytes_per_s);
   function = hat_format_function (hat_stack_function (facts->trace, first->stack), 40);
-  card->number = g_strdup_printf ("%s/s", slope);
+  card->number = g_strdup_printf ("%s%s/s", first->bytes_variance > 0 ? "~" : "", slope);
   card->is_warning = TRUE;
   card->n_points = first->n_points;
   card->points = g_memdup2 (first->points, first->n_points * sizeof (guint64));
@@ -254,14 +242,20 @@ static void
 add_temporary (HatOverview *overview, const Facts *facts)
 {
   HatCard *card = begin_card (overview, HAT_CARD_TEMPORARY, "Allocated and freed at once", HAT_VIEW_CALLS);
-  const HatTotals *totals = &facts->summary->totals;
+  const HatTotals *totals = &facts->sites->totals;
   g_autofree char *temporary = hat_format_count (totals->temporary), *all = hat_format_count (totals->allocations);
 
   card->target_cost = HAT_COST_TEMPORARY;
+  if (facts->sites->variances)
+    {
+      card->number = g_strdup ("not known");
+      card->sentence = g_strdup ("A sample does not tell: it shows only where every block is recorded.");
+      return;
+    }
   card->share = totals->allocations ? MIN ((double) totals->temporary / (double) totals->allocations, 1) : 0;
   card->number = g_strdup_printf ("%.0f %%", card->share * 100);
   card->is_warning = card->share > 0.5 && totals->temporary > 10000;
-  fill_function_parts (card, facts, temporary_of, totals->temporary);
+  fill_function_parts (card, facts->trace, facts->sites, HAT_COST_TEMPORARY, totals->temporary);
   card->sentence = totals->temporary
                        ? g_strdup_printf ("%s of %s allocations were freed before their thread allocated again.",
                                           temporary, all)
@@ -290,7 +284,7 @@ fill_waste_parts (HatCard *card, const HatSizes *sizes, guint64 waste)
         return;
       is_taken[best] = TRUE;
       card->parts[card->n_parts++] = (HatCardPart){ g_strdup_printf ("blocks of %s", hat_size_class_label (best)),
-                                                    hat_format_bytes (most), (double) most / (double) waste,
+                                                    hat_format_bytes_within (most, sizes->padding_error[best]), (double) most / (double) waste,
                                                     HAT_STACK_NONE };
     }
 }
@@ -309,8 +303,8 @@ add_waste (HatOverview *overview, const HatSizes *at_peak)
     }
   waste = usable > live ? usable - live : 0;
   fill_waste_parts (card, at_peak, waste);
-  asked = hat_format_bytes (live);
-  card->number = hat_format_bytes (waste);
+  asked = hat_format_bytes_within (live, at_peak->live_bytes_error[HAT_SIZE_CLASSES]);
+  card->number = hat_format_bytes_within (waste, at_peak->padding_error[HAT_SIZE_CLASSES]);
   card->share = usable ? (double) waste / (double) usable : 0;
   card->sentence = live ? g_strdup_printf (
                        "At the peak, headers and rounding added %.0f %% to the %s that were asked for.",
@@ -322,7 +316,7 @@ static void
 add_resident (HatOverview *overview, const Facts *facts)
 {
   HatCard *card;
-  guint64 peak = facts->summary->totals.peak_bytes;
+  guint64 peak = facts->sites->totals.peak_bytes;
   g_autofree char *more = NULL;
 
   if (!facts->top_resident)
@@ -333,7 +327,7 @@ add_resident (HatOverview *overview, const Facts *facts)
   card->points2 = g_memdup2 (facts->resident, sizeof facts->resident);
   if (facts->top_resident >= peak)
     {
-      more = hat_format_bytes (facts->top_resident - peak);
+      more = hat_format_bytes_within (facts->top_resident - peak, hat_error_of (facts->sites->variance.peak_bytes));
       card->sentence = g_strdup_printf (
           "The process held up to this much memory (RSS), %s more than the heap's peak: code, stacks, "
           "free heap, mapped files.",
@@ -368,15 +362,14 @@ write_title (HatOverview *overview, const Facts *facts)
   const HatProcess *process = hat_trace_process (facts->trace, hat_heap_process (facts->heap));
   g_autofree char *time = hat_format_time (facts->life.to - facts->life.from),
                   *events = hat_format_count (process->n_events);
-  g_autofree char *lost = hat_format_count (facts->summary->totals.lost_events);
-  g_autofree char *allocated = hat_format_bytes (facts->summary->totals.bytes_allocated);
+  g_autofree char *lost = hat_format_count (facts->sites->totals.lost_events);
+  g_autofree char *allocated = hat_format_bytes_within (facts->sites->totals.bytes_allocated, hat_error_of (facts->sites->variance.bytes));
 
   overview->title = process->exe ? g_path_get_basename (process->exe) : g_strdup ("unknown program");
-  const guint64 sample_bytes = hat_sample_bytes (facts->trace);
-  g_autofree char *rate = hat_format_bytes (sample_bytes);
-  g_autofree char *sampled = sample_bytes ? g_strdup_printf ("  ·  sampled, one in %s: what follows is the sample, no estimate", rate) : NULL;
-  overview->subtitle = g_strdup_printf ("%s  ·  %s events  ·  %s allocated in all  ·  %s lost%s", time, events,
-                                        allocated, lost, sampled ? sampled : "");
+  g_autofree char *sampled = hat_sample_words (facts->trace);
+  overview->subtitle = g_strdup_printf ("%s  ·  %s events  ·  %s allocated in all  ·  %s lost%s%s%s", time, events, allocated, lost,
+                                        sampled ? "  ·  " : "", sampled ? sampled : "",
+                                        sampled ? ": estimates, within ± in 95 of 100 recordings" : "");
 }
 
 HatOverview *
@@ -384,6 +377,7 @@ hat_overview_new (HatHeap *heap, const HatProgress *progress, GError **error)
 {
   g_autofree Facts *facts = g_new0 (Facts, 1);
   g_autoptr (HatOverview) overview = g_new0 (HatOverview, 1);
+  g_autoptr (HatSites) sites = NULL;
   g_autoptr (HatTimeline) timeline = NULL;
   g_autoptr (HatUnfreedGroups) unfreed = NULL;
   g_autoptr (HatGrowing) growing = NULL;
@@ -392,7 +386,9 @@ hat_overview_new (HatHeap *heap, const HatProgress *progress, GError **error)
   facts->heap = heap;
   facts->trace = hat_heap_trace (heap);
   facts->life = (HatRange){ hat_heap_start (heap), hat_heap_end (heap) };
-  facts->summary = hat_heap_summary (heap);
+  facts->sites = sites = hat_heap_sites (heap, facts->life, progress, error);
+  if (!sites)
+    return NULL;
   timeline = hat_heap_timeline (heap, facts->life, N_POINTS, HAT_BY_NONE, progress, error);
   if (!timeline)
     return NULL;
@@ -402,7 +398,7 @@ hat_overview_new (HatHeap *heap, const HatProgress *progress, GError **error)
   growing = hat_heap_growing (heap, progress, error);
   if (!growing)
     return NULL;
-  at_peak = hat_heap_sizes (heap, (HatRange){ facts->life.from, facts->summary->totals.peak_time_ns }, progress,
+  at_peak = hat_heap_sizes (heap, (HatRange){ facts->life.from, sites->totals.peak_time_ns }, progress,
                             error);
   if (!at_peak)
     return NULL;

@@ -109,9 +109,10 @@ paint_parts (const HatCard *card, const HatPalette *palette, HatText *text, HatR
       hat_paint_round (cr, palette->empty, row, 3);
       hat_paint_round (cr, hat_color_fade (color, 0.32),
                        (HatRect){ row.x, row.y, MAX (row.width * MIN (card->parts[i].share, 1), 2), row.height }, 3);
-      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ row.x + 6, row.y, row.width - 84, row.height },
+      double used = MAX (hat_text_measure (text, HAT_FONT_SMALL, card->parts[i].detail) + 1, 70);
+      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ row.x + 6, row.y, row.width - used - 14, row.height },
                      HAT_ALIGN_LEFT, card->parts[i].label);
-      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ row.x + row.width - 76, row.y, 70, row.height },
+      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ row.x + row.width - used - 6, row.y, used, row.height },
                      HAT_ALIGN_RIGHT, card->parts[i].detail);
     }
 }

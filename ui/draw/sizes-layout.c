@@ -13,23 +13,38 @@
 
 typedef struct
 {
-  guint first, last; /* classes shown */
-} Span;
+  guint n, classes[HAT_SIZE_CLASSES]; /* shown */
+} Shown;
 
-static Span
-used_classes (const guint64 *a, const guint64 *b, guint n)
+/* From the first to the last one that has something. */
+static Shown
+used_classes (const guint64 *a, const guint64 *b)
 {
-  Span span = { n, 0 };
+  Shown shown = { 0 };
 
-  for (guint i = 0; i < n; i++)
-    if (a[i] || (b && b[i]))
-      {
-        span.first = MIN (span.first, i);
-        span.last = i;
-      }
-  if (span.first > span.last)
-    span.first = span.last = 0;
-  return span;
+  for (guint i = 0; i < HAT_SIZE_CLASSES; i++)
+    if (shown.n || a[i] || (b && b[i]))
+      shown.classes[shown.n++] = i;
+  while (shown.n > 1 && !a[shown.classes[shown.n - 1]] && !(b && b[shown.classes[shown.n - 1]]))
+    shown.n--;
+  shown.n = MAX (shown.n, 1);
+  return shown;
+}
+
+/* Up to the longest life that was seen, then "never". */
+static Shown
+used_lifetimes (const guint64 *lifetimes)
+{
+  Shown shown = { 0 };
+  guint last = 0;
+
+  for (guint i = 0; i < HAT_LIFETIME_CLASSES - 1; i++)
+    if (lifetimes[i])
+      last = i;
+  for (guint i = 0; i <= last; i++)
+    shown.classes[shown.n++] = i;
+  shown.classes[shown.n++] = HAT_LIFETIME_CLASSES - 1;
+  return shown;
 }
 
 /* "64", "4 Ki", "1 Mi": where the class begins. */
@@ -66,13 +81,16 @@ frame_panel (HatSizesPanel *panel, HatSizesPanelKind kind, HatRect rect)
 }
 
 static void
-fill_bars (HatSizesPanel *panel, const guint64 *values, const guint64 *behind, Span span, HatAxisKind axis)
+fill_bars (HatSizesPanel *panel, const guint64 *values, const guint64 *errors, const guint64 *behind, Shown shown, HatAxisKind axis)
 {
   double top = 0, slot, needed = 0;
-  guint n = span.last - span.first + 1, stride;
+  guint n = shown.n, stride;
 
-  for (guint i = span.first; i <= span.last; i++)
-    top = MAX (top, (double) MAX (values[i], behind ? behind[i] : 0));
+  for (guint i = 0; i < n; i++)
+    {
+      guint cls = shown.classes[i];
+      top = MAX (top, MAX ((double) values[cls] + (double) errors[cls], (double) (behind ? behind[cls] : 0)));
+    }
   top = hat_axis_round_up (axis, top, panel->plot.height, TICK_GAP);
   panel->ticks = hat_ticks_new (axis, 0, top, panel->plot.height, TICK_GAP, &panel->n_ticks);
   panel->bars = g_new0 (HatSizesBar, n);
@@ -80,14 +98,14 @@ fill_bars (HatSizesPanel *panel, const guint64 *values, const guint64 *behind, S
   slot = MIN (panel->plot.width / n, 90);
   for (guint i = 0; i < n; i++)
     {
-      g_autofree char *label = bar_label (panel->kind, span.first + i);
+      g_autofree char *label = bar_label (panel->kind, shown.classes[i]);
       needed = MAX (needed, hat_text_width (label) + 10);
     }
   stride = MAX ((guint) ceil (needed / slot), 1);
   for (guint i = 0; i < n; i++)
     {
       HatSizesBar *bar = &panel->bars[i];
-      guint cls = span.first + i;
+      guint cls = shown.classes[i];
       double bottom = panel->plot.y + panel->plot.height;
       double height = (double) values[cls] / top * panel->plot.height;
       double back = behind ? (double) behind[cls] / top * panel->plot.height : 0;
@@ -97,6 +115,8 @@ fill_bars (HatSizesPanel *panel, const guint64 *values, const guint64 *behind, S
       bar->index = cls;
       bar->rect = (HatRect){ panel->plot.x + i * slot + 1, bottom - height, MAX (slot - 2, 1), height };
       bar->behind = (HatRect){ bar->rect.x, bottom - back, bar->rect.width, back };
+      bar->high_y = bottom - MIN ((double) values[cls] + (double) errors[cls], top) / top * panel->plot.height;
+      bar->low_y = bottom - MAX ((double) values[cls] - (double) errors[cls], 0) / top * panel->plot.height;
       bar->label_x = bar->rect.x + bar->rect.width / 2;
       if ((n - 1 - i) % stride == 0)
         bar->label = bar_label (panel->kind, cls);
@@ -116,31 +136,31 @@ sum (const guint64 *values, guint n)
 static void
 fill_allocations (HatSizesPanel *panel, const HatSizes *sizes)
 {
-  g_autofree char *count = hat_format_count (sum (sizes->allocations, HAT_SIZE_CLASSES));
-  g_autofree char *bytes = hat_format_bytes (sum (sizes->bytes, HAT_SIZE_CLASSES));
+  g_autofree char *count = hat_format_count_within (sum (sizes->allocations, HAT_SIZE_CLASSES), sizes->allocations_error[HAT_SIZE_CLASSES]);
+  g_autofree char *bytes = hat_format_bytes_within (sum (sizes->bytes, HAT_SIZE_CLASSES), sizes->bytes_error[HAT_SIZE_CLASSES]);
 
   panel->title = g_strdup ("Sizes asked for");
   panel->subtitle = g_strdup_printf ("%s allocations, %s in all", count, bytes);
   panel->x_unit = "bytes asked for, from";
   panel->y_unit = "allocations";
-  fill_bars (panel, sizes->allocations, NULL, used_classes (sizes->allocations, NULL, HAT_SIZE_CLASSES),
-             HAT_AXIS_COUNT);
+  fill_bars (panel, sizes->allocations, sizes->allocations_error, NULL, used_classes (sizes->allocations, NULL), HAT_AXIS_COUNT);
 }
 
 static void
 fill_live (HatSizesPanel *panel, const HatSizes *sizes)
 {
   guint64 live = sum (sizes->live_bytes, HAT_SIZE_CLASSES), usable = sum (sizes->usable_bytes, HAT_SIZE_CLASSES);
-  g_autofree char *bytes = hat_format_bytes (live), *waste = hat_format_bytes (usable > live ? usable - live : 0);
+  g_autofree char *bytes = hat_format_bytes_within (live, sizes->live_bytes_error[HAT_SIZE_CLASSES]);
+  g_autofree char *waste = hat_format_bytes_within (usable > live ? usable - live : 0, sizes->padding_error[HAT_SIZE_CLASSES]);
 
   panel->title = g_strdup ("Live at the end of the range");
   panel->subtitle = live ? g_strdup_printf ("%s asked for, %s more reserved by malloc (%.0f %%)", bytes, waste,
                                             100 * (double) (usable - MIN (live, usable)) / (double) live)
-                         : g_strdup ("no block is live");
+                         : g_strdup (sizes->is_estimate ? "no block of the sample is live" : "no block is live");
   panel->x_unit = "bytes asked for, from";
   panel->y_unit = "live bytes; behind: reserved by malloc";
-  fill_bars (panel, sizes->live_bytes, sizes->usable_bytes,
-             used_classes (sizes->live_bytes, sizes->usable_bytes, HAT_SIZE_CLASSES), HAT_AXIS_BYTES);
+  fill_bars (panel, sizes->live_bytes, sizes->live_bytes_error, sizes->usable_bytes,
+             used_classes (sizes->live_bytes, sizes->usable_bytes), HAT_AXIS_BYTES);
 }
 
 static void
@@ -150,12 +170,15 @@ fill_lifetimes (HatSizesPanel *panel, const HatSizes *sizes)
   g_autofree char *temporary = hat_format_count (sizes->temporary);
 
   panel->title = g_strdup ("Lifetimes");
-  panel->subtitle = g_strdup_printf (
-      "%s temporary (%.0f %%): freed by the same thread with nothing allocated in between", temporary,
-      all ? 100 * (double) sizes->temporary / (double) all : 0);
+  if (sizes->is_estimate)
+    panel->subtitle = g_strdup ("a sample does not tell what was freed with nothing allocated in between");
+  else
+    panel->subtitle = g_strdup_printf (
+        "%s temporary (%.0f %%): freed by the same thread with nothing allocated in between", temporary,
+        all ? 100 * (double) sizes->temporary / (double) all : 0);
   panel->x_unit = "time from allocation to free";
   panel->y_unit = "blocks";
-  fill_bars (panel, sizes->lifetimes, NULL, (Span){ 0, HAT_LIFETIME_CLASSES - 1 }, HAT_AXIS_COUNT);
+  fill_bars (panel, sizes->lifetimes, sizes->lifetimes_error, NULL, used_lifetimes (sizes->lifetimes), HAT_AXIS_COUNT);
 }
 
 static void
@@ -249,8 +272,8 @@ hat_sizes_layout_hit (const HatSizesLayout *layout, double x, double y)
 static char *
 lifetime_text (const HatSizes *sizes, guint cls)
 {
-  g_autofree char *count = hat_format_count (sizes->lifetimes[cls]),
-                  *bytes = hat_format_bytes (sizes->lifetime_bytes[cls]);
+  g_autofree char *count = hat_format_count_within (sizes->lifetimes[cls], sizes->lifetimes_error[cls]),
+                  *bytes = hat_format_bytes_within (sizes->lifetime_bytes[cls], sizes->lifetime_bytes_error[cls]);
 
   return g_strdup_printf ("%s: %s blocks, %s", hat_lifetime_class_label (cls), count, bytes);
 }
@@ -259,10 +282,10 @@ static char *
 class_text (const HatSizes *sizes, guint cls)
 {
   guint64 all = MAX (sum (sizes->allocations, HAT_SIZE_CLASSES), 1);
-  g_autofree char *count = hat_format_count (sizes->allocations[cls]),
-                  *live = hat_format_count (sizes->live_blocks[cls]);
-  g_autofree char *bytes = hat_format_bytes (sizes->live_bytes[cls]),
-                  *usable = hat_format_bytes (sizes->usable_bytes[cls]);
+  g_autofree char *count = hat_format_count_within (sizes->allocations[cls], sizes->allocations_error[cls]),
+                  *live = hat_format_count_within (sizes->live_blocks[cls], sizes->live_blocks_error[cls]);
+  g_autofree char *bytes = hat_format_bytes_within (sizes->live_bytes[cls], sizes->live_bytes_error[cls]),
+                  *usable = hat_format_bytes_within (sizes->usable_bytes[cls], sizes->usable_bytes_error[cls]);
 
   return g_strdup_printf ("%s: %s allocations (%.1f %%), %s live with %s, %s reserved", hat_size_class_label (cls),
                           count, 100 * (double) sizes->allocations[cls] / (double) all, live, bytes, usable);
@@ -283,8 +306,10 @@ hat_sizes_hit_text (const HatSizesLayout *layout, HatSizesHit hit)
   if (panel->kind == HAT_SIZES_COMMON)
     {
       g_autofree char *size = hat_format_bytes (layout->sizes->common[index].size);
-      g_autofree char *count = hat_format_count (layout->sizes->common[index].allocations);
-      g_autofree char *live = hat_format_count (layout->sizes->common[index].live_blocks);
+      g_autofree char *count = hat_format_count_within (layout->sizes->common[index].allocations,
+                                                        layout->sizes->common[index].allocations_error);
+      g_autofree char *live = hat_format_count_within (layout->sizes->common[index].live_blocks,
+                                                       layout->sizes->common[index].live_blocks_error);
       return g_strdup_printf ("%s: %s allocations, %s live", size, count, live);
     }
   return class_text (layout->sizes, index);
@@ -295,13 +320,16 @@ hat_sizes_summary (const HatSizes *sizes)
 {
   guint64 all = sum (sizes->allocations, HAT_SIZE_CLASSES);
   guint best = 0;
-  g_autofree char *count = hat_format_count (all);
+  g_autofree char *count = hat_format_count_within (all, sizes->allocations_error[HAT_SIZE_CLASSES]);
 
   if (!all)
     return g_strdup ("Sizes: nothing was allocated in this range.");
   for (guint i = 0; i < HAT_SIZE_CLASSES; i++)
     if (sizes->allocations[i] > sizes->allocations[best])
       best = i;
+  if (sizes->is_estimate)
+    return g_strdup_printf ("Sizes of %s allocations, estimated: most (%.0f %%) are %s.", count,
+                            100 * (double) sizes->allocations[best] / (double) all, hat_size_class_label (best));
   return g_strdup_printf ("Sizes of %s allocations: most (%.0f %%) are %s; %.0f %% are temporary.", count,
                           100 * (double) sizes->allocations[best] / (double) all, hat_size_class_label (best),
                           100 * (double) sizes->temporary / (double) all);

@@ -21,6 +21,7 @@ typedef struct
 {
   HatRect rect;   /* of the bar; for the table: of the row */
   HatRect behind; /* the usable bytes of HAT_SIZES_LIVE */
+  double low_y, high_y; /* of the error bar; equal: exact */
   guint index;    /* size class, lifetime class, or row of `common` */
   double label_x; /* middle of its label on the axis */
   char *label;    /* NULL: no room on the axis */

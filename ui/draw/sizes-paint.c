@@ -14,6 +14,20 @@ panel_color (const HatPalette *palette, HatSizesPanelKind kind)
   return palette->categories[kind == HAT_SIZES_LIVE ? 2 : kind == HAT_SIZES_LIFETIMES ? 3 : 0];
 }
 
+/* From the lowest to the highest that the column may be, with caps. */
+static void
+paint_error_bar (const HatSizesBar *bar, const HatPalette *palette, cairo_t *cr)
+{
+  double x = round (bar->rect.x + bar->rect.width / 2) + 0.5, cap = MIN (4, bar->rect.width / 3);
+  double low = round (bar->low_y) - 0.5, high = round (bar->high_y) + 0.5;
+
+  if (bar->low_y - bar->high_y < 1)
+    return;
+  hat_paint_line (cr, palette->text, 1, x, low, x, high);
+  hat_paint_line (cr, palette->text, 1, x - cap, high, x + cap, high);
+  hat_paint_line (cr, palette->text, 1, x - cap, low, x + cap, low);
+}
+
 static void
 paint_histogram (const HatSizesPanel *panel, const HatPalette *palette, HatText *text, cairo_t *cr)
 {
@@ -35,6 +49,7 @@ paint_histogram (const HatSizesPanel *panel, const HatPalette *palette, HatText 
         hat_paint_fill (cr, hat_color_mix (palette->surface, color, 0.4), bar->behind);
       if (bar->rect.height > 0)
         hat_paint_fill (cr, color, bar->rect);
+      paint_error_bar (bar, palette, cr);
       if (bar->label)
         hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ bar->label_x - 40, bottom + 3, 80, 16 },
                        HAT_ALIGN_CENTER, bar->label);
@@ -68,8 +83,8 @@ paint_common (const HatSizesPanel *panel, const HatSizes *sizes, const HatPalett
       const HatRect *rect = &panel->bars[i].rect;
       guint k = panel->bars[i].index;
       g_autofree char *size = hat_format_bytes (sizes->common[k].size),
-                      *count = hat_format_count (sizes->common[k].allocations);
-      g_autofree char *live = hat_format_count (sizes->common[k].live_blocks);
+                      *count = hat_format_count_within (sizes->common[k].allocations, sizes->common[k].allocations_error);
+      g_autofree char *live = hat_format_count_within (sizes->common[k].live_blocks, sizes->common[k].live_blocks_error);
       double share = sizes->common[0].allocations
                          ? (double) sizes->common[k].allocations / (double) sizes->common[0].allocations
                          : 0;

@@ -18,6 +18,7 @@
 #define FLAG_HEIGHT 16.0
 #define COMPACT_BELOW 84.0
 #define LEGEND_COLUMN 230.0
+#define LEGEND_COLUMN_OF_SAMPLE 310.0 /* has errors, too */
 
 static gboolean
 is_compact (double width, double height)
@@ -73,9 +74,14 @@ fill_columns (HatTimelineLayout *layout)
           column->allocations += timeline->bins[b].allocations;
         }
       column->last_bytes = timeline->bins[end - 1].last_bytes;
+      column->error_bytes = timeline->errors ? timeline->errors[end - 1] : 0;
       column->rss_bytes = rss_at (&layout->input, timeline->range.from + (gint64) (span * end / n_bins));
       for (guint band = 0; band < layout->n_bands; band++)
-        layout->band_bytes[(gsize) band * n + c] = timeline->band_bytes[(gsize) band * n_bins + end - 1];
+        {
+          layout->band_bytes[(gsize) band * n + c] = timeline->band_bytes[(gsize) band * n_bins + end - 1];
+          if (layout->band_errors)
+            layout->band_errors[(gsize) band * n + c] = timeline->band_errors[(gsize) band * n_bins + end - 1];
+        }
       layout->top_rate = MAX (layout->top_rate, column->allocations);
     }
 }
@@ -97,9 +103,43 @@ highest_live (const HatTimelineLayout *layout)
   gint isolated = layout->input.isolated_band;
 
   for (guint c = 0; c < layout->n_columns; c++)
-    highest = MAX (highest, isolated >= 0 ? layout->band_bytes[(gsize) isolated * layout->n_columns + c]
-                                          : layout->columns[c].max_bytes);
+    {
+      guint64 error, value = hat_timeline_layout_value (layout, c, isolated, &error);
+      highest = MAX (highest, MAX (isolated >= 0 ? 0 : layout->columns[c].max_bytes, value + error));
+    }
   return highest;
+}
+
+guint64
+hat_timeline_layout_value (const HatTimelineLayout *layout, guint column, gint band, guint64 *out_error)
+{
+  gsize i = (gsize) MAX (band, 0) * layout->n_columns + column;
+
+  if (band < 0)
+    {
+      *out_error = layout->columns[column].error_bytes;
+      return layout->columns[column].last_bytes;
+    }
+  *out_error = layout->band_errors ? layout->band_errors[i] : 0;
+  return layout->band_bytes[i];
+}
+
+/* Error of the band where it is highest. */
+static guint64
+highest_error (const HatTimelineLayout *layout, guint band)
+{
+  guint64 highest = 0, error, result = 0;
+
+  for (guint c = 0; c < layout->n_columns; c++)
+    {
+      guint64 value = hat_timeline_layout_value (layout, c, (gint) band, &error);
+      if (value > highest)
+        {
+          highest = value;
+          result = error;
+        }
+    }
+  return result;
 }
 
 /* ---- places ---- */
@@ -128,8 +168,8 @@ place_legend (HatTimelineLayout *layout, HatRect area, gboolean is_beside)
   const HatTimeline *timeline = layout->input.timeline;
   GArray *items = g_array_new (FALSE, FALSE, sizeof (HatLegendItem));
 
-  append_item (items, HAT_SWATCH_TOTAL, HAT_TIMELINE_TOTAL, g_strdup ("live bytes"),
-               hat_format_bytes (timeline->peak_bytes));
+  append_item (items, HAT_SWATCH_TOTAL, HAT_TIMELINE_TOTAL, g_strdup (timeline->errors ? "live bytes ±" : "live bytes"),
+               hat_format_bytes_within (timeline->peak_bytes, timeline->peak_error));
   if (layout->input.n_samples)
     append_item (items, HAT_SWATCH_RSS, HAT_TIMELINE_RSS,
                  g_strdup (layout->is_rss_shown ? "resident (RSS)" : "RSS, off the scale"),
@@ -139,7 +179,7 @@ place_legend (HatTimelineLayout *layout, HatRect area, gboolean is_beside)
       guint band = layout->stacking[is_beside ? layout->n_bands - 1 - i : i];
       if (timeline->bands[band].max_bytes)
         append_item (items, layout->band_swatch[band], band, band_label (timeline, band),
-                     hat_format_bytes (timeline->bands[band].max_bytes));
+                     hat_format_bytes_within (timeline->bands[band].max_bytes, highest_error (layout, band)));
     }
   hat_legend_place (&layout->legend, items, area);
 }
@@ -170,8 +210,9 @@ place_parts (HatTimelineLayout *layout, gboolean *out_is_beside, HatRect *out_le
   if (layout->input.has_legend && layout->width >= 760 && rest.height >= 320)
     {
       *out_is_beside = TRUE;
-      *out_legend = (HatRect){ layout->width - LEGEND_COLUMN, rest.y + 8, LEGEND_COLUMN - 16, rest.height - 16 };
-      rest.width -= LEGEND_COLUMN + 8;
+      double column = layout->input.timeline->errors ? LEGEND_COLUMN_OF_SAMPLE : LEGEND_COLUMN;
+      *out_legend = (HatRect){ layout->width - column, rest.y + 8, column - 16, rest.height - 16 };
+      rest.width -= column + 8;
     }
   else if (layout->input.has_legend && rest.height >= 130)
     {
@@ -236,7 +277,7 @@ static void
 place_peak (HatTimelineLayout *layout)
 {
   const HatTimeline *timeline = layout->input.timeline;
-  g_autofree char *bytes = hat_format_bytes (timeline->peak_bytes);
+  g_autofree char *bytes = hat_format_bytes_within (timeline->peak_bytes, timeline->peak_error);
   double width;
 
   layout->peak_x = hat_timeline_layout_x (layout, timeline->peak_ns);
@@ -285,6 +326,8 @@ hat_timeline_layout_new (const HatTimelineInput *input, double width, double hei
   layout->n_columns = MIN (timeline->n_bins, (guint) MAX (layout->plot.width, 1));
   layout->columns = g_new0 (HatTimelineColumn, layout->n_columns + 1);
   layout->band_bytes = g_new0 (guint64, (gsize) layout->n_bands * layout->n_columns + 1);
+  if (timeline->band_errors)
+    layout->band_errors = g_new0 (guint64, (gsize) layout->n_bands * layout->n_columns + 1);
   layout->band_swatch = g_new0 (HatSwatch, layout->n_bands + 1);
   if (input->colors)
     hat_colors_bands (input->colors, timeline, layout->band_swatch);
@@ -331,6 +374,7 @@ hat_timeline_layout_free (HatTimelineLayout *layout)
   hat_legend_clear (&layout->legend);
   g_free (layout->columns);
   g_free (layout->band_bytes);
+  g_free (layout->band_errors);
   g_free (layout->band_swatch);
   g_free (layout->stacking);
   g_free (layout->flags);
@@ -404,13 +448,14 @@ hat_timeline_layout_hit (const HatTimelineLayout *layout, double x, double y, Ha
       column = &layout->columns[hit.column];
       hit.time_ns = hat_timeline_layout_time (layout, x);
       hit.total_bytes = column->last_bytes;
+      hit.total_error = column->error_bytes;
       hit.rss_bytes = column->rss_bytes;
       hit.allocations = column->allocations;
       if (hat_rect_has (plot, x, y))
         hit.band = band_at (layout, hit.column, (1 - (y - plot->y) / plot->height) * layout->top_bytes);
       if (hit.band >= 0)
         {
-          hit.band_bytes = layout->band_bytes[(gsize) hit.band * layout->n_columns + hit.column];
+          hit.band_bytes = hat_timeline_layout_value (layout, hit.column, hit.band, &hit.band_error);
           hit.band_share = hit.total_bytes ? (double) hit.band_bytes / (double) hit.total_bytes : 0;
         }
     }
@@ -437,12 +482,12 @@ hat_timeline_hit_text (const HatTimelineLayout *layout, const HatTimelineHit *hi
       return g_string_free (text, FALSE);
     }
   time = hat_format_time (hit->time_ns);
-  total = hat_format_bytes (hit->total_bytes);
+  total = hat_format_bytes_within (hit->total_bytes, hit->total_error);
   g_string_printf (text, "%s: %s live", time, total);
   if (hit->band >= 0)
     {
       g_autofree char *label = band_label (layout->input.timeline, hit->band);
-      g_autofree char *bytes = hat_format_bytes (hit->band_bytes);
+      g_autofree char *bytes = hat_format_bytes_within (hit->band_bytes, hit->band_error);
       g_string_append_printf (text, ", %s %s (%.0f %%)", label, bytes, hit->band_share * 100);
     }
   if (hit->rss_bytes)
@@ -457,12 +502,13 @@ char *
 hat_timeline_summary (const HatTimeline *timeline)
 {
   g_autofree char *from = hat_format_time (timeline->range.from), *to = hat_format_time (timeline->range.to);
-  g_autofree char *peak = hat_format_bytes (timeline->peak_bytes), *when = hat_format_time (timeline->peak_ns);
+  g_autofree char *peak = hat_format_bytes_within (timeline->peak_bytes, timeline->peak_error), *when = hat_format_time (timeline->peak_ns);
   g_autofree char *end = NULL;
 
   if (!timeline->n_bins)
     return g_strdup ("Timeline: nothing was recorded in this range.");
-  end = hat_format_bytes (timeline->bins[timeline->n_bins - 1].last_bytes);
+  end = hat_format_bytes_within (timeline->bins[timeline->n_bins - 1].last_bytes,
+                                 timeline->errors ? timeline->errors[timeline->n_bins - 1] : 0);
   if (!timeline->n_bands)
     return g_strdup_printf ("Live heap bytes from %s to %s: peak %s at %s, %s at the end.", from, to, peak, when,
                             end);

@@ -30,6 +30,7 @@ typedef struct
 {
   double x, width;
   guint64 min_bytes, max_bytes, last_bytes; /* over the column */
+  guint64 error_bytes; /* of last_bytes; 0: exact */
   guint64 rss_bytes;   /* at its end; 0 = not known yet */
   guint64 allocations; /* in it */
 } HatTimelineColumn;
@@ -57,6 +58,7 @@ typedef struct
   HatTimelineColumn *columns;
   guint n_bands;
   guint64 *band_bytes;   /* [band * n_columns + column], at the column's end */
+  guint64 *band_errors;  /* the same; NULL: exact */
   HatSwatch *band_swatch;
   guint *stacking;       /* bands from the bottom to the top: as given, or from small to big when grouped by size */
   guint n_x_ticks, n_y_ticks;
@@ -77,15 +79,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatTimelineLayout, hat_timeline_layout_free)
 double hat_timeline_layout_x (const HatTimelineLayout *layout, gint64 time);    /* may lie outside the plot */
 gint64 hat_timeline_layout_time (const HatTimelineLayout *layout, double x);    /* clamped to the range */
 double hat_timeline_layout_y (const HatTimelineLayout *layout, double bytes);
+/* Live bytes at the end of a column, of a band or of all (-1), and the error of that (0: exact). */
+guint64 hat_timeline_layout_value (const HatTimelineLayout *layout, guint column, gint band, guint64 *out_error);
 
 typedef struct
 {
   gboolean is_inside;  /* in plot or rate */
   gint64 time_ns;
   guint column;
-  guint64 total_bytes, rss_bytes, allocations;
+  guint64 total_bytes, total_error, rss_bytes, allocations;
   gint band;           /* under the pointer, or -1 */
-  guint64 band_bytes;
+  guint64 band_bytes, band_error;
   double band_share;   /* of total, 0 to 1 */
   gint flag;           /* index into flags, or -1 */
   gint legend_item;    /* index into legend.items, or -1 */

@@ -155,6 +155,25 @@ paint_envelope (const HatTimelineLayout *layout, const HatPalette *palette, cair
   cairo_fill (cr);
 }
 
+/* Where the truth is in 95 of 100 recordings: around the total, or the isolated band. */
+static void
+paint_error (const HatTimelineLayout *layout, const HatPalette *palette, cairo_t *cr)
+{
+  if (!layout->input.timeline->errors)
+    return;
+  for (guint c = 0; c < layout->n_columns; c++)
+    {
+      const HatTimelineColumn *column = &layout->columns[c];
+      guint64 error, value = hat_timeline_layout_value (layout, c, layout->input.isolated_band, &error);
+      double top = hat_timeline_layout_y (layout, (double) value + (double) error);
+      double bottom = hat_timeline_layout_y (layout, MAX ((double) value - (double) error, 0));
+      if (bottom - top >= 0.5)
+        cairo_rectangle (cr, column->x, top, MAX (column->width, 1), bottom - top);
+    }
+  set_color (cr, hat_color_fade (palette->total, 0.22));
+  cairo_fill (cr);
+}
+
 static void
 paint_plot (const HatTimelineLayout *layout, const HatPalette *palette, cairo_t *cr)
 {
@@ -163,6 +182,7 @@ paint_plot (const HatTimelineLayout *layout, const HatPalette *palette, cairo_t 
     paint_bands (layout, palette, cr);
   else
     paint_plain_area (layout, palette, cr);
+  paint_error (layout, palette, cr);
   if (layout->input.isolated_band < 0)
     {
       paint_envelope (layout, palette, cr);
@@ -206,7 +226,7 @@ paint_rate (const HatTimelineLayout *layout, const HatPalette *palette, HatText 
   hat_paint_line (cr, palette->border, 1, rate->x, rate->y + rate->height + 0.5, rate->x + rate->width,
                   rate->y + rate->height + 0.5);
   per_second = hat_format_count (bin_seconds > 0 ? (guint64) ((double) layout->top_rate / bin_seconds) : 0);
-  label = g_strdup_printf ("allocations, up to %s/s", per_second);
+  label = g_strdup_printf ("allocations, up to %s%s/s", layout->input.timeline->errors ? "~" : "", per_second);
   hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ rate->x + 4, rate->y - 5, rate->width - 8, 14 },
                  HAT_ALIGN_LEFT, label);
 }

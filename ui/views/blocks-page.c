@@ -3,6 +3,7 @@
 
 #include "ui/views/blocks-page.h"
 
+#include "core/heap/estimate.h"
 #include "core/heap/format.h"
 #include "ui/views/block-rows.h"
 #include "ui/views/columns.h"
@@ -14,6 +15,7 @@ struct _HatBlocksPage
   GtkColumnView *view;
   GtkSingleSelection *selection;
   GtkLabel *headline;
+  GtkColumnViewColumn *stands_for; /* of a sample */
   HatBlockRows *rows;
   gboolean is_filling;
 };
@@ -45,8 +47,12 @@ on_blocks (gpointer owner, gpointer answer, const GError *error)
   g_autofree char *time = hat_format_time (live->time_ns),
                   *bytes = hat_format_bytes (hat_block_rows_bytes (self->rows));
   g_autofree char *count = hat_format_count (n), *all = hat_format_count (live->n);
-  g_autofree char *headline = n == live->n ? g_strdup_printf ("%s blocks, %s live at %s", count, bytes, time)
-                                           : g_strdup_printf ("%s of %s blocks, %s, at %s", count, all, bytes, time);
+  HatHeap *heap = hat_view_state_get (hat_page_state (HAT_PAGE (self)))->heap;
+  gboolean is_sample = hat_heap_sample_bytes (heap) > 0;
+  g_autofree char *headline = n == live->n ? hat_live_words (heap, live)
+                                           : g_strdup_printf ("%s of %s blocks%s, %s, at %s", count, all,
+                                                              is_sample ? " of the sample" : "", bytes, time);
+  gtk_column_view_column_set_visible (self->stands_for, is_sample);
   gtk_label_set_label (self->headline, headline);
   self->is_filling = TRUE;
   gtk_single_selection_set_model (self->selection, G_LIST_MODEL (self->rows));
@@ -108,6 +114,15 @@ static void
 cell_size (gpointer item, gpointer data, char **out_text, double *out_share)
 {
   *out_text = hat_format_bytes (hat_block_row_get_block (item)->size);
+}
+
+static void
+cell_stands_for (gpointer item, gpointer data, char **out_text, double *out_share)
+{
+  HatHeap *heap = hat_view_state_get (hat_page_state (HAT_PAGE (data)))->heap;
+  HatStandsFor block = hat_heap_stands_for (heap, hat_block_row_get_block (item)->size);
+  g_autofree char *blocks = hat_format_count (hat_estimate_value (&block.blocks)), *bytes = hat_format_bytes (hat_estimate_value (&block.bytes));
+  *out_text = g_strdup_printf ("~%s, ~%s", blocks, bytes);
 }
 
 static void
@@ -183,6 +198,8 @@ hat_blocks_page_new (HatViewState *state)
     hat_columns_make_sortable (
         hat_columns_add (self->view, columns[i].title, columns[i].width, columns[i].is_number, columns[i].text, self),
         i);
+  self->stands_for = hat_columns_add (self->view, "Stands for blocks, bytes", 190, TRUE, cell_stands_for, self);
+  gtk_column_view_column_set_visible (self->stands_for, FALSE);
   g_signal_connect (self->selection, "notify::selected-item", G_CALLBACK (on_selected), self);
   g_signal_connect_object (gtk_column_view_get_sorter (self->view), "changed", G_CALLBACK (on_sort_changed), self, 0);
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), GTK_WIDGET (self->view));

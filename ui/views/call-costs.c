@@ -140,11 +140,34 @@ hat_call_row_facts (HatCallRow *row)
   if (row->tree == NULL)
     {
       const HatFunctionRow *f = &row->function;
-      return (HatCallRowFacts){ f->function,   f->module,      f->file,  f->line,
-                                f->self[cost], f->total[cost], f->total, f->example };
+      return (HatCallRowFacts){
+        .function = f->function,
+        .module = f->module,
+        .file = f->file,
+        .line = f->line,
+        .self = f->self[cost],
+        .total = f->total[cost],
+        .self_error = hat_error_of (f->self_variance[cost]),
+        .total_error = hat_error_of (f->total_variance[cost]),
+        .allocations_error = hat_error_of (f->total_variance[HAT_COST_ALLOCATIONS]),
+        .costs = f->total,
+        .example = f->example,
+      };
     }
   const HatTreeNode *n = &row->tree->nodes[row->node];
-  return (HatCallRowFacts){ n->function, n->module, n->file, n->line, n->self, n->cost, n->costs, n->example };
+  return (HatCallRowFacts){
+    .function = n->function,
+    .module = n->module,
+    .file = n->file,
+    .line = n->line,
+    .self = n->self,
+    .total = n->cost,
+    .self_error = hat_tree_self_error (row->tree, row->node),
+    .total_error = hat_tree_error (row->tree, row->node, cost),
+    .allocations_error = hat_tree_error (row->tree, row->node, HAT_COST_ALLOCATIONS),
+    .costs = n->costs,
+    .example = n->example,
+  };
 }
 
 HatCallCosts *

@@ -40,6 +40,7 @@ typedef struct
   const char *function, *module, *file;
   guint32 line;
   guint64 self, total;  /* of the cost */
+  guint64 self_error, total_error, allocations_error;
   const guint64 *costs; /* all, with everything below */
   HatStackId example;
 } HatCallRowFacts;

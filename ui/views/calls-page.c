@@ -19,6 +19,11 @@ typedef enum
 } TableKind;
 #define N_TABLES 5
 
+/* The columns with amounts: with callees, itself, allocations. */
+#define N_AMOUNTS 3
+static const int amount_widths[N_AMOUNTS] = { 120, 110, 100 };
+#define ERROR_PX 64 /* more of each, for the error of an estimate */
+
 static const char *const table_labels[N_TABLES]
     = { "Calls from the top down", "Calls from the bottom up", "Functions", "Callers", "Callees" };
 
@@ -30,6 +35,7 @@ struct _HatCallsPage
   GtkWidget *crumbs;
   GtkStack *stack;
   GtkSingleSelection *tables[N_TABLES];
+  GtkColumnViewColumn *amounts[N_TABLES][N_AMOUNTS]; /* NULL: that table has fewer */
   GtkLabel *headline;
   GtkDropDown *cost_choice;
   gboolean is_filling;
@@ -133,12 +139,18 @@ cell_function (gpointer item, gpointer data, char **out_text, double *out_share)
   *out_text = hat_format_function (hat_call_row_facts (item).function, 120);
 }
 
+static char *
+amount_text (HatCost cost, guint64 amount, guint64 error)
+{
+  return hat_cost_is_bytes (cost) ? hat_format_bytes_within (amount, error) : hat_format_count_within (amount, error);
+}
+
 static void
 cell_total (gpointer item, gpointer data, char **out_text, double *out_share)
 {
-  guint64 total = hat_call_row_facts (item).total;
-  *out_text = hat_cost_is_bytes (hat_call_row_costs (item)->cost) ? hat_format_bytes (total) : hat_format_count (total);
-  *out_share = (double) total / whole_cost (item);
+  HatCallRowFacts facts = hat_call_row_facts (item);
+  *out_text = amount_text (hat_call_row_costs (item)->cost, facts.total, facts.total_error);
+  *out_share = (double) facts.total / whole_cost (item);
 }
 
 static void
@@ -150,15 +162,16 @@ cell_share (gpointer item, gpointer data, char **out_text, double *out_share)
 static void
 cell_self (gpointer item, gpointer data, char **out_text, double *out_share)
 {
-  guint64 self = hat_call_row_facts (item).self;
-  *out_text = hat_cost_is_bytes (hat_call_row_costs (item)->cost) ? hat_format_bytes (self) : hat_format_count (self);
-  *out_share = (double) self / whole_cost (item);
+  HatCallRowFacts facts = hat_call_row_facts (item);
+  *out_text = amount_text (hat_call_row_costs (item)->cost, facts.self, facts.self_error);
+  *out_share = (double) facts.self / whole_cost (item);
 }
 
 static void
 cell_allocations (gpointer item, gpointer data, char **out_text, double *out_share)
 {
-  *out_text = hat_format_count (hat_call_row_facts (item).costs[HAT_COST_ALLOCATIONS]);
+  HatCallRowFacts facts = hat_call_row_facts (item);
+  *out_text = hat_format_count_within (facts.costs[HAT_COST_ALLOCATIONS], facts.allocations_error);
 }
 
 static void
@@ -184,12 +197,12 @@ build_table (HatCallsPage *self, TableKind kind)
     hat_columns_add_tree (view, "Function", cell_function, NULL);
   else
     hat_columns_add (view, table_labels[kind], 0, FALSE, cell_function, NULL);
-  hat_columns_add (view, is_small ? "Through here" : "With callees", 120, TRUE, cell_total, NULL);
+  self->amounts[kind][0] = hat_columns_add (view, is_small ? "Through here" : "With callees", amount_widths[0], TRUE, cell_total, NULL);
   hat_columns_add (view, "Share", 76, TRUE, cell_share, NULL);
   if (!is_small)
     {
-      hat_columns_add (view, "Itself", 110, TRUE, cell_self, NULL);
-      hat_columns_add (view, "Allocations", 100, TRUE, cell_allocations, NULL);
+      self->amounts[kind][1] = hat_columns_add (view, "Itself", amount_widths[1], TRUE, cell_self, NULL);
+      self->amounts[kind][2] = hat_columns_add (view, "Allocations", amount_widths[2], TRUE, cell_allocations, NULL);
       hat_columns_add (view, "Where", 150, FALSE, cell_place, NULL);
     }
   g_signal_connect (self->tables[kind], "notify::selected-item", G_CALLBACK (on_row_selected), self);
@@ -237,7 +250,7 @@ on_zoomed (HatFlamePicture *flame, HatCallsPage *self)
   const char *filter = hat_view_state_get (hat_page_state (HAT_PAGE (self)))->filter;
   if (*filter == '\0' || layout == NULL)
     return;
-  g_autofree char *cost = hat_flame_cost_text (self->costs->cost, layout->match_cost);
+  g_autofree char *cost = hat_flame_cost_text (self->costs->cost, layout->match_cost, hat_error_of (layout->match_variance));
   g_autofree char *text = g_strdup_printf ("“%s”: %s, %.1f %% of what is shown", filter, cost,
                                            100.0 * layout->match_cost / MAX (1, layout->total));
   GtkWidget *matches = gtk_label_new (text);
@@ -291,6 +304,16 @@ on_calls (gpointer owner, gpointer answer, const GError *error)
   drop_costs (self);
   self->costs = answer;
   guint64 total = self->costs->top_down->n ? self->costs->top_down->nodes[0].cost : 0;
+  gboolean is_sample = self->costs->top_down->variances != NULL;
+  for (guint kind = 0; kind < N_TABLES; kind++)
+    for (guint i = 0; i < N_AMOUNTS && self->amounts[kind][i]; i++)
+      gtk_column_view_column_set_fixed_width (self->amounts[kind][i], amount_widths[i] + (is_sample ? ERROR_PX : 0));
+  if (is_sample && self->costs->cost == HAT_COST_TEMPORARY)
+    {
+      hat_page_show_empty (HAT_PAGE (self), "hat-calls-symbolic", "Not Known of a Sample",
+                           "Whether a block was freed at once shows only where every block is recorded.");
+      return;
+    }
   if (total == 0)
     {
       g_autofree char *text
@@ -299,7 +322,7 @@ on_calls (gpointer owner, gpointer answer, const GError *error)
       hat_page_show_empty (HAT_PAGE (self), "hat-calls-symbolic", "No cost here", text);
       return;
     }
-  g_autofree char *amount = hat_cost_is_bytes (self->costs->cost) ? hat_format_bytes (total) : hat_format_count (total);
+  g_autofree char *amount = amount_text (self->costs->cost, total, hat_tree_error (self->costs->top_down, 0, self->costs->cost));
   g_autofree char *headline = g_strdup_printf ("%s %s %s", amount, cost_titles[self->costs->cost], self->costs->when);
   gtk_label_set_label (self->headline, headline);
   hat_page_show_content (HAT_PAGE (self));

@@ -6,6 +6,7 @@
 #include <adwaita.h>
 #include <gtksourceview/gtksource.h>
 
+#include "core/heap/estimate.h"
 #include "core/heap/format.h"
 #include "ui/views/page.h"
 
@@ -162,15 +163,18 @@ block_facts (HatHeap *heap, const HatQuestion *now, const HatBlock *block)
   guint n;
   const HatThread *threads = hat_trace_threads (hat_heap_trace (heap), hat_heap_process (heap), &n);
   const char *thread = block->thread < n && threads[block->thread].name ? threads[block->thread].name : "unknown";
-  return g_strdup_printf ("Block at %s\n%s\nAllocated at %s, %s old at the cursor\nThread %s", address, size, birth,
-                          age, thread);
+  g_autofree char *stands_for = hat_stands_for_words (heap, block->size);
+  return g_strdup_printf ("Block at %s\n%s%s%s\nAllocated at %s, %s old at the cursor\nThread %s", address, size,
+                          stands_for ? ", " : "", stands_for ? stands_for : "", birth, age, thread);
 }
 
 static char *
 stacks_facts (HatHeap *heap, GHashTable *stacks)
 {
   const HatSummary *summary = hat_heap_summary (heap);
+  const HatSites *estimates = hat_heap_estimates (heap);
   HatSite sum = { 0 };
+  HatSiteVariance variance = { 0 };
   for (guint i = 0; i < summary->n_sites; i++)
     {
       const HatSite *site = &summary->sites[i];
@@ -182,12 +186,22 @@ stacks_facts (HatHeap *heap, GHashTable *stacks)
       sum.live_bytes += site->live_bytes;
       sum.peak_bytes += site->peak_bytes;
       sum.temporary += site->temporary;
+      if (estimates == NULL)
+        continue;
+      variance.allocations += estimates->variances[i].allocations;
+      variance.bytes += estimates->variances[i].bytes;
+      variance.live_blocks += estimates->variances[i].live_blocks;
+      variance.live_bytes += estimates->variances[i].live_bytes;
+      variance.peak_bytes += estimates->variances[i].peak_bytes;
     }
-  g_autofree char *allocations = hat_format_count (sum.allocations), *bytes = hat_format_bytes (sum.bytes);
-  g_autofree char *live = hat_format_bytes (sum.live_bytes), *blocks = hat_format_count (sum.live_blocks);
-  g_autofree char *peak = hat_format_bytes (sum.peak_bytes), *temporary = hat_format_count (sum.temporary);
+  g_autofree char *allocations = hat_format_count_within (sum.allocations, hat_error_of (variance.allocations));
+  g_autofree char *bytes = hat_format_bytes_within (sum.bytes, hat_error_of (variance.bytes));
+  g_autofree char *live = hat_format_bytes_within (sum.live_bytes, hat_error_of (variance.live_bytes));
+  g_autofree char *blocks = hat_format_count_within (sum.live_blocks, hat_error_of (variance.live_blocks));
+  g_autofree char *peak = hat_format_bytes_within (sum.peak_bytes, hat_error_of (variance.peak_bytes));
+  g_autofree char *temporary = hat_format_count (sum.temporary);
   return g_strdup_printf ("%s allocations, %s in all\n%s at the peak\n%s in %s blocks at the end\n%s temporary",
-                          allocations, bytes, peak, live, blocks, temporary);
+                          allocations, bytes, peak, live, blocks, estimates ? "not known how many" : temporary);
 }
 
 static void

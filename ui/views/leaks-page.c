@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "core/heap/estimate.h"
 #include "core/heap/format.h"
 #include "ui/draw/leaks-paint.h"
 #include "ui/views/picture.h"
@@ -17,6 +18,7 @@ struct _HatLeaksPage
   HatPage parent_instance;
   GtkListBox *list;
   GtkLabel *headline;
+  GtkWidget *why; /* there are no classes */
   HatHeap *heap;
   HatUnfreedGroups *unfreed;
   HatGrowing *growing;
@@ -134,8 +136,12 @@ make_label (const char *text, const char *css_class)
 static char *
 card_amount (const Card *card)
 {
-  g_autofree char *bytes = hat_format_bytes (card->unfreed ? card->unfreed->bytes : card->growing->bytes);
-  g_autofree char *blocks = hat_format_count (card->unfreed ? card->unfreed->blocks : card->growing->blocks);
+  const HatUnfreed *u = card->unfreed;
+  const HatGrowingSite *g = card->growing;
+  g_autofree char *bytes = u ? hat_format_bytes_within (u->bytes, hat_error_of (u->bytes_variance))
+                             : hat_format_bytes_within (g->bytes, hat_error_of (g->bytes_variance));
+  g_autofree char *blocks = u ? hat_format_count_within (u->blocks, hat_error_of (u->blocks_variance))
+                              : hat_format_count_within (g->blocks, hat_error_of (g->blocks_variance));
   gboolean is_one = (card->unfreed ? card->unfreed->blocks : card->growing->blocks) == 1;
   return g_strdup_printf ("%s in %s %s", bytes, blocks, is_one ? "block" : "blocks");
 }
@@ -146,7 +152,7 @@ card_sentence (const Card *card)
   if (card->growing)
     {
       g_autofree char *slope = hat_format_bytes ((guint64) card->growing->slope_bytes_per_s);
-      return g_strdup_printf ("Grows %s/s and never falls back", slope);
+      return g_strdup_printf ("Grows %s%s/s and never falls back", card->growing->bytes_variance > 0 ? "~" : "", slope);
     }
   g_autofree char *first = hat_format_time (card->unfreed->first_ns), *last = hat_format_time (card->unfreed->last_ns);
   if (card->unfreed->blocks == 1)
@@ -223,9 +229,13 @@ static void
 add_rest (HatLeaksPage *self, guint from)
 {
   guint64 bytes = 0;
+  double variance = 0;
   for (guint i = from; i < self->unfreed->n; i++)
-    bytes += self->unfreed->groups[i].bytes;
-  g_autofree char *amount = hat_format_bytes (bytes);
+    {
+      bytes += self->unfreed->groups[i].bytes;
+      variance += self->unfreed->groups[i].bytes_variance;
+    }
+  g_autofree char *amount = hat_format_bytes_within (bytes, hat_error_of (variance));
   g_autofree char *text
       = g_strdup_printf ("%u smaller groups, %s: search to narrow them down", self->unfreed->n - from, amount);
   GtkWidget *row = gtk_list_box_row_new (), *label = make_label (text, "dim-label");
@@ -285,9 +295,11 @@ on_leaks (gpointer owner, gpointer data, const GError *error)
   free_answer (answer);
   g_autofree char *summary = hat_leaks_summary (self->unfreed, self->growing);
   gtk_label_set_label (self->headline, summary);
+  gtk_widget_set_visible (self->why, hat_heap_sample_bytes (self->heap) > 0);
   if (self->unfreed->n == 0 && self->growing->n == 0)
     hat_page_show_empty (HAT_PAGE (self), "hat-leaks-symbolic", "No leak candidates",
-                         "Everything that was allocated was freed.");
+                         hat_heap_sample_bytes (self->heap) > 0 ? "All blocks of the sample were freed. " HAT_SAMPLE_HAS_NO_SNAPSHOT
+                                                                : "Everything that was allocated was freed.");
   else
     fill (self);
 }
@@ -352,7 +364,12 @@ hat_leaks_page_new (HatViewState *state)
   gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scroller), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), GTK_WIDGET (self->list));
   gtk_widget_set_vexpand (scroller, TRUE);
+  self->why = make_label (HAT_SAMPLE_HAS_NO_SNAPSHOT, "dim-label");
+  gtk_label_set_wrap (GTK_LABEL (self->why), TRUE);
+  gtk_label_set_ellipsize (GTK_LABEL (self->why), PANGO_ELLIPSIZE_NONE);
+  gtk_widget_add_css_class (self->why, "leaks-why");
   gtk_box_append (GTK_BOX (box), hat_toolbar_new (&self->headline));
+  gtk_box_append (GTK_BOX (box), self->why);
   gtk_box_append (GTK_BOX (box), scroller);
   hat_page_set_up (HAT_PAGE (self), state, box);
   return GTK_WIDGET (self);

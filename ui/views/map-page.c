@@ -3,7 +3,7 @@
 
 #include "ui/views/map-page.h"
 
-#include "core/heap/format.h"
+#include "core/heap/estimate.h"
 #include "ui/views/map-picture.h"
 #include "ui/views/toolbar.h"
 
@@ -57,9 +57,7 @@ on_map (gpointer owner, gpointer data, const GError *error)
       return;
     }
   Answer *answer = data;
-  g_autofree char *time = hat_format_time (answer->live->time_ns), *bytes = hat_format_bytes (answer->live->bytes);
-  g_autofree char *count = hat_format_count (answer->live->n);
-  g_autofree char *headline = g_strdup_printf ("%s blocks, %s live at %s", count, bytes, time);
+  g_autofree char *headline = hat_live_words (answer->heap, answer->live);
   gtk_label_set_label (self->headline, headline);
   hat_map_picture_set_model (self->picture, answer->heap, answer->model);
   if (answer->live->n > 0)

@@ -130,8 +130,8 @@ add_recording (HatRecordingPage *self, HatTrace *trace)
   if (hat_sample_bytes (trace) > 0)
     {
       g_autofree char *rate = hat_format_bytes (hat_sample_bytes (trace));
-      g_autofree char *text = g_strdup_printf ("One in %s. Pictures and tables show the sampled blocks only; `heapatlas report` estimates all of them. "
-                                               "There are no snapshots, classes or graph: too many blocks are unknown.", rate);
+      g_autofree char *text = g_strdup_printf ("One in %s. Figures are estimates of all blocks, right within ± in 95 of 100 recordings; "
+                                               "map and blocks show those of the sample. " HAT_SAMPLE_HAS_NO_SNAPSHOT, rate);
       gtk_widget_add_css_class (add_row (group, "Sampled", text, NULL), "warning");
     }
   if (!hat_trace_is_complete (trace))
@@ -197,7 +197,9 @@ add_process (HatRecordingPage *self, AdwPreferencesGroup *group, HatTrace *trace
   g_autofree char *title = g_strdup_printf ("%s (%u)", name, process->pid);
   g_autofree char *subtitle = g_strdup_printf ("%.200s\n%s at %s, %s; malloc of %s", command, how, start, end,
                                                process->provider && *process->provider ? process->provider : "unknown");
-  g_autofree char *value = g_strdup_printf ("%s events\npeak %s", events, peak);
+  /* The summary of a sample is no estimate; the overview has that. */
+  g_autofree char *value = hat_sample_bytes (trace) > 0 ? g_strdup_printf ("%s events", events)
+                                                        : g_strdup_printf ("%s events\npeak %s", events, peak);
   GtkWidget *row = add_row (group, title, subtitle, value);
   GtkWidget *spacer = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 0);
   gtk_widget_set_size_request (spacer, 20 * depth_of (trace, index), 1);

@@ -30,24 +30,27 @@ static const char *const grouping_titles[]
 static gpointer
 query_totals (const HatQuestion *question, gpointer extra, const HatProgress *progress, GError **error)
 {
-  HatTotals totals;
   HatRange range
       = hat_question_has_range (question)
             ? question->range
             : (HatRange){ MAX (hat_heap_start (question->heap), question->cursor_ns - 1), question->cursor_ns };
-  if (!hat_heap_totals (question->heap, range, &totals, progress, error))
+  g_autoptr (HatSites) sites = hat_heap_sites (question->heap, range, progress, error);
+  if (sites == NULL)
     return NULL;
-  g_autofree char *live = hat_format_bytes (totals.live_bytes), *blocks = hat_format_count (totals.live_blocks);
+  const HatTotals totals = sites->totals;
+  const HatSiteVariance *variance = &sites->variance;
+  g_autofree char *live = hat_format_bytes_within (totals.live_bytes, hat_error_of (variance->live_bytes));
+  g_autofree char *blocks = hat_format_count_within (totals.live_blocks, hat_error_of (variance->live_blocks));
   g_autofree char *to = hat_format_time (range.to);
   if (!hat_question_has_range (question))
     return g_strdup_printf ("Cursor %s: %s live in %s blocks", to, live, blocks);
   g_autofree char *from = hat_format_time (range.from), *length = hat_format_time (range.to - range.from);
-  g_autofree char *allocated = hat_format_bytes (totals.bytes_allocated),
-                  *allocations = hat_format_count (totals.allocations);
+  g_autofree char *allocated = hat_format_bytes_within (totals.bytes_allocated, hat_error_of (variance->bytes));
+  g_autofree char *allocations = hat_format_count_within (totals.allocations, hat_error_of (variance->allocations));
   gint64 growth = (gint64) totals.bytes_allocated - (gint64) totals.bytes_freed + totals.realloc_delta_bytes;
-  g_autofree char *change = hat_format_signed_bytes (growth), *peak = hat_format_bytes (totals.peak_bytes);
-  return g_strdup_printf ("%s to %s (%s): %s allocated in %s allocations, %s, peak %s", from, to, length, allocated,
-                          allocations, change, peak);
+  g_autofree char *change = hat_format_signed_bytes (growth), *peak = hat_format_bytes_within (totals.peak_bytes, hat_error_of (variance->peak_bytes));
+  return g_strdup_printf ("%s to %s (%s): %s allocated in %s allocations, %s%s, peak %s", from, to, length, allocated,
+                          allocations, sites->variances ? "~" : "", change, peak);
 }
 
 static void
