@@ -115,7 +115,7 @@ hat_live_words (HatHeap *heap, const HatLive *live)
     }
   g_autofree char *blocks = hat_format_count_within (hat_estimate_value (&sum.blocks), hat_estimate_error (&sum.blocks));
   g_autofree char *bytes = hat_format_bytes_within (hat_estimate_value (&sum.bytes), hat_estimate_error (&sum.bytes));
-  return g_strdup_printf ("%s block%s of the sample live at %s, for %s, %s", count, s, time, blocks, bytes);
+  return g_strdup_printf ("%s in %s blocks live at %s, %s of them in the sample", bytes, blocks, time, count);
 }
 
 /* ---- the estimator ---- */

@@ -52,7 +52,7 @@ char *hat_sample_words (HatTrace *trace);
 char *hat_sample_none_words (HatTrace *trace, const char *what);
 /* "stands for ~5,243 blocks, ~512 KiB"; NULL: for itself only. */
 char *hat_stands_for_words (HatHeap *heap, guint64 size);
-/* "12,345 blocks, 4.51 MiB live at 1.20 s", or "9 blocks of the sample live at 1.20 s, for ~12,345 ±1,234, ~4.51 MiB ±451 KiB". */
+/* "12,345 blocks, 4.51 MiB live at 1.20 s", or "~4.51 MiB ±451 KiB in ~12,345 ±1,234 blocks live at 1.20 s, 9 of them in the sample". */
 char *hat_live_words (HatHeap *heap, const HatLive *live);
 
 /* ---- counting a sampled recording: what HatAccount is to a full one. One thread ---- */

@@ -102,6 +102,9 @@ HatStackFrame *hat_stack_frames (HatTrace *trace, HatStackId stack, guint *out_n
 const char *hat_stack_function (HatTrace *trace, HatStackId stack);
 const char *hat_stack_module (HatTrace *trace, HatStackId stack); /* module path of that function */
 
+/* Share of all allocated bytes whose function has no name but an address, 0 to 1: what allocated them is stripped, and no debug file was found. */
+double hat_heap_nameless (HatHeap *heap);
+
 /* ---- grouping ---- */
 
 typedef enum

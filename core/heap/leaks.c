@@ -56,11 +56,14 @@ add_unfreed (GArray *groups, guint32 *group_of, const HatBlock *block)
     group->example = *block;
 }
 
-/* Of a sample: what the blocks of each group stand for. */
+/* Of a sample: what the blocks of each group, and all of them together, stand for. */
 static void
-estimate_unfreed (const HatSites *estimates, HatUnfreedGroups *result, GArray *groups)
+estimate_unfreed (const HatSites *estimates, HatUnfreedGroups *result, const HatStandsFor *all, GArray *groups)
 {
-  result->blocks = result->bytes = 0;
+  result->blocks = hat_estimate_value (&all->blocks);
+  result->bytes = hat_estimate_value (&all->bytes);
+  result->blocks_variance = all->blocks.variance;
+  result->bytes_variance = all->bytes.variance;
   for (guint i = 0; i < groups->len; i++)
     {
       HatUnfreed *group = &g_array_index (groups, HatUnfreed, i);
@@ -71,10 +74,6 @@ estimate_unfreed (const HatSites *estimates, HatUnfreedGroups *result, GArray *g
       group->bytes = site->live_bytes;
       group->blocks_variance = variance->live_blocks;
       group->bytes_variance = variance->live_bytes;
-      result->blocks += group->blocks;
-      result->bytes += group->bytes;
-      result->blocks_variance += variance->live_blocks;
-      result->bytes_variance += variance->live_bytes;
     }
 }
 
@@ -90,14 +89,21 @@ hat_heap_unfreed (HatHeap *heap, const HatProgress *progress, GError **error)
   if (!hat_replay_seek (replay, heap->n_events, error) || !hat_replay_iter_init (&iter, replay, TRUE, error))
     return NULL;
   HatUnfreedGroups *result = g_new0 (HatUnfreedGroups, 1);
+  HatStandsFor all = { 0 };
   for (const HatBlock *block; (block = hat_replay_iter_next (&iter));)
     {
       add_unfreed (groups, group_of, block);
       result->blocks++;
       result->bytes += block->size;
+      if (heap->estimates)
+        {
+          const HatStandsFor estimate = hat_heap_stands_for (heap, block->size);
+          hat_estimate_add (&all.blocks, &estimate.blocks, 1);
+          hat_estimate_add (&all.bytes, &estimate.bytes, 1);
+        }
     }
   if (heap->estimates)
-    estimate_unfreed (heap->estimates, result, groups);
+    estimate_unfreed (heap->estimates, result, &all, groups);
   g_array_sort (groups, compare_unfreed);
   result->n = groups->len;
   result->groups = (HatUnfreed *) g_array_free (g_steal_pointer (&groups), FALSE);

@@ -278,6 +278,22 @@ hat_stack_function (HatTrace *trace, HatStackId stack)
   return own.function;
 }
 
+double
+hat_heap_nameless (HatHeap *heap)
+{
+  const HatSummary *summary = hat_heap_summary (heap);
+  double all = 0, nameless = 0;
+
+  for (guint i = 0; i < summary->n_sites; i++)
+    {
+      const double bytes = (double) hat_site_cost (&summary->sites[i], HAT_COST_ALLOCATED);
+      all += bytes;
+      if (g_str_has_prefix (hat_stack_function (hat_heap_trace (heap), summary->sites[i].stack), "0x"))
+        nameless += bytes;
+    }
+  return all > 0 ? nameless / all : 0;
+}
+
 const char *
 hat_stack_module (HatTrace *trace, HatStackId stack)
 {

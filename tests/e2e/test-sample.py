@@ -53,6 +53,28 @@ def a_forked_child_goes_on_with_chances_of_its_own():
         near(*own_estimates(child, key), truth['child'][key], f'{key} of the child')
 
 
+def layout_values():
+    done = run(os.path.join(BUILD, 'tests', 'e2e', 'layout-values'), TRACE)
+    equal(done.returncode, 0, f'exit status of layout-values ({done.stderr})')
+    return json.loads(done.stdout)
+
+
+@check
+def pictures_show_what_was_counted():
+    # What libc allocates for itself is in the pictures of everything: a few kilobytes.
+    for rate in ['2K', '16K']:
+        truth = recorded(rate)[0]['parent']
+        values = layout_values()
+        for key, error, slack in [('live_bytes', values['live_bytes'][1], 20000), ('own_live_bytes', values['own_live_bytes'][1], 0),
+                                  ('bytes_allocated', values['bytes_allocated'][1], 0),
+                                  ('allocations', math.sqrt(values['allocations'][1]), 100), ('lifetimes', math.sqrt(values['lifetimes'][1]), 100)]:
+            sigma, value = error / 1.96, values[key][0]
+            wanted = truth[{'own_live_bytes': 'live_bytes', 'lifetimes': 'allocations'}.get(key, key)]
+            assert sigma > 0 and abs(value - wanted) <= 5 * sigma + slack + 0.002 * wanted, f'{key} at {rate}: {value} +- {sigma:.0f}, not {wanted}'
+        assert '±' in values['hover'] and '±' in values['bytes_allocated_box'], values
+        assert values['top'] >= values['live_bytes'][0] + values['live_bytes'][1], values
+
+
 @check
 def a_rate_of_one_byte_records_all():
     truth, answer = recorded('1')

@@ -178,7 +178,10 @@ write_trace (HatTraceWriter *writer, const FixtureOptions *options, GError **err
 {
   g_autoptr (GPtrArray) programs = g_ptr_array_new_with_free_func ((GDestroyNotify) program_free);
   const guint max_live = options->max_live ? options->max_live : 400;
+  g_autofree char *sample = g_strdup_printf ("%" G_GUINT64_FORMAT, options->sample_bytes);
 
+  if (options->sample_bytes > 0)
+    hat_trace_writer_add_note (writer, "option.sample", sample);
   write_code (writer);
   g_ptr_array_add (programs, program_new (writer, NULL, 0));
   for (guint i = 0; i < options->n_events; i++)

@@ -13,6 +13,7 @@ typedef struct
   guint max_live;      /* blocks that it hovers around */
   gboolean no_summary;
   gboolean is_killed;  /* the writer is not finished */
+  guint64 sample_bytes; /* says that it is a sample; 0 = all was recorded */
 } FixtureOptions;
 
 /* Opened and already removed from the file system. */

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/heap/estimate.h"
 #include "tests/unit/heap-fixture.h"
 #include "ui/draw/export.h"
 #include "ui/draw/flame-paint.h"
@@ -21,15 +22,21 @@
 #define MIB (G_GUINT64_CONSTANT (1) << 20)
 
 static HatHeap *
-heap_of_fixture (guint n_events)
+heap_of_sample (guint n_events, guint64 sample_bytes)
 {
-  const FixtureOptions options = { .n_events = n_events, .max_live = n_events / 8 + 1 };
+  const FixtureOptions options = { .n_events = n_events, .max_live = n_events / 8 + 1, .sample_bytes = sample_bytes };
   g_autoptr (GError) error = NULL;
   g_autoptr (HatTrace) trace = fixture_trace (&options);
   HatHeap *heap = hat_heap_new (trace, 0, NULL, &error);
 
   g_assert_no_error (error);
   return heap;
+}
+
+static HatHeap *
+heap_of_fixture (guint n_events)
+{
+  return heap_of_sample (n_events, 0);
 }
 
 /* ---- palette ---- */
@@ -757,6 +764,110 @@ test_files (void)
   g_assert_cmpint (g_rmdir (folder), ==, 0);
 }
 
+/* ---- samples: what the layouts say has its error, and the error is where it is drawn ---- */
+
+static void
+assert_within (const char *text)
+{
+  g_test_message ("%s", text);
+  g_assert_nonnull (strstr (text, "~"));
+  g_assert_nonnull (strstr (text, "±"));
+}
+
+static void
+check_timeline_of_sample (HatHeap *heap, HatRange life, gint isolated)
+{
+  g_autoptr (HatTimeline) timeline = hat_heap_timeline (heap, life, hat_timeline_layout_bins (1280, 800), HAT_BY_FUNCTION, NULL, NULL);
+  const HatTimelineInput input = { .timeline = timeline, .has_legend = TRUE, .isolated_band = isolated };
+  g_autoptr (HatTimelineLayout) layout = hat_timeline_layout_new (&input, 1280, 800);
+  cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_RGB24, 1280, 800);
+  cairo_t *cr = cairo_create (surface);
+  HatPalette palette;
+  guint n_seen = 0;
+
+  hat_palette_init (&palette, FALSE, FALSE);
+  hat_timeline_paint (layout, &palette, cr);
+  cairo_surface_flush (surface);
+  const guint32 *pixels = (const guint32 *) cairo_image_surface_get_data (surface);
+  for (guint c = 0; c < layout->n_columns; c++)
+    {
+      guint64 error, value = hat_timeline_layout_value (layout, c, isolated, &error);
+      const double value_y = hat_timeline_layout_y (layout, (double) value), high_y = hat_timeline_layout_y (layout, (double) (value + error));
+      g_assert_cmpfloat ((double) (value + error), <=, layout->top_bytes);
+      if (value > 0)
+        g_assert_cmpuint (error, >, 0);
+      if (value_y - high_y < 12 || isolated >= 0)
+        continue;
+      /* Half way up the error nothing but the error is painted. */
+      const guint x = (guint) layout->columns[c].x, y = (guint) (value_y + high_y) / 2;
+      g_assert_cmphex (pixels[y * 1280 + x] & 0xffffff, !=, 0xffffff);
+      n_seen++;
+    }
+  if (isolated < 0)
+    g_assert_cmpuint (n_seen, >, 100);
+  g_autofree char *summary = hat_timeline_summary (timeline);
+  assert_within (summary);
+  if (layout->peak_text)
+    assert_within (layout->peak_text);
+  cairo_destroy (cr);
+  cairo_surface_destroy (surface);
+}
+
+static void
+check_sizes_of_sample (HatHeap *heap, HatRange life)
+{
+  g_autofree HatSizes *sizes = hat_heap_sizes (heap, life, NULL, NULL);
+  g_autoptr (HatSizesLayout) layout = hat_sizes_layout_new (sizes, "title", 1280, 800);
+
+  for (guint p = 0; p < HAT_SIZES_COMMON; p++)
+    for (guint i = 0; i < layout->panels[p].n_bars; i++)
+      {
+        const HatSizesPanel *panel = &layout->panels[p];
+        const HatSizesBar *bar = &panel->bars[i];
+        g_assert_cmpfloat (bar->high_y, >=, panel->plot.y - 0.01);
+        g_assert_cmpfloat (bar->low_y, <=, panel->plot.y + panel->plot.height + 0.01);
+        if (bar->rect.height > 2)
+          {
+            g_assert_cmpfloat (bar->high_y, <, bar->rect.y + 0.01);
+            g_assert_cmpfloat (bar->low_y, >, bar->rect.y - 0.01);
+          }
+      }
+  assert_within (layout->panels[HAT_SIZES_ALLOCATIONS].subtitle);
+  g_assert_null (strstr (layout->panels[HAT_SIZES_LIFETIMES].subtitle, "%"));
+}
+
+static void
+test_sample (void)
+{
+  g_autoptr (HatHeap) heap = heap_of_sample (6000, G_GUINT64_CONSTANT (1) << 30);
+  const HatRange life = { hat_heap_start (heap), hat_heap_end (heap) };
+  g_autoptr (HatSites) sites = hat_heap_sites (heap, life, NULL, NULL);
+  g_autoptr (HatTree) tree = hat_tree_new (hat_heap_trace (heap), sites, HAT_TREE_TOP_DOWN, HAT_COST_ALLOCATIONS, NULL, NULL);
+  const HatFlameInput input = { .tree = tree, .selected = G_MAXUINT };
+  g_autoptr (HatFlameLayout) flame = hat_flame_layout_new (&input, 800, 600);
+  g_autoptr (HatOverview) overview = hat_overview_new (heap, NULL, NULL);
+  g_autoptr (HatUnfreedGroups) unfreed = hat_heap_unfreed (heap, NULL, NULL);
+  const HatLeaksInput leaks_input = { hat_heap_trace (heap), unfreed, NULL, life, TRUE, NULL };
+  g_autoptr (HatLeaksLayout) leaks = hat_leaks_layout_new (&leaks_input, 800, 600);
+
+  check_timeline_of_sample (heap, life, -1);
+  check_timeline_of_sample (heap, life, 0);
+  check_sizes_of_sample (heap, life);
+  for (guint i = 0; i < flame->n_boxes; i++)
+    {
+      g_autofree char *text = hat_flame_box_text (flame, i);
+      assert_within (text);
+    }
+  for (guint i = 0; i < overview->n_cards; i++)
+    if (overview->cards[i].kind == HAT_CARD_TEMPORARY)
+      g_assert_cmpstr (overview->cards[i].number, ==, "not known");
+    else if (overview->cards[i].kind != HAT_CARD_GROWING && overview->cards[i].kind != HAT_CARD_RSS)
+      assert_within (overview->cards[i].number);
+  assert_within (leaks->headline);
+  g_assert_cmpstr (leaks->sentence, ==, HAT_SAMPLE_HAS_NO_SNAPSHOT);
+  g_assert_cmpuint (unfreed->blocks, ==, sites->totals.live_blocks);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -773,6 +884,7 @@ main (int argc, char **argv)
   g_test_add_func ("/draw/flame/layout", test_flame);
   g_test_add_func ("/draw/leaks-and-cards", test_leaks_and_cards);
   g_test_add_func ("/draw/sizes", test_sizes);
+  g_test_add_func ("/draw/sample", test_sample);
   g_test_add_func ("/draw/colors-agree", test_colors_agree);
   g_test_add_func ("/draw/pictures", test_pictures);
   g_test_add_func ("/draw/files", test_files);

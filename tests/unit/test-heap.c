@@ -973,7 +973,7 @@ test_growing (void)
 /* ---- going on while the recording grows ---- */
 
 static void
-test_refresh (void)
+test_refresh (gconstpointer is_sample)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *path = NULL;
@@ -984,6 +984,8 @@ test_refresh (void)
   close (g_file_open_tmp ("test-heap-XXXXXX.heapatlas", &path, NULL));
   g_autoptr (HatTraceWriter) writer = hat_trace_writer_new (path, -1, 0, &error);
   g_assert_no_error (error);
+  if (is_sample)
+    hat_trace_writer_add_note (writer, "option.sample", "1000");
   hat_trace_writer_add_process (writer, &process);
   hat_trace_writer_add_thread (writer, 0, 1, "main");
   hat_trace_writer_add_module (writer, &module);
@@ -1019,9 +1021,15 @@ test_refresh (void)
       g_autoptr (HatHeap) fresh = heap_new (trace, 0);
       g_autoptr (Oracle) oracle = oracle_new (trace, 0);
       assert_totals (&hat_heap_summary (heap)->totals, &hat_heap_summary (fresh)->totals);
+      assert_live (heap, oracle, hat_heap_end (heap));
+      if (is_sample)
+        {
+          g_assert_cmpuint (hat_heap_summary (heap)->totals.allocations, >, 50 * (guint64) (round + 1) * 1000);
+          g_assert_cmpfloat (hat_heap_estimates (heap)->variance.live_bytes, ==, hat_heap_estimates (fresh)->variance.live_bytes);
+          continue;
+        }
       g_assert_cmpuint (hat_heap_summary (heap)->n_leaves, ==, hat_heap_summary (fresh)->n_leaves);
       check_summary (heap, oracle);
-      assert_live (heap, oracle, hat_heap_end (heap));
       assert_timeline (heap, oracle, whole (heap), 50, HAT_BY_NONE);
     }
   g_unlink (path);
@@ -1074,6 +1082,7 @@ main (int argc, char **argv)
       g_test_add_data_func (path, GUINT_TO_POINTER (i), test_case);
     }
   g_test_add_func ("/heap/growing", test_growing);
-  g_test_add_func ("/heap/refresh", test_refresh);
+  g_test_add_data_func ("/heap/refresh", NULL, test_refresh);
+  g_test_add_data_func ("/heap/refresh-of-sample", GINT_TO_POINTER (TRUE), test_refresh);
   return g_test_run ();
 }

@@ -39,9 +39,13 @@ title_of (const Picture *picture, const char *what)
 {
   const HatProcess *process = hat_trace_process (picture->trace, hat_heap_process (picture->heap));
   g_autofree char *name = process->exe ? g_path_get_basename (process->exe) : g_strdup ("unknown program");
-  g_autofree char *sampled = hat_sample_words (picture->trace);
+  g_autofree char *sampled = hat_sample_words (picture->trace), *nameless = hat_nameless_words (picture->heap);
+  GString *title = g_string_new (NULL);
 
-  return sampled ? g_strdup_printf ("%s: %s (%s)", name, what, sampled) : g_strdup_printf ("%s: %s", name, what);
+  g_string_printf (title, "%s: %s", name, what);
+  if (sampled || nameless)
+    g_string_append_printf (title, " (%s%s%s)", sampled ? sampled : "", sampled && nameless ? ", " : "", nameless ? nameless : "");
+  return g_string_free (title, FALSE);
 }
 
 /* ", 1.2 s to 3.4 s", or "" for the whole process. */
@@ -154,7 +158,10 @@ paint_calls (const Picture *picture, cairo_t *cr, GError **error)
   all = tree->n ? tree->nodes[0].cost : 0;
   error_of_all = tree->n ? hat_tree_error (tree, 0, cost) : 0;
   total = hat_cost_is_bytes (cost) ? hat_format_bytes_within (all, error_of_all) : hat_format_count_within (all, error_of_all);
-  what = g_strdup_printf ("calls by %s, %s%s", cost_words (cost), total, range);
+  if (tree->variances && cost == HAT_COST_TEMPORARY)
+    what = g_strdup_printf ("calls by %s", cost_words (cost));
+  else
+    what = g_strdup_printf ("calls by %s, %s%s", cost_words (cost), total, range);
   input.tree = tree;
   has_table = picture->width >= 1000 && tree->n && tree->nodes[0].cost;
   input.title = title = title_of (picture, what);

@@ -148,7 +148,7 @@ add_peak (HatOverview *overview, const Facts *facts)
   fill_live_points (card, facts->timeline);
   if (!totals->peak_bytes)
     {
-      card->sentence = g_strdup ("The program allocated nothing on the heap.");
+      card->sentence = g_strdup ("Every block had 0 bytes.");
       return;
     }
   if (span > 0)
@@ -356,6 +356,14 @@ fill_resident (Facts *facts)
     }
 }
 
+char *
+hat_nameless_words (HatHeap *heap)
+{
+  double share = hat_heap_nameless (heap);
+
+  return share >= 0.1 ? g_strdup_printf ("stripped: %.0f %% from functions without names", 100 * share) : NULL;
+}
+
 static void
 write_title (HatOverview *overview, const Facts *facts)
 {
@@ -367,8 +375,9 @@ write_title (HatOverview *overview, const Facts *facts)
 
   overview->title = process->exe ? g_path_get_basename (process->exe) : g_strdup ("unknown program");
   g_autofree char *sampled = hat_sample_words (facts->trace);
-  overview->subtitle = g_strdup_printf ("%s  ·  %s events  ·  %s allocated in all  ·  %s lost%s%s%s", time, events, allocated, lost,
-                                        sampled ? "  ·  " : "", sampled ? sampled : "",
+  g_autofree char *nameless = hat_nameless_words (facts->heap);
+  overview->subtitle = g_strdup_printf ("%s  ·  %s events  ·  %s allocated in all  ·  %s lost%s%s%s%s%s", time, events, allocated, lost,
+                                        nameless ? "  ·  " : "", nameless ? nameless : "", sampled ? "  ·  " : "", sampled ? sampled : "",
                                         sampled ? ": estimates, within ± in 95 of 100 recordings" : "");
 }
 
@@ -407,6 +416,12 @@ hat_overview_new (HatHeap *heap, const HatProgress *progress, GError **error)
 
   overview->cards = g_new0 (HatCard, HAT_N_CARDS);
   write_title (overview, facts);
+  if (!sites->totals.peak_bytes && !sites->totals.allocations)
+    {
+      overview->nothing = sites->variances ? hat_sample_none_words (facts->trace, "No block is in the sample")
+                                           : g_strdup ("The program allocated nothing on the heap.");
+      return g_steal_pointer (&overview);
+    }
   add_peak (overview, facts);
   add_live (overview, facts);
   add_unfreed (overview, facts, unfreed);
@@ -442,6 +457,7 @@ hat_overview_free (HatOverview *overview)
   g_free (overview->cards);
   g_free (overview->title);
   g_free (overview->subtitle);
+  g_free (overview->nothing);
   g_free (overview);
 }
 
@@ -515,6 +531,11 @@ hat_overview_summary (const HatOverview *overview)
 {
   GString *text = g_string_new (NULL);
 
+  if (overview->nothing)
+    {
+      g_string_free (text, TRUE);
+      return g_strdup_printf ("%s: %s", overview->title, overview->nothing);
+    }
   g_string_printf (text, "%s: ", overview->title);
   for (guint i = 0; i < overview->n_cards && i < 4; i++)
     g_string_append_printf (text, "%s%s %s", i ? ", " : "", overview->cards[i].title, overview->cards[i].number);

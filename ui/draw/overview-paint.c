@@ -40,12 +40,12 @@ paint_steps (cairo_t *cr, const guint64 *points, guint n, guint64 top, HatColor 
 
 #define AXIS_HEIGHT 16
 
-/* Time below, the highest value at the top; returns the room for the line. */
+/* Time below, the highest value above; returns the room for the line. */
 static HatRect
 paint_axes (const HatCard *card, guint64 top, const HatPalette *palette, HatText *text, HatRect rect, cairo_t *cr)
 {
   g_autofree char *from = hat_format_time (card->range.from), *to = hat_format_time (card->range.to), *most = hat_format_bytes (top);
-  HatRect plot = { rect.x, rect.y, rect.width, rect.height - AXIS_HEIGHT };
+  HatRect plot = { rect.x, rect.y + AXIS_HEIGHT, rect.width, rect.height - 2 * AXIS_HEIGHT };
   HatRect below = { rect.x, plot.y + plot.height + 2, rect.width, AXIS_HEIGHT - 2 };
 
   if (rect.height < 4 * AXIS_HEIGHT)
@@ -54,8 +54,7 @@ paint_axes (const HatCard *card, guint64 top, const HatPalette *palette, HatText
   hat_paint_line (cr, palette->border, 1, plot.x, plot.y + 0.5, plot.x + plot.width, plot.y + 0.5);
   hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, below, HAT_ALIGN_LEFT, from);
   hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, below, HAT_ALIGN_RIGHT, to);
-  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ plot.x, plot.y + 2, plot.width, 14 },
-                 card->marked_point >= 0 && (guint) card->marked_point < card->n_points / 2 ? HAT_ALIGN_RIGHT : HAT_ALIGN_LEFT, most);
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ plot.x, rect.y, plot.width, 14 }, HAT_ALIGN_LEFT, most);
   return plot;
 }
 
@@ -200,6 +199,8 @@ hat_overview_paint (const HatOverviewLayout *layout, const HatPalette *palette, 
                  HAT_ALIGN_LEFT, layout->overview->title);
   hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ title->x, title->y + 27, title->width, 18 },
                  HAT_ALIGN_LEFT, layout->overview->subtitle);
+  if (layout->overview->nothing)
+    hat_paint_empty (text, palette, (HatRect){ 0, 62, layout->width, layout->height - 62 }, "No allocations", layout->overview->nothing);
   for (guint i = 0; i < layout->n_rects; i++)
     paint_card (&layout->overview->cards[i], palette, text, layout->rects[i], cr);
 }

@@ -18,7 +18,8 @@
 #define FLAG_HEIGHT 16.0
 #define COMPACT_BELOW 84.0
 #define LEGEND_COLUMN 230.0
-#define LEGEND_COLUMN_OF_SAMPLE 310.0 /* has errors, too */
+#define LEGEND_COLUMN_OF_SAMPLE 310.0 /* has errors, too, */
+#define ROOM_FOR_ERRORS 1000.0        /* if the picture is that wide */
 
 static gboolean
 is_compact (double width, double height)
@@ -152,6 +153,14 @@ band_label (const HatTimeline *timeline, guint band)
   return g_strdup (timeline->bands[band].label);
 }
 
+static char *
+legend_amount (const HatTimelineLayout *layout, guint64 bytes, guint64 error)
+{
+  g_autofree char *text = hat_format_bytes (bytes);
+
+  return layout->width >= ROOM_FOR_ERRORS || !error ? hat_format_bytes_within (bytes, error) : g_strconcat ("~", text, NULL);
+}
+
 static void
 append_item (GArray *items, HatSwatch swatch, guint64 key, char *label, char *detail)
 {
@@ -169,7 +178,7 @@ place_legend (HatTimelineLayout *layout, HatRect area, gboolean is_beside)
   GArray *items = g_array_new (FALSE, FALSE, sizeof (HatLegendItem));
 
   append_item (items, HAT_SWATCH_TOTAL, HAT_TIMELINE_TOTAL, g_strdup (timeline->errors ? "live bytes ±" : "live bytes"),
-               hat_format_bytes_within (timeline->peak_bytes, timeline->peak_error));
+               legend_amount (layout, timeline->peak_bytes, timeline->peak_error));
   if (layout->input.n_samples)
     append_item (items, HAT_SWATCH_RSS, HAT_TIMELINE_RSS,
                  g_strdup (layout->is_rss_shown ? "resident (RSS)" : "RSS, off the scale"),
@@ -179,7 +188,7 @@ place_legend (HatTimelineLayout *layout, HatRect area, gboolean is_beside)
       guint band = layout->stacking[is_beside ? layout->n_bands - 1 - i : i];
       if (timeline->bands[band].max_bytes)
         append_item (items, layout->band_swatch[band], band, band_label (timeline, band),
-                     hat_format_bytes_within (timeline->bands[band].max_bytes, highest_error (layout, band)));
+                     legend_amount (layout, timeline->bands[band].max_bytes, highest_error (layout, band)));
     }
   hat_legend_place (&layout->legend, items, area);
 }
@@ -210,7 +219,7 @@ place_parts (HatTimelineLayout *layout, gboolean *out_is_beside, HatRect *out_le
   if (layout->input.has_legend && layout->width >= 760 && rest.height >= 320)
     {
       *out_is_beside = TRUE;
-      double column = layout->input.timeline->errors ? LEGEND_COLUMN_OF_SAMPLE : LEGEND_COLUMN;
+      double column = layout->input.timeline->errors && layout->width >= ROOM_FOR_ERRORS ? LEGEND_COLUMN_OF_SAMPLE : LEGEND_COLUMN;
       *out_legend = (HatRect){ layout->width - column, rest.y + 8, column - 16, rest.height - 16 };
       rest.width -= column + 8;
     }

@@ -264,6 +264,21 @@ paint_flags (const HatTimelineLayout *layout, const HatPalette *palette, HatText
     }
 }
 
+/* Told where it cannot be drawn. */
+static void
+paint_hidden_rss (const HatTimelineLayout *layout, const HatPalette *palette, HatText *text)
+{
+  g_autofree char *bytes = hat_format_bytes (layout->top_rss), *label = NULL;
+  HatRect rect = { layout->plot.x + 6, layout->plot.y + 1, layout->plot.width / 2 - 12, 16 };
+
+  if (!layout->top_rss || layout->is_rss_shown || layout->is_compact || layout->input.isolated_band >= 0 || layout->plot.height < 50)
+    return;
+  if (layout->peak_label.width > 0 && layout->peak_label.y < rect.y + rect.height && layout->peak_label.x < rect.x + rect.width)
+    rect.x = layout->plot.x + layout->plot.width - rect.width - 6;
+  label = g_strdup_printf ("RSS up to %s: off the scale", bytes);
+  hat_text_line (text, HAT_FONT_SMALL, palette->rss, rect, rect.x > layout->plot.x + 6 ? HAT_ALIGN_RIGHT : HAT_ALIGN_LEFT, label);
+}
+
 static void
 paint_peak (const HatTimelineLayout *layout, const HatPalette *palette, HatText *text, cairo_t *cr)
 {
@@ -303,6 +318,7 @@ hat_timeline_paint (const HatTimelineLayout *layout, const HatPalette *palette, 
   paint_plot (layout, palette, cr);
   paint_rate (layout, palette, text, cr);
   paint_flags (layout, palette, text, cr);
+  paint_hidden_rss (layout, palette, text);
   paint_peak (layout, palette, text, cr);
   hat_paint_legend (cr, text, palette, &layout->legend, -1);
 }

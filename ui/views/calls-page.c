@@ -34,6 +34,7 @@ struct _HatCallsPage
   HatFlamePicture *flame;
   GtkWidget *crumbs;
   GtkStack *stack;
+  GtkColumnView *views[N_TABLES];
   GtkSingleSelection *tables[N_TABLES];
   GtkColumnViewColumn *amounts[N_TABLES][N_AMOUNTS]; /* NULL: that table has fewer */
   GtkLabel *headline;
@@ -73,18 +74,16 @@ unfold (GtkTreeListModel *tree)
 static void
 fill_table (HatCallsPage *self, TableKind kind, GListModel *rows)
 {
-  g_autoptr (GListModel) owned = rows;
   self->is_filling = TRUE;
   if (rows && kind <= TABLE_BOTTOM_UP)
     {
-      g_autoptr (GtkTreeListModel) tree
-          = gtk_tree_list_model_new (g_steal_pointer (&owned), FALSE, FALSE, create_children, NULL, NULL);
+      GtkTreeListModel *tree = gtk_tree_list_model_new (rows, FALSE, FALSE, create_children, NULL, NULL);
       if (kind == TABLE_TOP_DOWN)
         unfold (tree);
-      gtk_single_selection_set_model (self->tables[kind], G_LIST_MODEL (tree));
+      rows = G_LIST_MODEL (tree);
     }
-  else
-    gtk_single_selection_set_model (self->tables[kind], rows);
+  g_autoptr (GListModel) sorted = rows ? hat_columns_sorted (self->views[kind], rows) : NULL;
+  gtk_single_selection_set_model (self->tables[kind], sorted);
   gtk_single_selection_set_selected (self->tables[kind], GTK_INVALID_LIST_POSITION);
   self->is_filling = FALSE;
 }
@@ -182,6 +181,32 @@ cell_place (gpointer item, gpointer data, char **out_text, double *out_share)
   *out_text = facts.file && facts.line ? g_strdup_printf ("%s:%u", file, facts.line) : g_steal_pointer (&file);
 }
 
+typedef enum
+{
+  SORT_FUNCTION,
+  SORT_TOTAL,
+  SORT_SELF,
+  SORT_ALLOCATIONS,
+} SortKey;
+
+static int
+compare_rows (gconstpointer a, gconstpointer b, gpointer key)
+{
+  const HatCallRowFacts x = hat_call_row_facts ((gpointer) a), y = hat_call_row_facts ((gpointer) b);
+  switch ((SortKey) GPOINTER_TO_UINT (key))
+    {
+    case SORT_FUNCTION:
+      return g_strcmp0 (x.function, y.function);
+    case SORT_TOTAL:
+      return (x.total > y.total) - (x.total < y.total);
+    case SORT_SELF:
+      return (x.self > y.self) - (x.self < y.self);
+    case SORT_ALLOCATIONS:
+      return (x.costs[HAT_COST_ALLOCATIONS] > y.costs[HAT_COST_ALLOCATIONS]) - (x.costs[HAT_COST_ALLOCATIONS] < y.costs[HAT_COST_ALLOCATIONS]);
+    }
+  g_return_val_if_reached (0);
+}
+
 static GtkWidget *
 build_table (HatCallsPage *self, TableKind kind)
 {
@@ -191,18 +216,25 @@ build_table (HatCallsPage *self, TableKind kind)
   gtk_single_selection_set_autoselect (self->tables[kind], FALSE);
   gtk_single_selection_set_can_unselect (self->tables[kind], TRUE);
   GtkColumnView *view = GTK_COLUMN_VIEW (gtk_column_view_new (GTK_SELECTION_MODEL (self->tables[kind])));
+  GtkColumnViewColumn *names, *share;
+  self->views[kind] = view;
   gtk_widget_add_css_class (GTK_WIDGET (view), "data-table");
   gtk_accessible_update_property (GTK_ACCESSIBLE (view), GTK_ACCESSIBLE_PROPERTY_LABEL, table_labels[kind], -1);
   if (kind <= TABLE_BOTTOM_UP)
-    hat_columns_add_tree (view, "Function", cell_function, NULL);
+    names = hat_columns_add_tree (view, "Function", cell_function, NULL);
   else
-    hat_columns_add (view, table_labels[kind], 0, FALSE, cell_function, NULL);
+    names = hat_columns_add (view, table_labels[kind], 0, FALSE, cell_function, NULL);
+  hat_columns_sort_with (names, compare_rows, GUINT_TO_POINTER (SORT_FUNCTION));
   self->amounts[kind][0] = hat_columns_add (view, is_small ? "Through here" : "With callees", amount_widths[0], TRUE, cell_total, NULL);
-  hat_columns_add (view, "Share", 76, TRUE, cell_share, NULL);
+  hat_columns_sort_with (self->amounts[kind][0], compare_rows, GUINT_TO_POINTER (SORT_TOTAL));
+  share = hat_columns_add (view, "Share", 76, TRUE, cell_share, NULL);
+  hat_columns_sort_with (share, compare_rows, GUINT_TO_POINTER (SORT_TOTAL));
   if (!is_small)
     {
       self->amounts[kind][1] = hat_columns_add (view, "Itself", amount_widths[1], TRUE, cell_self, NULL);
       self->amounts[kind][2] = hat_columns_add (view, "Allocations", amount_widths[2], TRUE, cell_allocations, NULL);
+      hat_columns_sort_with (self->amounts[kind][1], compare_rows, GUINT_TO_POINTER (SORT_SELF));
+      hat_columns_sort_with (self->amounts[kind][2], compare_rows, GUINT_TO_POINTER (SORT_ALLOCATIONS));
       hat_columns_add (view, "Where", 150, FALSE, cell_place, NULL);
     }
   g_signal_connect (self->tables[kind], "notify::selected-item", G_CALLBACK (on_row_selected), self);

@@ -81,6 +81,24 @@ hat_columns_add_tree (GtkColumnView *view, const char *title, HatCellText text, 
 
 /* ---- sorting ---- */
 
+void
+hat_columns_sort_with (GtkColumnViewColumn *column, GCompareDataFunc compare, gpointer data)
+{
+  g_autoptr (GtkSorter) sorter = GTK_SORTER (gtk_custom_sorter_new (compare, data, NULL));
+  gtk_column_view_column_set_sorter (column, sorter);
+}
+
+GListModel *
+hat_columns_sorted (GtkColumnView *view, GListModel *rows)
+{
+  GtkSorter *sorter = g_object_ref (gtk_column_view_get_sorter (view));
+  if (GTK_IS_TREE_LIST_MODEL (rows))
+    sorter = GTK_SORTER (gtk_tree_list_row_sorter_new (sorter));
+  GtkSortListModel *sorted = gtk_sort_list_model_new (rows, sorter);
+  gtk_sort_list_model_set_incremental (sorted, TRUE);
+  return G_LIST_MODEL (sorted);
+}
+
 /* GTK 4.8 cannot tell which column sorts (that came with 4.10), but the sorter of the view asks its columns one after
  * the other until they disagree: the first one asked is the one, and how its answer comes back tells the direction. */
 static int asked_column;

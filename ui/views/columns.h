@@ -17,7 +17,12 @@ GtkColumnViewColumn *hat_columns_add (GtkColumnView *view, const char *title, in
 /* The same, with the arrow that unfolds a row of a GtkTreeListModel. */
 GtkColumnViewColumn *hat_columns_add_tree (GtkColumnView *view, const char *title, HatCellText text, gpointer data);
 
-/* Makes a click on the column's title sort. Models sort themselves, in a worker: hat_columns_sorted_by() tells by what,
+/* Makes a click on the column's title sort. The rows of `view` are to be hat_columns_sorted(). `compare` gets what is in the list. */
+void hat_columns_sort_with (GtkColumnViewColumn *column, GCompareDataFunc compare, gpointer data);
+/* Takes `rows` (a GtkTreeListModel, or not) and sorts them as the view says, each level of a tree by itself. */
+GListModel *hat_columns_sorted (GtkColumnView *view, GListModel *rows);
+
+/* The same for long lists. Models sort themselves, in a worker: hat_columns_sorted_by() tells by what,
  * whenever the sorter of the view says "changed". Returns the index given here, or -1. */
 void hat_columns_make_sortable (GtkColumnViewColumn *column, int index);
 int hat_columns_sorted_by (GtkColumnView *view, gboolean *out_is_descending);

@@ -114,7 +114,10 @@ on_overview (gpointer owner, gpointer answer, const GError *error)
     }
   g_autofree char *summary = hat_overview_summary (self->overview);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->flow), GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, summary, -1);
-  hat_page_show_content (HAT_PAGE (self));
+  if (self->overview->nothing)
+    hat_page_show_empty (HAT_PAGE (self), "hat-overview-symbolic", "No Allocations", self->overview->nothing);
+  else
+    hat_page_show_content (HAT_PAGE (self));
 }
 
 static const HatQueryKind overview_kind = { query_overview, on_overview, (GDestroyNotify) hat_overview_free, NULL };
