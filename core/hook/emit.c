@@ -64,14 +64,27 @@ hook_make_room (HookThread *thread, uint64_t n_words)
 enum
 {
   EVENT_WORDS = 16, /* an event with all its escapes */
+  MOST_TICKS = 0xffff,
 };
+
+/* The first word of an event that needs no escape; 0: it does. */
+static inline uint64_t
+plain_word (HookThread *thread, uint64_t address, uint64_t tick, uint32_t type)
+{
+  const uint64_t dt = tick - thread->last_tick, turned = address >> 3 | address << 61;
+
+  if (unlikely (dt > MOST_TICKS) || unlikely (turned >> 44))
+    return 0;
+  thread->last_tick = tick;
+  return turned << 20 | dt << 4 | type;
+}
 
 static inline void
 put_address (HookThread *thread, uint64_t address, uint64_t tick, uint32_t type)
 {
   uint64_t dt = tick - thread->last_tick;
 
-  if (unlikely (dt > 0xffff)) /* or backwards */
+  if (unlikely (dt > MOST_TICKS)) /* or backwards */
     {
       hook_put (thread, tick << 4 | HAT_WIRE_TIME);
       dt = 0;
@@ -125,18 +138,24 @@ put_event (HookThread *thread, uint32_t type, uint64_t address, uint64_t tick, u
 
 /* ---- entering and leaving ---- */
 
+/* NULL: not that simple. */
 static inline HookThread *
-enter (const HookCaller *caller)
+enter_at_once (const HookCaller *caller)
 {
   HookThread *thread = hook_locals.thread;
 
-  if (likely (thread && thread->state == HOOK_IDLE))
-    {
-      thread->busy_sp = caller->cfa;
-      thread->state = HOOK_BUSY;
-      return thread;
-    }
-  return hook_session_enter (caller);
+  if (unlikely (thread == NULL) || unlikely (thread->state != HOOK_IDLE))
+    return NULL;
+  thread->busy_sp = hook_caller_sp (caller);
+  thread->state = HOOK_BUSY;
+  return thread;
+}
+
+static inline HookThread *
+enter (const HookCaller *caller)
+{
+  HookThread *thread = enter_at_once (caller);
+  return likely (thread != NULL) ? thread : hook_session_enter (caller);
 }
 
 static HOOK_COLD void
@@ -160,19 +179,15 @@ write_pending (HookThread *thread)
 static inline void
 leave (HookThread *thread)
 {
-  hook_publish (thread);
   for (;;)
     {
-      if (unlikely (thread->n_pending))
-        {
-          write_pending (thread);
-          hook_publish (thread);
-        }
+      hook_publish (thread);
       thread->state = likely (thread->limit) ? HOOK_IDLE : HOOK_OFF; /* no limit: disarmed while waiting for space */
       __atomic_signal_fence (__ATOMIC_SEQ_CST);
       if (likely (thread->n_pending == 0))
         break;
       thread->state = HOOK_BUSY;
+      write_pending (thread);
     }
   if (unlikely (hook_locals.thread != thread))
     hook_session_unlock (thread);
@@ -213,67 +228,112 @@ hook_emit_presence (const HookCaller *caller)
     leave (thread);
 }
 
-static inline __attribute__ ((always_inline)) void
-write_alloc (HookThread *thread, const HookCaller *caller, void *block, size_t size)
+/* Whether an event only has to be told. */
+static inline bool
+is_plain (void)
 {
-  const uint32_t node = hook_unwind (thread, caller);
-  if (likely (hook_room (thread, EVENT_WORDS)))
+  return likely (hook_sample_bytes == 0) && likely (!hook_watches_peak);
+}
+
+/* NULL: not to be written, or not now. */
+static HOOK_COLD HookThread *
+enter_to_alloc (const HookCaller *caller, void *block, size_t size)
+{
+  if (hook_watches_peak)
+    hook_peak_grow (block);
+  const bool sampling = hook_sample_bytes != 0;
+  if (sampling && (!hook_sample_hit (size) || !hook_sample_remember (block)))
+    return NULL;
+  HookThread *thread = enter (caller);
+
+  if (thread == NULL)
+    postpone (caller, HAT_WIRE_ALLOC, (uint64_t) block, 0, 0, size);
+  /* The first call of all learns only now whether it is sampled. */
+  else if (!sampling && hook_sample_bytes && !(hook_sample_hit (size) && hook_sample_remember (block)))
     {
-      const uint64_t word = block_word (thread, size, node);
-      put_address (thread, (uint64_t) block, hook_tick (), HAT_WIRE_ALLOC);
-      hook_put (thread, word);
+      leave (thread);
+      return NULL;
     }
+  return thread;
 }
 
 void
 hook_emit_alloc (const HookCaller *caller, void *block, size_t size)
 {
-  if (unlikely (hook_watches_peak))
-    hook_peak_grow (block);
-  const bool sampling = hook_sample_bytes != 0;
-  if (sampling && (likely (!hook_sample_hit (size)) || !hook_sample_remember (block)))
-    return;
-  HookThread *thread = enter (caller);
+  HookThread *thread = is_plain () ? enter_at_once (caller) : NULL;
 
-  if (unlikely (thread == NULL))
+  if (unlikely (thread == NULL) && (thread = enter_to_alloc (caller, block, size)) == NULL)
+    return;
+  const uint32_t node = hook_unwind (thread, caller);
+  if (likely (hook_room (thread, EVENT_WORDS)))
     {
-      postpone (caller, HAT_WIRE_ALLOC, (uint64_t) block, 0, 0, size);
-      return;
+      const uint64_t tick = hook_tick ();
+      const uint64_t word = likely (size >> 40 == 0) ? plain_word (thread, (uint64_t) block, tick, HAT_WIRE_ALLOC) : 0;
+      if (likely (word != 0))
+        {
+          const uint64_t head = thread->head;
+          uint64_t *body = thread->body;
+          body[head & (HAT_WIRE_RING_WORDS - 1)] = word;
+          body[(head + 1) & (HAT_WIRE_RING_WORDS - 1)] = size << 24 | node;
+          thread->head = head + 2;
+        }
+      else
+        put_event (thread, HAT_WIRE_ALLOC, (uint64_t) block, tick, 0, 0, size, node);
     }
-  /* The first call of all learns only now whether it is sampled. */
-  if (likely (sampling || !hook_sample_bytes) || (hook_sample_hit (size) && hook_sample_remember (block)))
-    write_alloc (thread, caller, block, size);
   leave (thread);
 }
 
-void
-hook_emit_free (const HookCaller *caller, void *block)
+/* NULL: not to be written, or not now. */
+static HOOK_COLD HookThread *
+enter_to_free (const HookCaller *caller, void *block)
 {
-  if (unlikely (hook_watches_peak))
+  if (hook_watches_peak)
     hook_peak_shrink (caller, block, true);
   const bool sampling = hook_sample_bytes != 0;
-  if (sampling && likely (!hook_sample_forget (block)))
-    return;
+  if (sampling && !hook_sample_forget (block))
+    return NULL;
   HookThread *thread = enter (caller);
 
-  if (unlikely (thread == NULL))
-    {
-      postpone (caller, HAT_WIRE_FREE, (uint64_t) block, 0, 0, 0);
-      return;
-    }
-  if (unlikely (!sampling && hook_sample_bytes)) /* the first call of all: nothing has been sampled */
+  if (thread == NULL)
+    postpone (caller, HAT_WIRE_FREE, (uint64_t) block, 0, 0, 0);
+  else if (!sampling && hook_sample_bytes) /* the first call of all: nothing has been sampled */
     {
       leave (thread);
-      return;
+      return NULL;
     }
-  if (unlikely (hook_session.header->free_stacks))
+  return thread;
+}
+
+static HOOK_COLD void
+put_free (HookThread *thread, const HookCaller *caller, void *block)
+{
+  if (hook_session.header->free_stacks)
     {
       const uint32_t node = hook_unwind (thread, caller);
       if (hook_room (thread, EVENT_WORDS))
         put_event (thread, HAT_WIRE_FREE_STACK, (uint64_t) block, hook_tick_after (), 0, 0, 0, node);
     }
-  else if (likely (hook_room (thread, EVENT_WORDS)))
-    put_address (thread, (uint64_t) block, hook_tick_after (), HAT_WIRE_FREE);
+  else
+    put_event (thread, HAT_WIRE_FREE, (uint64_t) block, hook_tick_after (), 0, 0, 0, 0);
+}
+
+void
+hook_emit_free (const HookCaller *caller, void *block)
+{
+  HookThread *thread = is_plain () ? enter_at_once (caller) : NULL;
+
+  if (unlikely (thread == NULL) && (thread = enter_to_free (caller, block)) == NULL)
+    return;
+  if (likely (hook_room (thread, EVENT_WORDS)))
+    {
+      const uint64_t word = likely (hook_session.header->free_stacks == 0)
+                                ? plain_word (thread, (uint64_t) block, hook_tick_after (), HAT_WIRE_FREE)
+                                : 0;
+      if (likely (word != 0))
+        hook_put (thread, word);
+      else
+        put_free (thread, caller, block);
+    }
   leave (thread);
 }
 

@@ -94,7 +94,7 @@ hook_hold_exit (const HookCaller *caller)
       __atomic_fetch_add (&header->holds_skipped, 1, __ATOMIC_RELAXED);
       return;
     }
-  ask (entry, caller->cfa, HAT_WIRE_HOLD_EXIT, NULL);
+  ask (entry, hook_caller_sp (caller), HAT_WIRE_HOLD_EXIT, NULL);
 }
 
 void
@@ -102,7 +102,7 @@ hook_hold_mark (const HookCaller *caller, const char *name)
 {
   HatWireProcess *entry = may_hold ();
   if (entry)
-    ask (entry, caller->cfa, HAT_WIRE_HOLD_MARK, name);
+    ask (entry, hook_caller_sp (caller), HAT_WIRE_HOLD_MARK, name);
 }
 
 /* ---- a function ---- */
@@ -170,7 +170,7 @@ hook_peak_shrink (const HookCaller *caller, void *block, bool may_ask)
     return;
   HatWireProcess *entry = may_hold ();
   if (entry)
-    ask (entry, caller->cfa, HAT_WIRE_HOLD_PEAK, NULL);
+    ask (entry, hook_caller_sp (caller), HAT_WIRE_HOLD_PEAK, NULL);
 }
 
 /* ---- ways to end ---- */
@@ -188,7 +188,7 @@ HOOK_EXPORT __attribute__ ((noreturn)) void
 exit (int status)
 {
   HOOK_CALLER (caller);
-  hook_hold_exit (&caller);
+  hook_hold_exit (caller);
   __typeof__ (&exit) next = NEXT (exit);
   if (next)
     next (status);
@@ -199,7 +199,7 @@ HOOK_EXPORT __attribute__ ((noreturn)) void
 quick_exit (int status)
 {
   HOOK_CALLER (caller);
-  hook_hold_exit (&caller);
+  hook_hold_exit (caller);
   __typeof__ (&quick_exit) next = NEXT (quick_exit);
   if (next)
     next (status);
@@ -210,7 +210,7 @@ HOOK_EXPORT __attribute__ ((noreturn)) void
 abort (void)
 {
   HOOK_CALLER (caller);
-  hook_hold_exit (&caller);
+  hook_hold_exit (caller);
   __typeof__ (&abort) next = NEXT (abort);
   if (next)
     next ();
@@ -223,7 +223,7 @@ HOOK_EXPORT __attribute__ ((noreturn)) void
 __assert_fail (const char *assertion, const char *file, unsigned line, const char *function)
 {
   HOOK_CALLER (caller);
-  hook_hold_exit (&caller);
+  hook_hold_exit (caller);
   __typeof__ (&__assert_fail) next = NEXT (__assert_fail);
   if (next)
     next (assertion, file, line, function);
@@ -242,7 +242,7 @@ main_and_hold (int argc, char **argv, char **environment)
   if (hook_watches_peak)
     start_watching ();
   const int status = program_main (argc, argv, environment);
-  hook_hold_exit (&caller);
+  hook_hold_exit (caller);
   return status;
 }
 

@@ -31,16 +31,22 @@
 #define likely(x) __builtin_expect (!!(x), 1)
 #define unlikely(x) __builtin_expect (!!(x), 0)
 
-/* Where the program called us: return address, stack pointer after the return, the caller's frame pointer register. */
+/* Where the program called us, as our frame on the stack has it: the caller's frame pointer register and the return
+ * address; the caller's stack begins behind it. */
 typedef struct
 {
-  uint64_t ip, cfa, rbp;
+  uint64_t rbp, ip;
 } HookCaller;
 
 /* Needs a frame pointer in the function that uses it. */
-#define HOOK_CALLER(name) \
-  const uint64_t *name##_frame = __builtin_frame_address (0); \
-  const HookCaller name = { name##_frame[1], (uint64_t) (name##_frame + 2), name##_frame[0] }
+#define HOOK_CALLER(name) const HookCaller *name = __builtin_frame_address (0)
+
+/* The stack pointer after the return. */
+static inline uint64_t
+hook_caller_sp (const HookCaller *caller)
+{
+  return (uint64_t) (caller + 1);
+}
 
 enum
 {
@@ -50,6 +56,10 @@ enum
   HOOK_WALKED_FRAMES = 16384, /* frames that one walk may add to it */
   HOOK_CACHED_WORDS = HOOK_CACHED_FRAMES * 2 + 64,
   HOOK_NODE_SETS = 4096,      /* two nodes each */
+  HOOK_SHAPE_BITS = 9,
+  HOOK_MEMORY_BITS = 9,
+  HOOK_SHAPE_WORDS = 10,      /* longer ones are not remembered */
+  HOOK_LONG_WALK = 2,         /* frames; shorter ones cost no more than remembering them */
   HOOK_PENDING = 512,
 };
 
@@ -112,9 +122,23 @@ typedef struct
   uint32_t index;    /* in the address table, or HOOK_NO_INDEX */
   bool needs_rbp;    /* rbp was used to find the caller */
   bool restores_rbp; /* the caller's rbp came from memory */
+  bool moves_sp;     /* the caller's sp came from memory */
   bool unprovable;   /* the caller's state cannot be proved again by comparing words */
-  uint64_t ip_slot, rbp_slot, sp_slot; /* 0 = none */
+  uint64_t ip_slot;  /* 0 = none */
+  uint64_t rbp_slot, sp_slot; /* where the caller's came from */
 } HookFrame;
+
+/* A frame of the last stack. */
+typedef struct
+{
+  uint64_t ip, sp;
+  uint64_t rbp;      /* 0 if nothing depends on it */
+  uint32_t index;
+  uint32_t n_words;  /* so many words prove this frame and all above it */
+  uint32_t node;     /* of the frames up to HOOK_MAX_FRAMES */
+  bool needs_rbp;    /* the frame's rbp decides about its callers */
+  bool exact;
+} HookKept;
 
 typedef struct
 {
@@ -135,6 +159,28 @@ typedef struct
 {
   uint64_t slot, value;
 } HookWord;
+
+/* Which words walks from a state read, from the leaf up, and where they meet the kept stack. */
+typedef struct
+{
+  uint64_t id;        /* 0: none; no two shapes of a thread have the same */
+  uint64_t ip, sp;    /* the state; the node cache's epoch is in sp's top bits */
+  uint32_t meets;     /* the kept frame they end at */
+  uint8_t n_words;
+  uint8_t n_before;   /* words that decided that it is this shape */
+  bool is_fork;       /* the words decide about further ones */
+  uint16_t offsets[HOOK_SHAPE_WORDS]; /* of the words from sp, in words */
+} HookShape;
+
+/* What a walk of some shape found. */
+typedef struct
+{
+  uint64_t shape; /* id */
+  uint32_t node, met_node;
+  uint64_t met_sp, met_rbp;
+  uint64_t rbp, rbp_mask; /* the caller's frame pointer, and the bits of it that matter: all or none */
+  uint64_t values[HOOK_SHAPE_WORDS];
+} HookMemory;
 
 enum
 {
@@ -171,6 +217,7 @@ typedef struct
   uint32_t base;               /* HAT_WIRE_NODE_ROOT or _TRUNCATED */
   uint32_t next_node;
   uint64_t epoch;              /* of the node cache */
+  uint64_t last_shape;         /* id */
   uint64_t page_lo, page_hi;   /* memory found readable in this walk */
   bool is_in_watched;          /* an address of this walk is in a watched function */
   uint32_t used_frame_pointers;/* frames of this walk without unwind information */
@@ -179,14 +226,9 @@ typedef struct
   HookPending pending[HOOK_PENDING];
   HookScratch scratch;
 
-  /* The last stack, root first; frame_words[k] words prove the frames 0..k. */
-  uint64_t frame_sp[HOOK_CACHED_FRAMES];
-  uint64_t frame_ip[HOOK_CACHED_FRAMES];
-  uint64_t frame_rbp[HOOK_CACHED_FRAMES];
-  uint32_t frame_words[HOOK_CACHED_FRAMES];
-  uint32_t frame_index[HOOK_CACHED_FRAMES];
-  uint8_t frame_flags[HOOK_CACHED_FRAMES];
-  uint32_t frame_node[HOOK_MAX_FRAMES];
+  HookShape shapes[1 << HOOK_SHAPE_BITS];
+  _Alignas (64) HookMemory memories[1 << HOOK_MEMORY_BITS];
+  HookKept kept[HOOK_CACHED_FRAMES]; /* the last stack, root first */
   HookWord words[HOOK_CACHED_WORDS];
   HookFrame walk[HOOK_WALKED_FRAMES];
   HookNode nodes[HOOK_NODE_SETS][2];

@@ -19,7 +19,7 @@ malloc (size_t size)
   HOOK_CALLER (caller);
   HOOK_FORWARD (void *, block, hook_provider.malloc (size));
   if (likely (block != NULL) && likely (!is_nested) && !hook_sample_skips_alloc (size))
-    hook_emit_alloc (&caller, block, size);
+    hook_emit_alloc (caller, block, size);
   return block;
 }
 
@@ -29,24 +29,22 @@ calloc (size_t count, size_t size)
   HOOK_CALLER (caller);
   HOOK_FORWARD (void *, block, hook_provider.calloc (count, size));
   if (likely (block != NULL) && likely (!is_nested) && !hook_sample_skips_alloc (count * size))
-    hook_emit_alloc (&caller, block, count * size);
+    hook_emit_alloc (caller, block, count * size);
   return block;
 }
 
 static inline __attribute__ ((always_inline)) void *
-forward_realloc (const HookCaller *caller_of_us, void *old, size_t size)
+forward_realloc (const HookCaller *caller, void *old, size_t size)
 {
-  const HookCaller caller = *caller_of_us;
-
   /* Sampled, it is a death, if the old block was sampled, and a birth with a chance of its own. Told so also if it then
    * fails: rare, and the old block was one of many. */
   if (unlikely (hook_sample_bytes != 0) && old)
     {
-      if (!hook_is_nested (&caller))
-        hook_emit_free (&caller, old);
+      if (!hook_is_nested (caller))
+        hook_emit_free (caller, old);
       HOOK_FORWARD (void *, block, hook_provider.realloc (old, size));
       if (block && !is_nested)
-        hook_emit_alloc (&caller, block, size);
+        hook_emit_alloc (caller, block, size);
       return block;
     }
   const uint64_t before = old && likely (hook_session_has_clock) ? hook_tick_after () : 0;
@@ -56,27 +54,27 @@ forward_realloc (const HookCaller *caller_of_us, void *old, size_t size)
       /* Frees in the C library, which then returns NULL; elsewhere it may return a new block. */
       if (!hook_provider.foreign)
         {
-          hook_emit_free (&caller, old);
+          hook_emit_free (caller, old);
           return hook_provider.realloc (old, 0);
         }
-      if (!hook_is_nested (&caller))
-        hook_emit_moving (&caller, old, before);
+      if (!hook_is_nested (caller))
+        hook_emit_moving (caller, old, before);
       HOOK_FORWARD (void *, block, hook_provider.realloc (old, 0));
       if (!is_nested && block)
-        hook_emit_realloc (&caller, old, before, block, 0);
+        hook_emit_realloc (caller, old, before, block, 0);
       else if (!is_nested)
-        hook_emit_free (&caller, old);
+        hook_emit_free (caller, old);
       return block;
     }
-  if (likely (old != NULL) && likely (!hook_is_nested (&caller)))
-    hook_emit_moving (&caller, old, before);
+  if (likely (old != NULL) && likely (!hook_is_nested (caller)))
+    hook_emit_moving (caller, old, before);
   HOOK_FORWARD (void *, block, hook_provider.realloc (old, size));
   if (unlikely (block == NULL) || unlikely (is_nested))
     return block;
   if (old && likely (!hook_sample_bytes))
-    hook_emit_realloc (&caller, old, before, block, size);
+    hook_emit_realloc (caller, old, before, block, size);
   else
-    hook_emit_alloc (&caller, block, size);
+    hook_emit_alloc (caller, block, size);
   return block;
 }
 
@@ -84,7 +82,7 @@ HOOK_EXPORT void *
 realloc (void *old, size_t size)
 {
   HOOK_CALLER (caller);
-  return forward_realloc (&caller, old, size);
+  return forward_realloc (caller, old, size);
 }
 
 /* Not forwarded by name: the C library's calls realloc by its public name, which is ours. */
@@ -98,13 +96,13 @@ reallocarray (void *old, size_t count, size_t size)
       errno = ENOMEM;
       return NULL;
     }
-  return forward_realloc (&caller, old, bytes);
+  return forward_realloc (caller, old, bytes);
 }
 
 #define FREE(block, call) \
   HOOK_CALLER (caller); \
-  if (likely (block != NULL) && likely (!hook_is_nested (&caller)) && !hook_sample_skips_free (block)) \
-    hook_emit_free (&caller, block); \
+  if (likely (block != NULL) && likely (!hook_is_nested (caller)) && !hook_sample_skips_free (block)) \
+    hook_emit_free (caller, block); \
   HOOK_FORWARD_VOID (call)
 
 HOOK_EXPORT void
@@ -143,7 +141,7 @@ posix_memalign (void **out, size_t alignment, size_t size)
   HOOK_CALLER (caller);
   HOOK_FORWARD (int, result, hook_provider.posix_memalign (out, alignment, size));
   if (likely (result == 0) && likely (!is_nested) && likely (*out != NULL))
-    hook_emit_alloc (&caller, *out, size);
+    hook_emit_alloc (caller, *out, size);
   return result;
 }
 
@@ -153,7 +151,7 @@ aligned_alloc (size_t alignment, size_t size)
   HOOK_CALLER (caller);
   HOOK_FORWARD (void *, block, hook_provider.aligned_alloc (alignment, size));
   if (likely (block != NULL) && likely (!is_nested))
-    hook_emit_alloc (&caller, block, size);
+    hook_emit_alloc (caller, block, size);
   return block;
 }
 
@@ -163,7 +161,7 @@ memalign (size_t alignment, size_t size)
   HOOK_CALLER (caller);
   HOOK_FORWARD (void *, block, hook_provider.memalign (alignment, size));
   if (likely (block != NULL) && likely (!is_nested))
-    hook_emit_alloc (&caller, block, size);
+    hook_emit_alloc (caller, block, size);
   return block;
 }
 
@@ -173,7 +171,7 @@ valloc (size_t size)
   HOOK_CALLER (caller);
   HOOK_FORWARD (void *, block, hook_provider.valloc (size));
   if (likely (block != NULL) && likely (!is_nested))
-    hook_emit_alloc (&caller, block, size);
+    hook_emit_alloc (caller, block, size);
   return block;
 }
 
@@ -183,7 +181,7 @@ pvalloc (size_t size)
   HOOK_CALLER (caller);
   HOOK_FORWARD (void *, block, hook_provider.pvalloc (size));
   if (likely (block != NULL) && likely (!is_nested))
-    hook_emit_alloc (&caller, block, size);
+    hook_emit_alloc (caller, block, size);
   return block;
 }
 
@@ -200,7 +198,7 @@ fork (void)
 {
   HOOK_CALLER (caller);
   /* Handlers that the child runs before it returns from the real fork may allocate, and its start reads this. */
-  hook_locals.fork_id = hook_emit_fork (&caller);
+  hook_locals.fork_id = hook_emit_fork (caller);
   const int result = hook_provider.fork ();
   if (result != 0)
     hook_locals.fork_id = 0;
@@ -208,7 +206,7 @@ fork (void)
     {
       /* It may never meet a sample point, but there it is. */
       hook_sample_forked ();
-      hook_emit_presence (&caller);
+      hook_emit_presence (caller);
     }
   return result;
 }
@@ -235,7 +233,7 @@ heapatlas_mark (const char *name)
   if (asks)
     name += sizeof snapshot - 1;
   if (name)
-    hook_emit_mark (&caller, name);
+    hook_emit_mark (caller, name);
   if (asks)
-    hook_hold_mark (&caller, name);
+    hook_hold_mark (caller, name);
 }

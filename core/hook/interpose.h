@@ -14,7 +14,7 @@ hook_is_nested (const HookCaller *caller)
 {
   if (likely (!hook_provider.foreign))
     return false;
-  return caller->cfa < hook_locals.provider_cfa
+  return hook_caller_sp (caller) < hook_locals.provider_cfa
          && ((caller->ip >= hook_provider.start && caller->ip < hook_provider.end)
              || (caller->ip >= hook_provider.hook_start && caller->ip < hook_provider.hook_end));
 }
@@ -23,8 +23,8 @@ static inline uint64_t
 hook_begin_forward (const HookCaller *caller)
 {
   const uint64_t outer = hook_locals.provider_cfa;
-  hook_locals.provider_cfa = caller->cfa;
-  return outer > caller->cfa ? outer : 0;
+  hook_locals.provider_cfa = hook_caller_sp (caller);
+  return outer > hook_caller_sp (caller) ? outer : 0;
 }
 
 static inline void
@@ -34,13 +34,13 @@ hook_end_forward (uint64_t outer)
 }
 
 #define HOOK_FORWARD(type, result, call) \
-  const bool is_nested = hook_is_nested (&caller); \
+  const bool is_nested = hook_is_nested (caller); \
   type result; \
   if (likely (!hook_provider.foreign)) \
     result = call; \
   else \
     { \
-      const uint64_t outer_ = hook_begin_forward (&caller); \
+      const uint64_t outer_ = hook_begin_forward (caller); \
       result = call; \
       hook_end_forward (outer_); \
     }
@@ -50,7 +50,7 @@ hook_end_forward (uint64_t outer)
     call; \
   else \
     { \
-      const uint64_t outer_ = hook_begin_forward (&caller); \
+      const uint64_t outer_ = hook_begin_forward (caller); \
       call; \
       hook_end_forward (outer_); \
     }

@@ -31,8 +31,8 @@ on_exit_handler (void *unused, int status)
 {
   HOOK_CALLER (caller);
   (void) unused;
-  hook_hold_exit (&caller); /* the end came from inside the C library */
-  tell (&caller, status);
+  hook_hold_exit (caller); /* the end came from inside the C library */
+  tell (caller, status);
 }
 
 int __cxa_atexit (void (*function) (void *), void *argument, void *object);
@@ -47,7 +47,7 @@ expect_exit (void)
   __cxa_atexit ((void (*) (void *)) (void *) on_exit_handler, NULL, NULL);
   if (!hook_provider_is_found ())
     hook_provider_find ();
-  hook_emit_presence (&caller);
+  hook_emit_presence (caller);
 }
 
 static inline __attribute__ ((always_inline, noreturn)) void
@@ -75,14 +75,14 @@ HOOK_EXPORT __attribute__ ((noreturn)) void
 _exit (int status)
 {
   HOOK_CALLER (caller);
-  leave_at_once (&caller, status, "_exit");
+  leave_at_once (caller, status, "_exit");
 }
 
 HOOK_EXPORT __attribute__ ((noreturn)) void
 _Exit (int status)
 {
   HOOK_CALLER (caller);
-  leave_at_once (&caller, status, "_Exit");
+  leave_at_once (caller, status, "_Exit");
 }
 
 /* ---- sandboxes ---- */

@@ -81,7 +81,7 @@ find (const char *name, Operator *real, Operator recorded, Operator missing)
     HOOK_CALLER (caller); \
     HOOK_FORWARD (uint64_t, block, real_##name (a, b, c)); \
     if (block && !is_nested) \
-      hook_emit_alloc (&caller, (void *) block, a); \
+      hook_emit_alloc (caller, (void *) block, a); \
     return block; \
   }
 
@@ -91,8 +91,8 @@ find (const char *name, Operator *real, Operator recorded, Operator missing)
   uint64_t recorded_##name (uint64_t a, uint64_t b, uint64_t c) \
   { \
     HOOK_CALLER (caller); \
-    if (a && !hook_is_nested (&caller)) \
-      hook_emit_free (&caller, (void *) a); \
+    if (a && !hook_is_nested (caller)) \
+      hook_emit_free (caller, (void *) a); \
     HOOK_FORWARD_VOID (real_##name (a, b, c)); \
     return 0; \
   }

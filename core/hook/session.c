@@ -351,7 +351,7 @@ find_stack (HookThread *thread, const HookCaller *caller)
   for (uint64_t at = descriptor; at + 16 <= end; at += 8)
     {
       const uint64_t start = *(const uint64_t *) at, size = *(const uint64_t *) (at + 8);
-      if (start < descriptor && size >= 16384 && size < 1ul << 40 && start + size > descriptor
+      if (start >= 1u << 16 && start < descriptor && size >= 16384 && size < 1ul << 40 && start + size > descriptor
           && start + size - descriptor < 1ul << 20 && descriptor - start > 8192)
         {
           thread->stack_lo = start;
@@ -360,7 +360,7 @@ find_stack (HookThread *thread, const HookCaller *caller)
         }
     }
   main_stack (&lo, &hi);
-  if (caller->cfa >= lo && caller->cfa < hi)
+  if (hook_caller_sp (caller) >= lo && hook_caller_sp (caller) < hi)
     {
       thread->stack_lo = lo;
       thread->stack_hi = hi;
@@ -458,7 +458,7 @@ lock_shared (const HookCaller *caller, uint64_t signals)
     }
   process->signals = signals;
   thread->stack_lo = thread->stack_hi = 0; /* it serves many stacks */
-  thread->busy_sp = caller->cfa;
+  thread->busy_sp = hook_caller_sp (caller);
   thread->state = HOOK_BUSY;
   return thread;
 }
@@ -502,7 +502,7 @@ enter (const HookCaller *caller)
       find_stack (thread, caller);
       hook_locals.thread = thread;
     }
-  thread->busy_sp = caller->cfa;
+  thread->busy_sp = hook_caller_sp (caller);
   thread->state = HOOK_BUSY;
   return thread;
 }
@@ -516,19 +516,19 @@ hook_session_enter (const HookCaller *caller)
     return NULL;
   if (thread && thread->state == HOOK_BUSY)
     {
-      const bool own_stack = caller->cfa >= thread->stack_lo && caller->cfa < thread->stack_hi
+      const bool own_stack = hook_caller_sp (caller) >= thread->stack_lo && hook_caller_sp (caller) < thread->stack_hi
                              && thread->busy_sp >= thread->stack_lo && thread->busy_sp < thread->stack_hi;
       /* A handler's frames lie below what the kernel pushed, which is more than this. */
       const uint64_t signal_frame = 512;
-      if (!own_stack || caller->cfa + signal_frame <= thread->busy_sp)
+      if (!own_stack || hook_caller_sp (caller) + signal_frame <= thread->busy_sp)
         return NULL; /* nested: the outer event writes it */
       recover (thread);
-      thread->busy_sp = caller->cfa;
+      thread->busy_sp = hook_caller_sp (caller);
       return thread;
     }
   if (thread && thread->state == HOOK_IDLE)
     {
-      thread->busy_sp = caller->cfa;
+      thread->busy_sp = hook_caller_sp (caller);
       thread->state = HOOK_BUSY;
       return thread;
     }

@@ -7,6 +7,11 @@
  * only from the leaf until it meets a state of the kept part. How the program got there does not matter: alloca,
  * longjmp, exceptions, tail calls either change a compared word or no answer.
  *
+ * A program that allocates from a few places in turn would have the same frames walked again and again. So walks of
+ * some frames are remembered too: the caller's state, the words that the walk read, and the kept frame that it met. If
+ * all of these words have their values again, and those that prove the frame, a walk would find the same; the kept
+ * stack stays as it is. Which words to compare follows from the state, and where paths part, from the words before.
+ *
  * That reads the stack without asking, so it is done on the thread's own stack only; on any other (sigaltstack,
  * coroutines, the child of posix_spawn) a full walk asks the kernel about each page first and leaves the kept stack
  * alone.
@@ -371,17 +376,12 @@ find_registers (HookThread *thread, uint64_t ip, uint64_t sp)
   return false;
 }
 
+/* The caller's registers are in thread->scratch then. */
 static HOOK_COLD HookStep
-step_generic (HookThread *thread, HookFrame *frame, HookState *next)
+step_generic (HookThread *thread, HookFrame *frame)
 {
   frame->unprovable = true;
-  if (!find_registers (thread, frame->state.ip, frame->state.sp))
-    return HOOK_STEP_LOST;
-  const HookStep result = hook_cfi_step (thread);
-  const HookRegisters *registers = &thread->scratch.registers;
-  *next = (HookState){ registers->value[HOOK_RA], registers->value[HOOK_RSP], registers->value[HOOK_RBP],
-                       registers->exact };
-  return result;
+  return find_registers (thread, frame->state.ip, frame->state.sp) ? hook_cfi_step (thread) : HOOK_STEP_LOST;
 }
 
 /* Fills all of frame but its state. `own` = on the thread's own stack: reads only between the frame and the end of
@@ -394,8 +394,8 @@ step (HookThread *thread, HookFrame *frame, HookState *next, bool own)
   uint64_t cfa;
 
   frame->index = rule_index (rule);
-  frame->needs_rbp = frame->restores_rbp = frame->unprovable = false;
-  frame->ip_slot = frame->rbp_slot = frame->sp_slot = 0;
+  frame->needs_rbp = frame->restores_rbp = frame->moves_sp = frame->unprovable = false;
+  frame->ip_slot = 0;
   next->rbp = rbp;
   next->exact = false;
 
@@ -409,24 +409,23 @@ step (HookThread *thread, HookFrame *frame, HookState *next, bool own)
     } \
   while (0)
 
-  switch (rule_kind (rule))
+  const uint32_t kind = rule_kind (rule);
+  if (likely (kind <= BY_RBP))
     {
-    case BY_RSP:
-      cfa = sp + (uint64_t) rule_cfa_offset (rule);
-      break;
-    case BY_RBP:
-      frame->needs_rbp = true;
-      cfa = rbp + (uint64_t) rule_cfa_offset (rule);
-      break;
+      frame->needs_rbp = kind == BY_RBP;
+      cfa = (kind == BY_RBP ? rbp : sp) + (uint64_t) rule_cfa_offset (rule);
+    }
+  else switch (kind)
+    {
     case REALIGNED:
-      frame->needs_rbp = frame->restores_rbp = true;
+      frame->needs_rbp = frame->restores_rbp = frame->moves_sp = true;
       frame->sp_slot = rbp + (uint64_t) rule_cfa_offset (rule);
       frame->rbp_slot = rbp;
       READ (frame->sp_slot, &cfa);
       READ (frame->rbp_slot, &next->rbp);
       break;
     case SIGNAL:
-      frame->restores_rbp = true;
+      frame->restores_rbp = frame->moves_sp = true;
       frame->ip_slot = sp + SIGNAL_RIP;
       frame->rbp_slot = sp + SIGNAL_RBP;
       frame->sp_slot = sp + SIGNAL_RSP;
@@ -453,7 +452,10 @@ step (HookThread *thread, HookFrame *frame, HookState *next, bool own)
       return hook_unwind_is_code (next->ip) ? HOOK_STEP_CALLER : HOOK_STEP_LOST;
     default:
       {
-        const HookStep result = step_generic (thread, frame, next);
+        const HookStep result = step_generic (thread, frame);
+        const HookRegisters *registers = &thread->scratch.registers;
+        *next = (HookState){ registers->value[HOOK_RA], registers->value[HOOK_RSP], registers->value[HOOK_RBP],
+                             registers->exact };
         return own && result == HOOK_STEP_CALLER && (next->sp <= sp || next->sp > top) ? HOOK_STEP_LOST : result;
       }
     }
@@ -486,10 +488,18 @@ hook_unwind_reset (HookThread *thread)
   if (thread->epoch == 0)
     {
       memset (thread->nodes, 0, sizeof thread->nodes);
+      memset (thread->shapes, 0, sizeof thread->shapes);
       thread->epoch = 1;
     }
   if (hook_room (thread, 1))
     hook_put (thread, HAT_WIRE_NODE_RESET);
+}
+
+static inline uint32_t
+new_node (HookThread *thread, uint32_t parent, uint64_t ip)
+{
+  hook_check_node (thread, parent, ip);
+  return thread->next_node++;
 }
 
 static inline uint32_t
@@ -505,7 +515,7 @@ node_of (HookThread *thread, uint32_t parent, uint32_t index, uint64_t ip, bool 
         return parent;
       hook_put (thread, (uint64_t) parent << 4 | HAT_WIRE_NODE_IP);
       hook_put (thread, ip | (exact ? HAT_WIRE_IP_EXACT : 0));
-      return thread->next_node++;
+      return new_node (thread, parent, ip);
     }
   if (likely (set[0].key == key))
     return (uint32_t) set[0].node;
@@ -520,7 +530,7 @@ node_of (HookThread *thread, uint32_t parent, uint32_t index, uint64_t ip, bool 
     return parent;
   hook_put (thread, (uint64_t) index << 28 | (uint64_t) parent << 4 | HAT_WIRE_NODE);
   set[1] = set[0];
-  set[0] = (HookNode) { key, thread->next_node++ };
+  set[0] = (HookNode) { key, new_node (thread, parent, ip) };
   return (uint32_t) set[0].node;
 }
 
@@ -538,7 +548,7 @@ static HOOK_COLD uint32_t
 walk_all (HookThread *thread, const HookCaller *caller)
 {
   HookFrame *frames = thread->walk;
-  HookState state = { caller->ip, caller->cfa, caller->rbp, false }, next;
+  HookState state = { caller->ip, hook_caller_sp (caller), caller->rbp, false }, next;
   uint32_t n = 0, node;
   HookStep result;
 
@@ -553,8 +563,6 @@ walk_all (HookThread *thread, const HookCaller *caller)
       state = next;
     }
   while (result == HOOK_STEP_CALLER && n < 1u << 22);
-  hook_check_stack (thread, caller, frames, n);
-
   node = result == HOOK_STEP_ROOT ? HAT_WIRE_NODE_ROOT : HAT_WIRE_NODE_TRUNCATED;
   uint32_t left = n;
   if (n > HOOK_MAX_FRAMES)
@@ -570,35 +578,39 @@ walk_all (HookThread *thread, const HookCaller *caller)
     }
   while (left-- > 0)
     node = node_of (thread, node, frames[left].index, frames[left].state.ip, frames[left].state.exact);
+  hook_check_stack (thread, caller, node, true);
   return node;
 }
 
 /* ---- incremental walk ---- */
 
-enum
-{
-  NEEDS_RBP = 1, /* the frame's rbp decides about its callers */
-  EXACT = 2,
-};
-
 static const uint64_t never_equal;
 
+/* How many of the first words are what they were. */
 static inline uint32_t
-prove (HookThread *thread, uint32_t n)
+count_equal (const HookWord *words, uint32_t n)
 {
-  const uint32_t n_words = thread->frame_words[n - 1];
-  const HookWord *words = thread->words;
   uint32_t i = 0;
 
 #define DIFFERS(k) (*(const uint64_t *) words[k].slot ^ words[k].value)
-  for (; i + 4 <= n_words; i += 4)
+  for (; i + 4 <= n; i += 4)
     if (unlikely (DIFFERS (i) | DIFFERS (i + 1) | DIFFERS (i + 2) | DIFFERS (i + 3)))
       break;
-  while (i < n_words && DIFFERS (i) == 0)
+  while (i < n && DIFFERS (i) == 0)
     i++;
 #undef DIFFERS
-  if (i < n_words)
-    while (n > 0 && thread->frame_words[n - 1] > i)
+  return i;
+}
+
+/* How many of the n frames still are what they were. */
+static inline uint32_t
+prove (HookThread *thread, uint32_t n)
+{
+  const uint32_t n_words = thread->kept[n - 1].n_words;
+  const uint32_t n_equal = count_equal (thread->words, n_words);
+
+  if (n_equal < n_words)
+    while (n > 0 && thread->kept[n - 1].n_words > n_equal)
       n--;
   return n;
 }
@@ -608,42 +620,43 @@ static inline bool
 keep (HookThread *thread, const HookFrame *frame)
 {
   const uint32_t k = thread->n_frames;
+  const HookKept *caller = &thread->kept[k - 1];
   uint32_t n_words = 0;
-  uint8_t flags = (frame->needs_rbp ? NEEDS_RBP : 0) | (frame->state.exact ? EXACT : 0);
+  bool needs_rbp = frame->needs_rbp;
 
-  if (k > 0)
+  if (likely (k > 0))
     {
-      const bool caller_needs_rbp = thread->frame_flags[k - 1] & NEEDS_RBP;
-      n_words = thread->frame_words[k - 1];
+      n_words = caller->n_words;
       if (unlikely (k == HOOK_CACHED_FRAMES || n_words + 3 > HOOK_CACHED_WORDS))
         return false;
       if (unlikely (frame->unprovable))
         thread->words[n_words++] = (HookWord) { (uint64_t) &never_equal, 1 };
       else
         {
-          thread->words[n_words++] = (HookWord) { frame->ip_slot, thread->frame_ip[k - 1] };
-          if (frame->restores_rbp && caller_needs_rbp)
-            thread->words[n_words++] = (HookWord) { frame->rbp_slot, thread->frame_rbp[k - 1] };
-          if (unlikely (frame->sp_slot))
-            thread->words[n_words++] = (HookWord) { frame->sp_slot, thread->frame_sp[k - 1] };
+          thread->words[n_words++] = (HookWord) { frame->ip_slot, caller->ip };
+          if (frame->restores_rbp && caller->needs_rbp)
+            thread->words[n_words++] = (HookWord) { frame->rbp_slot, caller->rbp };
+          if (unlikely (frame->moves_sp))
+            thread->words[n_words++] = (HookWord) { frame->sp_slot, caller->sp };
         }
-      if (caller_needs_rbp && !frame->restores_rbp)
-        flags |= NEEDS_RBP;
+      needs_rbp |= caller->needs_rbp && !frame->restores_rbp;
     }
-  else if (frame->unprovable || frame->sp_slot)
+  else if (frame->unprovable || frame->moves_sp)
     thread->words[n_words++] = (HookWord) { (uint64_t) &never_equal, 1 };
   else if (frame->ip_slot) /* a return address of 0 ended the walk */
     thread->words[n_words++] = (HookWord) { frame->ip_slot, 0 };
 
-  thread->frame_sp[k] = frame->state.sp;
-  thread->frame_ip[k] = frame->state.ip;
-  thread->frame_rbp[k] = frame->state.rbp;
-  thread->frame_index[k] = frame->index;
-  thread->frame_words[k] = n_words;
-  thread->frame_flags[k] = flags;
+  HookKept *kept = &thread->kept[k];
+  kept->ip = frame->state.ip;
+  kept->sp = frame->state.sp;
+  kept->rbp = needs_rbp ? frame->state.rbp : 0;
+  kept->index = frame->index;
+  kept->n_words = n_words;
+  kept->needs_rbp = needs_rbp;
+  kept->exact = frame->state.exact;
   if (likely (k < HOOK_MAX_FRAMES))
-    thread->frame_node[k] = node_of (thread, k ? thread->frame_node[k - 1] : HAT_WIRE_NODE_ROOT, frame->index,
-                                     frame->state.ip, frame->state.exact);
+    kept->node = node_of (thread, k ? caller->node : HAT_WIRE_NODE_ROOT, frame->index, frame->state.ip,
+                          frame->state.exact);
   thread->n_frames = k + 1;
   return true;
 }
@@ -652,40 +665,164 @@ keep (HookThread *thread, const HookFrame *frame)
 static HOOK_COLD uint32_t
 cut_node (HookThread *thread)
 {
-  uint32_t node = node_of (thread, thread->frame_node[HOOK_END_FRAMES - 1], HAT_WIRE_IP_CUT, 0, false);
+  uint32_t node = node_of (thread, thread->kept[HOOK_END_FRAMES - 1].node, HAT_WIRE_IP_CUT, 0, false);
   for (uint32_t k = thread->n_frames - HOOK_END_FRAMES; k < thread->n_frames; k++)
-    node = node_of (thread, node, thread->frame_index[k], thread->frame_ip[k], thread->frame_flags[k] & EXACT);
+    node = node_of (thread, node, thread->kept[k].index, thread->kept[k].ip, thread->kept[k].exact);
   return node;
+}
+
+/* ---- walks remembered ---- */
+
+/* Shapes and memories are found by a hash of the state and of the words read so far. */
+static inline uint64_t
+hash_state (uint64_t ip, uint64_t sp)
+{
+  return ip * 0xd6e8feb86659fd93 + sp;
+}
+
+static inline uint64_t
+hash_word (uint64_t hash, uint64_t word)
+{
+  return (hash ^ word) * 0x9e3779b97f4a7c15;
+}
+
+static inline HookShape *
+shape_at (HookThread *thread, uint64_t hash)
+{
+  return &thread->shapes[hash * 0x9e3779b97f4a7c15 >> (64 - HOOK_SHAPE_BITS)];
+}
+
+static inline HookMemory *
+memory_at (HookThread *thread, uint64_t hash, uint32_t met_node)
+{
+  return &thread->memories[(hash ^ met_node) * 0x9e3779b97f4a7c15 >> (64 - HOOK_MEMORY_BITS)];
+}
+
+/* The node of the caller's stack, if a walk from the same state that read the same words is remembered and the kept
+ * frame that it met still stands; else 0. */
+static inline uint32_t
+recall (HookThread *thread, const HookCaller *caller)
+{
+  const uint64_t *stack = (const uint64_t *) hook_caller_sp (caller);
+  const uint64_t ip = caller->ip, sp = (uint64_t) stack | thread->epoch << 52;
+  uint64_t hash = hash_state (ip, sp);
+  const HookShape *shape;
+  uint32_t n = 0;
+
+  do
+    {
+      shape = shape_at (thread, hash);
+      if (unlikely (shape->sp != sp) || unlikely (shape->ip != ip) || unlikely (shape->n_before != n))
+        return 0;
+      for (; n < shape->n_words; n++)
+        hash = hash_word (hash, stack[shape->offsets[n]]);
+    }
+  while (shape->is_fork);
+  if (unlikely (shape->meets >= thread->n_frames))
+    return 0;
+  const HookKept *met = &thread->kept[shape->meets];
+  const HookMemory *memory = memory_at (thread, hash, met->node);
+  if (unlikely (memory->shape != shape->id))
+    return 0;
+  uint64_t differs = (memory->met_node ^ met->node) | (memory->met_sp ^ met->sp) | (memory->met_rbp ^ met->rbp)
+                     | ((memory->rbp ^ caller->rbp) & memory->rbp_mask);
+  for (uint32_t i = 0; i < n; i++)
+    differs |= stack[shape->offsets[i]] ^ memory->values[i];
+  if (unlikely (differs) || unlikely (count_equal (thread->words, met->n_words) != met->n_words))
+    return 0;
+  return memory->node;
+}
+
+/* Remembers the walk that gave the kept stack, from the frame `meets` down to the caller. */
+static void
+remember (HookThread *thread, const HookCaller *caller, uint32_t meets)
+{
+  const uint64_t *stack = (const uint64_t *) hook_caller_sp (caller);
+  const uint64_t ip = caller->ip, sp = (uint64_t) stack | thread->epoch << 52;
+  const HookKept *met = &thread->kept[meets], *leaf = &thread->kept[thread->n_frames - 1];
+  const HookWord *words = &thread->words[leaf->n_words - 1]; /* and before */
+  const uint32_t n_words = leaf->n_words - met->n_words;
+  uint64_t hash = hash_state (ip, sp), values[HOOK_SHAPE_WORDS];
+  uint16_t offsets[HOOK_SHAPE_WORDS];
+  HookShape *shape;
+  uint32_t n = 0, n_fitting;
+
+  if (n_words > HOOK_SHAPE_WORDS || thread->n_frames > HOOK_MAX_FRAMES)
+    return;
+  for (uint32_t i = 0; i < n_words; i++, words--)
+    {
+      const uint64_t offset = words->slot - (uint64_t) stack;
+      if (offset % 8 || offset / 8 > UINT16_MAX)
+        return; /* not near, or nothing that can be proved */
+      offsets[i] = (uint16_t) (offset / 8);
+      values[i] = words->value;
+    }
+  for (;;)
+    {
+      shape = shape_at (thread, hash);
+      n_fitting = 0;
+      if (shape->sp == sp && shape->ip == ip && shape->n_before == n)
+        while (n_fitting < n_words && n_fitting < shape->n_words && offsets[n_fitting] == shape->offsets[n_fitting])
+          n_fitting++;
+      if (n_fitting > n && n_fitting < n_words && n_fitting < shape->n_words)
+        {
+          /* After some words the walks go on differently. */
+          shape->n_words = (uint8_t) n_fitting;
+          shape->is_fork = true;
+        }
+      if (n_fitting <= n || n_fitting < shape->n_words || !shape->is_fork)
+        break;
+      while (n < shape->n_words)
+        hash = hash_word (hash, values[n++]);
+    }
+  if (n_fitting < n_words || n_fitting < shape->n_words || shape->meets != meets)
+    {
+      *shape = (HookShape) { ++thread->last_shape, ip, sp, meets, (uint8_t) n_words, (uint8_t) n };
+      memcpy (shape->offsets, offsets, sizeof offsets);
+    }
+  while (n < n_words)
+    hash = hash_word (hash, values[n++]);
+  HookMemory *memory = memory_at (thread, hash, met->node);
+  *memory = (HookMemory) { shape->id, leaf->node, met->node, met->sp, met->rbp, caller->rbp,
+                           leaf->needs_rbp ? ~0ul : 0 };
+  memcpy (memory->values, values, sizeof values);
 }
 
 uint32_t
 hook_unwind (HookThread *thread, const HookCaller *caller)
 {
   const uint32_t generation = hook_unwind_generation ();
+  const uint64_t sp = hook_caller_sp (caller);
 
   if (unlikely (thread->next_node > HAT_WIRE_MAX_NODES - 2 * HOOK_MAX_FRAMES))
     hook_unwind_reset (thread);
   if (unlikely (thread->generation != generation))
     {
-      thread->n_frames = 0;
+      hook_unwind_reset (thread);
       thread->generation = generation;
     }
-  if (unlikely (caller->cfa < thread->stack_lo || caller->cfa >= thread->stack_hi))
+  if (unlikely (sp < thread->stack_lo || sp >= thread->stack_hi))
     return walk_all (thread, caller);
+  uint32_t node = recall (thread, caller);
+  if (likely (node))
+    {
+      hook_check_stack (thread, caller, node, false);
+      return node;
+    }
 
   uint32_t n = thread->n_frames, n_walked = 0;
-  HookState state = { caller->ip, caller->cfa, caller->rbp, false };
-  while (n > 0 && thread->frame_sp[n - 1] < state.sp)
+  HookState state = { caller->ip, sp, caller->rbp, false };
+  while (n > 0 && thread->kept[n - 1].sp < sp)
     n--;
   if (likely (n > 0))
     n = prove (thread, n);
   for (;;)
     {
-      while (n > 0 && thread->frame_sp[n - 1] < state.sp)
+      while (n > 0 && thread->kept[n - 1].sp < state.sp)
         n--;
-      if (n > 0 && thread->frame_sp[n - 1] == state.sp && thread->frame_ip[n - 1] == state.ip
-          && !!(thread->frame_flags[n - 1] & EXACT) == state.exact
-          && (!(thread->frame_flags[n - 1] & NEEDS_RBP) || thread->frame_rbp[n - 1] == state.rbp))
+      const HookKept *kept = &thread->kept[n - 1];
+      if (n > 0 && kept->sp == state.sp && kept->ip == state.ip && kept->exact == state.exact
+          && (!kept->needs_rbp || kept->rbp == state.rbp))
         break;
       HookFrame *frame = &thread->walk[n_walked++];
       HookState next;
@@ -711,8 +848,11 @@ hook_unwind (HookThread *thread, const HookCaller *caller)
         thread->n_frames = 0;
         return walk_all (thread, caller);
       }
-  hook_check_stack (thread, caller, NULL, thread->n_frames);
-  return likely (thread->n_frames <= HOOK_MAX_FRAMES) ? thread->frame_node[thread->n_frames - 1] : cut_node (thread);
+  if (n > 0 && thread->n_frames - n >= HOOK_LONG_WALK)
+    remember (thread, caller, n - 1);
+  node = likely (thread->n_frames <= HOOK_MAX_FRAMES) ? thread->kept[thread->n_frames - 1].node : cut_node (thread);
+  hook_check_stack (thread, caller, node, false);
+  return node;
 }
 
 #ifdef HOOK_CHECK
@@ -723,7 +863,7 @@ hook_unwind_generic (HookThread *thread, const HookCaller *caller, uint64_t *ips
   uint32_t n = 0;
 
   *out_root = false;
-  if (!find_registers (thread, caller->ip, caller->cfa))
+  if (!find_registers (thread, caller->ip, hook_caller_sp (caller)))
     return 0;
   HookStep result;
   do

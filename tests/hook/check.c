@@ -146,28 +146,51 @@ walk_with_libunwind (Stack *stack)
   while (stack->n < MAX_DEPTH && libunwind.step (&cursor) > 0);
 }
 
+/* What the words sent so far mean, by ring and node. */
+typedef struct
+{
+  uint64_t ip;
+  uint32_t parent;
+} Node;
+
+static Node *nodes[HAT_WIRE_MAX_RINGS];
+
 void
-hook_check_stack (HookThread *thread, const HookCaller *caller, const HookFrame *frames, uint32_t n_frames)
+hook_check_node (HookThread *thread, uint32_t parent, uint64_t ip)
+{
+  Node **of_ring = &nodes[thread->ring_index];
+  if (counts == NULL)
+    return;
+  if (*of_ring == NULL)
+    *of_ring = hook_map (HAT_WIRE_MAX_NODES * sizeof (Node));
+  (*of_ring)[thread->next_node] = (Node) { ip, parent };
+}
+
+void
+hook_check_stack (HookThread *thread, const HookCaller *caller, uint32_t node, bool elsewhere)
 {
   static __thread uint64_t *ips;
   bool root;
 
   if (counts == NULL)
     return;
-  if (n_frames >= (frames ? HOOK_MAX_FRAMES : MAX_DEPTH / 2))
-    {
-      __atomic_fetch_add (&counts->skipped, 1, __ATOMIC_RELAXED);
-      return;
-    }
   if (ips == NULL)
     ips = hook_map (MAX_DEPTH * 2 * sizeof *ips);
-  Stack ours = { ips + MAX_DEPTH, n_frames };
-  for (uint32_t i = 0; i < n_frames; i++)
-    ours.ips[i] = frames ? frames[i].state.ip : thread->frame_ip[n_frames - 1 - i];
-  if (frames)
+  Stack ours = { ips + MAX_DEPTH, 0 };
+  for (; node >= HAT_WIRE_FIRST_NODE; node = nodes[thread->ring_index][node].parent)
+    {
+      const uint64_t ip = nodes[thread->ring_index][node].ip;
+      if (ip == 0 || ours.n == MAX_DEPTH) /* frames are left out there */
+        {
+          __atomic_fetch_add (&counts->skipped, 1, __ATOMIC_RELAXED);
+          return;
+        }
+      ours.ips[ours.n++] = ip;
+    }
+  if (elsewhere)
     __atomic_fetch_add (&counts->elsewhere, 1, __ATOMIC_RELAXED);
-  if (n_frames > counts->deepest)
-    counts->deepest = n_frames;
+  if (ours.n > counts->deepest)
+    counts->deepest = ours.n;
 
   thread->used_frame_pointers = 0;
   const uint32_t n = hook_unwind_generic (thread, caller, ips, MAX_DEPTH, &root);

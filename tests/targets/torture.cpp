@@ -182,6 +182,9 @@ inner_alloca (int n)
 {
   volatile char *p = (volatile char *) alloca (16 + n * 64);
   p[0] = 1;
+  /* Here even the state differs in rbp only. */
+  void *volatile block = malloc (40);
+  free (block);
   return saves_rbp (n) + p[0];
 }
 
