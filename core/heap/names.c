@@ -278,6 +278,15 @@ hat_stack_function (HatTrace *trace, HatStackId stack)
   return own.function;
 }
 
+/* "0x1149" or "program+0x1149", as core/symbols calls what it cannot name. */
+static gboolean
+is_nameless (const char *function)
+{
+  const char *plus = strrchr (function, '+'), *number = plus ? plus + 1 : function;
+
+  return g_str_has_prefix (number, "0x") && number[2 + strspn (number + 2, "0123456789abcdef")] == '\0';
+}
+
 double
 hat_heap_nameless (HatHeap *heap)
 {
@@ -288,7 +297,7 @@ hat_heap_nameless (HatHeap *heap)
     {
       const double bytes = (double) hat_site_cost (&summary->sites[i], HAT_COST_ALLOCATED);
       all += bytes;
-      if (g_str_has_prefix (hat_stack_function (hat_heap_trace (heap), summary->sites[i].stack), "0x"))
+      if (is_nameless (hat_stack_function (hat_heap_trace (heap), summary->sites[i].stack)))
         nameless += bytes;
     }
   return all > 0 ? nameless / all : 0;

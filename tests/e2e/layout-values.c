@@ -83,7 +83,7 @@ main (int argc, char **argv)
   g_autofree HatSizes *sizes = hat_heap_sizes (heap, range, NULL, NULL);
   g_autoptr (HatSizesLayout) layout = hat_sizes_layout_new (sizes, NULL, WIDTH, HEIGHT);
 
-  printf ("{");
+  printf ("{\"nameless\": %g, ", hat_heap_nameless (heap));
   print_timeline (heap, range);
   print_flame (heap, sites, HAT_COST_ALLOCATED, "bytes_allocated");
   print_flame (heap, sites, HAT_COST_LIVE, "own_live_bytes");

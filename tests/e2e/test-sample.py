@@ -53,8 +53,8 @@ def a_forked_child_goes_on_with_chances_of_its_own():
         near(*own_estimates(child, key), truth['child'][key], f'{key} of the child')
 
 
-def layout_values():
-    done = run(os.path.join(BUILD, 'tests', 'e2e', 'layout-values'), TRACE)
+def layout_values(trace=TRACE):
+    done = run(os.path.join(BUILD, 'tests', 'e2e', 'layout-values'), trace)
     equal(done.returncode, 0, f'exit status of layout-values ({done.stderr})')
     return json.loads(done.stdout)
 
@@ -73,6 +73,18 @@ def pictures_show_what_was_counted():
             assert sigma > 0 and abs(value - wanted) <= 5 * sigma + slack + 0.002 * wanted, f'{key} at {rate}: {value} +- {sigma:.0f}, not {wanted}'
         assert '±' in values['hover'] and '±' in values['bytes_allocated_box'], values
         assert values['top'] >= values['live_bytes'][0] + values['live_bytes'][1], values
+
+
+@check
+def pictures_of_stripped_programs_say_so():
+    stripped = path('stripped')
+    shutil.copy(target('count-sample'), stripped)
+    run('strip', stripped)
+    trace = path('stripped.heapatlas')
+    for program, wanted in [(target('count-sample'), False), (stripped, True)]:
+        equal(record(trace, program, options=['-q', '--sample', '4K']).returncode, 0, 'exit status')
+        values = layout_values(trace)
+        equal(values['nameless'] > 0.9, wanted, f'{program} is without names: {values["nameless"]}')
 
 
 @check

@@ -264,14 +264,14 @@ paint_flags (const HatTimelineLayout *layout, const HatPalette *palette, HatText
     }
 }
 
-/* Told where it cannot be drawn. */
+/* Told where it cannot be drawn, and there is no legend to tell it. */
 static void
 paint_hidden_rss (const HatTimelineLayout *layout, const HatPalette *palette, HatText *text)
 {
   g_autofree char *bytes = hat_format_bytes (layout->top_rss), *label = NULL;
   HatRect rect = { layout->plot.x + 6, layout->plot.y + 1, layout->plot.width / 2 - 12, 16 };
 
-  if (!layout->top_rss || layout->is_rss_shown || layout->is_compact || layout->input.isolated_band >= 0 || layout->plot.height < 50)
+  if (!layout->top_rss || layout->is_rss_shown || layout->is_compact || layout->legend.n >= 2 || layout->input.isolated_band >= 0 || layout->plot.height < 50)
     return;
   if (layout->peak_label.width > 0 && layout->peak_label.y < rect.y + rect.height && layout->peak_label.x < rect.x + rect.width)
     rect.x = layout->plot.x + layout->plot.width - rect.width - 6;

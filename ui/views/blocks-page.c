@@ -122,7 +122,7 @@ cell_stands_for (gpointer item, gpointer data, char **out_text, double *out_shar
   HatHeap *heap = hat_view_state_get (hat_page_state (HAT_PAGE (data)))->heap;
   HatStandsFor block = hat_heap_stands_for (heap, hat_block_row_get_block (item)->size);
   g_autofree char *blocks = hat_format_count (hat_estimate_value (&block.blocks)), *bytes = hat_format_bytes (hat_estimate_value (&block.bytes));
-  *out_text = g_strdup_printf ("~%s, ~%s", blocks, bytes);
+  *out_text = g_strdup_printf ("~%s blocks, ~%s", blocks, bytes);
 }
 
 static void
@@ -198,7 +198,10 @@ hat_blocks_page_new (HatViewState *state)
     hat_columns_make_sortable (
         hat_columns_add (self->view, columns[i].title, columns[i].width, columns[i].is_number, columns[i].text, self),
         i);
-  self->stands_for = hat_columns_add (self->view, "Stands for blocks, bytes", 190, TRUE, cell_stands_for, self);
+  self->stands_for = g_object_ref (hat_columns_add (self->view, "Stands for", 180, TRUE, cell_stands_for, self));
+  gtk_column_view_remove_column (self->view, self->stands_for);
+  gtk_column_view_insert_column (self->view, HAT_BLOCK_SIZE + 1, self->stands_for);
+  g_object_unref (self->stands_for);
   gtk_column_view_column_set_visible (self->stands_for, FALSE);
   g_signal_connect (self->selection, "notify::selected-item", G_CALLBACK (on_selected), self);
   g_signal_connect_object (gtk_column_view_get_sorter (self->view), "changed", G_CALLBACK (on_sort_changed), self, 0);
