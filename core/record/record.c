@@ -5,6 +5,7 @@
 #include "core/record/record.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,7 @@
 #define FLUSH_INTERVAL_NS (50 * MS)
 #define STATUS_INTERVAL_NS (30 * MS) /* with the longest wait: at least every 50 ms */
 #define CLOCK_INTERVAL_NS (1000 * MS)
-#define BUSY_WAIT_NS (1 * MS)
+#define BUSY_WAIT_NS (4 * MS) /* or until a ring is half full */
 #define YOUNG_NS (50 * MS) /* a program this young may be over at once: look more often */
 #define YOUNG_WAIT_NS (MS / 4)
 #define IDLE_WAIT_NS (20 * MS)
@@ -234,6 +235,8 @@ start (HatRecorder *recorder, int *out_status, GError **error)
     return FALSE;
   header->launched_pid = recorder->launch.pid;
   take_over_signals (&recorder->session);
+  /* When there is something to do for us, the target is running: it keeps its processor. Threads inherit this. */
+  sched_setscheduler (0, SCHED_BATCH, &(struct sched_param) {});
   if (!open_trace (recorder, error))
     return FALSE;
   write_notes (recorder);

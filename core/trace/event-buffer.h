@@ -5,6 +5,7 @@
  * are in it: about 20 bytes an event, where HatEvent has 56. The pages of the arrays come into being when they are used.
  * Thread rule: one thread at a time. */
 
+#include "core/trace/event-columns.h"
 #include "core/trace/trace.h"
 
 G_BEGIN_DECLS
@@ -52,7 +53,67 @@ void hat_event_buffer_free (HatEventBuffer *buffer);
 /* Empties it for the chunk that begins with these. */
 void hat_event_buffer_begin (HatEventBuffer *buffer, guint64 first_event, HatBlockId first_block);
 
+/* A stack of a free, which is only there if somebody asked for it, or the address of an unknown one. */
+void hat_event_buffer_add_rarity (HatEventBuffer *buffer, const HatEvent *event);
+
+static inline void
+hat_event_buffer_add_time (HatEventBuffer *buffer, guint32 number, gint64 time_ns)
+{
+  buffer->last_ns = MAX (buffer->last_ns, time_ns);
+  if (G_LIKELY (time_ns < buffer->next_tick_ns))
+    return;
+  buffer->ticks[buffer->n_ticks++] = (HatTickRun) { number, time_ns };
+  buffer->next_tick_ns = (MAX (time_ns, 0) / HAT_TICK_NS + 1) * HAT_TICK_NS;
+}
+
+static inline void
+hat_event_buffer_add_thread (HatEventBuffer *buffer, guint32 number, guint32 thread)
+{
+  if (G_LIKELY (buffer->n_threads > 0 && buffer->threads[buffer->n_threads - 1].thread == thread))
+    return;
+  buffer->threads[buffer->n_threads++] = (HatThreadRun) { number, thread };
+}
+
 /* The block made is the next one; event->block is not looked at. At most HAT_CHUNK_EVENTS. */
-void hat_event_buffer_add (HatEventBuffer *buffer, const HatEvent *event);
+static inline void
+hat_event_buffer_add (HatEventBuffer *buffer, const HatEvent *event)
+{
+  const guint32 number = buffer->n_events++;
+  guint8 kind = event->kind | (event->temporary ? HAT_KIND_TEMPORARY : 0);
+
+  hat_event_buffer_add_time (buffer, number, event->time_ns);
+  hat_event_buffer_add_thread (buffer, number, event->thread);
+  buffer->ended[number] = HAT_NOT_OURS;
+  if (event->old >= buffer->first_block)
+    {
+      const guint64 block = event->old - buffer->first_block;
+      g_assert (block < buffer->n_blocks && !buffer->dies[block]); /* a block ends once, after its birth */
+      buffer->dies[block] = TRUE;
+      buffer->ended[number] = (guint32) block;
+    }
+  else if (event->old != 0)
+    {
+      kind |= HAT_KIND_OLD;
+      buffer->died[buffer->n_died++] = event->old;
+    }
+  if (hat_kind_makes (event->kind))
+    {
+      const guint32 block = buffer->n_blocks++;
+      buffer->address[block] = event->address;
+      buffer->size[block] = MIN (event->size, G_MAXUINT64 - 1);
+      buffer->stack[block] = event->stack;
+      buffer->made_at[block] = number;
+      buffer->dies[block] = FALSE;
+    }
+  else if (event->kind == HAT_EVENT_FREE)
+    {
+      buffer->n_frees++;
+      if (G_UNLIKELY (event->stack != HAT_STACK_NONE || buffer->free_stacks->len > 0))
+        hat_event_buffer_add_rarity (buffer, event);
+    }
+  else if (event->kind == HAT_EVENT_UNKNOWN_FREE)
+    hat_event_buffer_add_rarity (buffer, event);
+  buffer->kind[number] = kind;
+}
 
 G_END_DECLS

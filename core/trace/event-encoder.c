@@ -8,8 +8,9 @@
 
 #include <zstd.h>
 
+#define ZSTD_LEVEL 1 /* what the columns leave to find, 3 does not find either: it gains 1 % at most */
 #define MIN_MAP_BITS 6
-#define MAX_MAP_BITS 17 /* twice as many slots as a chunk can have stacks */
+#define MAX_MAP_BITS 18 /* it grows when it is half full */
 
 typedef struct
 {
@@ -39,11 +40,12 @@ struct _HatEventEncoder
   guint32 n_born;
 
   /* By number of a stack of the chunk, in the order of the columns that introduce them. */
+  HatStackId stack[HAT_CHUNK_EVENTS + 1];
   guint32 follower[HAT_CHUNK_EVENTS + 1];
   guint64 last_size[HAT_CHUNK_EVENTS + 1];
   guint32 n_stacks;
   HatStackId last_new;
-  guint map_bits; /* in use for this chunk */
+  guint map_bits; /* in use so far */
   Slot map[1u << MAX_MAP_BITS];
 
   HatPile piles[HAT_N_CLASSES];
@@ -279,18 +281,40 @@ hat_event_encoder_time (HatEventEncoder *self, guint32 index)
 
 #define NO_NUMBER G_MAXUINT32
 
-/* Number of a stack in the chunk, NO_NUMBER if it is new (it then gets the next one). */
-static inline guint32
-number_of_stack (HatEventEncoder *self, HatStackId stack)
+/* The stack's slot, or the empty one where it belongs. */
+static inline Slot *
+slot_of_stack (HatEventEncoder *self, HatStackId stack)
 {
   guint32 at = (stack * 0x9E3779B1u) >> (32 - self->map_bits);
   while (self->map[at].number != 0 && self->map[at].stack != stack)
     at = (at + 1) & ((1u << self->map_bits) - 1);
-  if (self->map[at].number != 0)
-    return self->map[at].number - 1;
-  self->map[at] = (Slot){ stack, ++self->n_stacks };
-  self->follower[self->n_stacks - 1] = NO_NUMBER;
-  self->last_size[self->n_stacks - 1] = 0;
+  return &self->map[at];
+}
+
+/* Few chunks have many stacks: a small map stays in the cache. */
+static void
+resize_map (HatEventEncoder *self, guint bits)
+{
+  self->map_bits = bits;
+  memset (self->map, 0, sizeof (*self->map) << bits);
+  for (guint32 i = 0; i < self->n_stacks; i++)
+    *slot_of_stack (self, self->stack[i]) = (Slot){ self->stack[i], i + 1 };
+}
+
+/* Number of a stack in the chunk, NO_NUMBER if it is new (it then gets the next one). */
+static inline guint32
+number_of_stack (HatEventEncoder *self, HatStackId stack)
+{
+  Slot *slot = slot_of_stack (self, stack);
+  if (slot->number != 0)
+    return slot->number - 1;
+  const guint32 number = self->n_stacks++;
+  *slot = (Slot){ stack, number + 1 };
+  self->stack[number] = stack;
+  self->follower[number] = NO_NUMBER;
+  self->last_size[number] = 0;
+  if (G_UNLIKELY (self->n_stacks * 2 > 1u << self->map_bits))
+    resize_map (self, self->map_bits + 1);
   return NO_NUMBER;
 }
 
@@ -505,7 +529,7 @@ pack_columns (HatEventEncoder *self, HatBytes *out)
       const gsize bound = ZSTD_compressBound (plane->len);
       hat_bytes_reserve (&self->packed, bound);
       guint8 *to = self->packed.data + self->packed.len;
-      gsize stored = ZSTD_compressCCtx (self->zstd, to, bound, plane->data, plane->len, 3);
+      gsize stored = ZSTD_compressCCtx (self->zstd, to, bound, plane->data, plane->len, ZSTD_LEVEL);
       if (ZSTD_isError (stored) || stored >= plane->len)
         {
           stored = plane->len;
@@ -526,10 +550,8 @@ hat_event_encoder_encode (HatEventEncoder *self, HatEventBuffer *buffer, gint64 
   for (guint i = 0; i < HAT_N_COLUMNS; i++)
     for (guint plane = 0; plane < HAT_N_PLANES; plane++)
       self->columns[i].planes[plane].len = 0;
-  for (self->map_bits = MIN_MAP_BITS; 1u << self->map_bits < 2 * buffer->n_blocks;)
-    self->map_bits++;
-  memset (self->map, 0, sizeof (*self->map) << self->map_bits);
   self->n_stacks = 0;
+  resize_map (self, MIN_MAP_BITS);
   self->last_new = 0;
   self->buffer = buffer;
   *out_chunk = (HatChunk){ .first_event = buffer->first_event, .n_events = buffer->n_events,

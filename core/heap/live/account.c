@@ -45,6 +45,7 @@ struct _HatAccount
 {
   HatTotals totals;
   guint64 n_events;
+  gint64 last_ns; /* of the last event */
   guint64 peak_epoch;
 
   GPtrArray *index; /* by stack: pages of (position in sites) + 1 */
@@ -53,8 +54,9 @@ struct _HatAccount
   Change changes[BATCH];
 
   GArray *leaves; /* HatLeaf, full ones */
-  HatLeaf leaf;   /* the one being filled */
   guint n_in_leaf;
+  guint64 min_bytes, max_bytes; /* of the one being filled */
+  HatTotals before;             /* it */
 
   HatSummary summary;
   GArray *summary_sites;  /* HatSite */
@@ -68,6 +70,8 @@ hat_account_new (guint64 inherited_blocks, guint64 inherited_bytes)
   account->totals.inherited_blocks = account->totals.live_blocks = inherited_blocks;
   account->totals.inherited_bytes = account->totals.live_bytes = inherited_bytes;
   account->totals.peak_bytes = inherited_bytes;
+  account->before = account->totals;
+  account->min_bytes = G_MAXUINT64;
   account->index = g_ptr_array_new_with_free_func (g_free);
   account->sites = g_array_new (FALSE, TRUE, sizeof (Site));
   account->leaves = g_array_new (FALSE, FALSE, sizeof (HatLeaf));
@@ -204,27 +208,42 @@ block_died (HatAccount *account, guint64 size)
   account->totals.live_bytes -= size;
 }
 
-static inline void
-leaf_add (HatAccount *account, const HatEvent *event)
+/* The leaf being filled, after its last event so far. */
+static HatLeaf
+leaf_so_far (HatAccount *account)
 {
-  HatLeaf *leaf = &account->leaf;
+  const HatTotals *now = &account->totals, *before = &account->before;
+  return (HatLeaf) { .end_ns = account->last_ns,
+                     .min_bytes = account->min_bytes,
+                     .max_bytes = account->max_bytes,
+                     .last_bytes = now->live_bytes,
+                     .last_blocks = now->live_blocks,
+                     .allocations = now->allocations - before->allocations,
+                     .allocated_bytes = now->bytes_allocated - before->bytes_allocated,
+                     .frees = now->frees - before->frees };
+}
+
+static void
+leaf_end (HatAccount *account)
+{
+  const HatLeaf leaf = leaf_so_far (account);
+  g_array_append_val (account->leaves, leaf);
+  account->before = account->totals;
+  account->n_in_leaf = 0;
+  account->min_bytes = G_MAXUINT64;
+  account->max_bytes = 0;
+}
+
+static inline void
+leaf_add (HatAccount *account, gint64 time_ns)
+{
   const guint64 live = account->totals.live_bytes;
 
-  if (account->n_in_leaf == 0)
-    *leaf = (HatLeaf) { .min_bytes = live, .max_bytes = live };
-  leaf->end_ns = event->time_ns;
-  leaf->min_bytes = MIN (leaf->min_bytes, live);
-  leaf->max_bytes = MAX (leaf->max_bytes, live);
-  leaf->last_bytes = live;
-  leaf->last_blocks = account->totals.live_blocks;
-  leaf->allocations += event->kind == HAT_EVENT_ALLOC;
-  leaf->allocated_bytes += event->kind == HAT_EVENT_ALLOC ? event->size : 0;
-  leaf->frees += event->kind == HAT_EVENT_FREE || event->kind == HAT_EVENT_UNKNOWN_FREE;
-  if (++account->n_in_leaf == HAT_LEAF_EVENTS)
-    {
-      g_array_append_val (account->leaves, *leaf);
-      account->n_in_leaf = 0;
-    }
+  account->last_ns = time_ns;
+  account->min_bytes = MIN (account->min_bytes, live);
+  account->max_bytes = MAX (account->max_bytes, live);
+  if (G_UNLIKELY (++account->n_in_leaf == HAT_LEAF_EVENTS))
+    leaf_end (account);
 }
 
 void
@@ -282,7 +301,7 @@ hat_account_add (HatAccount *account, const HatEvent *event, HatStackId old_stac
       totals->peak_event = account->n_events;
       account->peak_epoch++;
     }
-  leaf_add (account, event);
+  leaf_add (account, event->time_ns);
 }
 
 const HatTotals *
@@ -314,7 +333,10 @@ hat_account_summary (HatAccount *account)
   g_array_set_size (account->summary_leaves, 0);
   g_array_append_vals (account->summary_leaves, account->leaves->data, account->leaves->len);
   if (account->n_in_leaf > 0)
-    g_array_append_val (account->summary_leaves, account->leaf);
+    {
+      const HatLeaf leaf = leaf_so_far (account);
+      g_array_append_val (account->summary_leaves, leaf);
+    }
 
   account->summary = (HatSummary) {
     .totals = account->totals,
