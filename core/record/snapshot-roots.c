@@ -90,6 +90,11 @@ read_module (guint32 pid, guint64 start, HatFoundModule *out)
     {
       Elf64_Phdr segment;
       memcpy (&segment, table + i * sizeof segment, sizeof segment);
+      if (segment.p_type == PT_TLS)
+        {
+          out->tls_size = segment.p_memsz;
+          out->tls_align = segment.p_align;
+        }
       if (segment.p_type == PT_GNU_EH_FRAME)
         out->unwind_table = out->image.bias + segment.p_vaddr;
       if (segment.p_type == PT_NOTE)
@@ -110,6 +115,7 @@ hat_roots_look (HatRootPlan *plan)
 {
   HatMapping mapping;
   char *text = plan->maps = hat_proc_maps (plan->pid);
+  g_autofree char *link = g_strdup_printf ("/proc/%u/exe", plan->pid), *program = g_file_read_link (link, NULL);
 
   plan->mappings = g_array_new (FALSE, FALSE, sizeof (HatMapping));
   plan->modules = g_array_new (FALSE, FALSE, sizeof (HatFoundModule));
@@ -124,6 +130,8 @@ hat_roots_look (HatRootPlan *plan)
         continue;
       found.is_hook = is_hook (mapping.path);
       found.inode = mapping.inode;
+      if (plan->program == 0 && g_strcmp0 (program, mapping.path) == 0)
+        plan->program = mapping.start;
       g_array_append_val (plan->modules, found);
     }
   return plan->mappings->len > 0;

@@ -32,6 +32,7 @@ typedef struct
   const char *path;    /* in the maps text */
   guint8 build_id[20];
   guint64 inode;
+  guint64 tls_size, tls_align; /* thread-local storage; 0 = none */
   guint64 unwind_table; /* address of .eh_frame_hdr, 0 = none */
   gboolean is_hook;
 } HatFoundModule;
@@ -62,6 +63,7 @@ typedef struct
   char *maps;              /* text, cut up */
   GArray *mappings;        /* HatMapping */
   GArray *modules;         /* HatFoundModule by address */
+  guint64 program;         /* start of the main program's image, 0 = unknown */
   GArray *ranges;          /* HatRootRange: by kind, thread, address */
 } HatRootPlan;
 

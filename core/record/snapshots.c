@@ -11,6 +11,7 @@
 #include "core/record/images-private.h"
 #include "core/record/proc.h"
 #include "core/record/snapshot-copy.h"
+#include "core/record/snapshot-names.h"
 #include "core/record/snapshot-roots.h"
 #include "core/record/snapshot-scan.h"
 #include "core/record/snapshot-stop.h"
@@ -37,6 +38,7 @@ typedef struct
   GArray *threads; /* HatRootThread, by thread of the stop */
   GArray *unwound; /* HatUnwoundFrame, like the result's frames */
   HatSnapshot *result;
+  GStringChunk *strings; /* its names */
   GThread *worker;
   gboolean is_ready; /* atomic */
 } Job;
@@ -91,6 +93,7 @@ free_job (Job *job)
   g_array_unref (job->modules);
   g_array_unref (job->threads);
   g_array_unref (job->unwound);
+  g_string_chunk_free (job->strings);
   g_autofree char *detail = (char *) job->result->info.detail;
   job->result->info.detail = NULL;
   hat_snapshot_free (job->result);
@@ -232,6 +235,7 @@ work (gpointer data)
     {
       scan_contents (job);
       hat_roots_scan (&job->plan, job->roots, (const HatRootThread *) job->threads->data, job->result);
+      hat_roots_name (&job->plan, (const HatRootThread *) job->threads->data, job->result, job->strings);
       add_heads (job);
       add_loader_roots (job);
     }
@@ -459,6 +463,7 @@ new_job (HatImage *image, HatSnapshotReason reason, const char *detail)
   job->modules = g_array_new (FALSE, FALSE, sizeof (HatScanModule));
   job->threads = g_array_new (FALSE, FALSE, sizeof (HatRootThread));
   job->unwound = g_array_new (FALSE, FALSE, sizeof (HatUnwoundFrame));
+  job->strings = g_string_chunk_new (1024);
   job->result = g_new0 (HatSnapshot, 1);
   job->result->info = (HatSnapshotInfo) { .reason = reason, .detail = g_strdup (detail) };
   return job;

@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Snapshots: when they are taken, and that the roots are exactly those that there are. snapshot-roots tells its blocks by their sizes."""
+import re, signal, time
+from harness import *
+
+DUMP = os.path.join(BUILD, 'tests', 'unit', 'dump-snapshots')
+ROOTS = target('snapshot-roots')
+
+
+def dump(trace):
+    done = run(DUMP, trace)
+    equal(done.returncode, 0, done.stderr)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def take(how, *options, status=3):
+    """Records snapshot-roots; returns its snapshots and {size: place}."""
+    trace = path('snapshot.heapatlas')
+    done = record(trace, ROOTS, how, options=['-q', *options])
+    equal((done.returncode, re.sub('.*Assertion.*\n', '', done.stderr)), (status, ''), how)
+    places = {int(size): place for place, size in re.findall(r'^(\S+) (\d+)$', done.stdout, re.M)}
+    return dump(trace), places
+
+
+def rooted(snapshot):
+    """{size: set of (kind, name, frame)} of the roots."""
+    found = {}
+    for root in snapshot['roots']:
+        size = snapshot['blocks'][root['to']][1]
+        found.setdefault(size, set()).add((root['kind'], root['name'], root['frame']))
+    return found
+
+
+def reached(snapshot):
+    """Sizes of the blocks that are reached from roots."""
+    edges = {}
+    for start, end, _, _ in snapshot['edges']:
+        edges.setdefault(start, []).append(end)
+    todo, seen = [root['to'] for root in snapshot['roots']], set()
+    while todo:
+        block = todo.pop()
+        if block not in seen:
+            seen.add(block)
+            todo += edges.get(block, [])
+    return {snapshot['blocks'][block][1] for block in seen}
+
+
+def one_of(snapshots, reason):
+    found = [s for s in snapshots if s['reason'] == reason]
+    equal(len(found), 1, f'snapshots of reason {reason}, of {[s["reason"] for s in snapshots]}')
+    return found[0]
+
+
+def lost_are_lost(snapshot, places):
+    sizes = reached(snapshot)
+    equal({s for s, place in places.items() if place.startswith('lost')} & sizes, set(), 'lost blocks that something holds')
+    held = {s for s, place in places.items() if not place.startswith(('lost', 'freed', 'main-stack', 'peak'))}
+    equal(held - sizes, set(), 'blocks that nothing holds')
+
+
+@check
+def each_root_is_what_it_is():
+    snapshots, places = take('exit')
+    snapshot = one_of(snapshots, 'exit')
+    lost_are_lost(snapshot, places)
+    roots = rooted(snapshot)
+    equal(roots[100], {('global', 'in_global', '')}, 'a global')
+    equal(roots[101], {('global', 'in_static', '')}, 'a static array')
+    equal(roots[103], {('tls', 'in_thread_local', '')}, 'a thread-local')
+    equal(roots[104], {('global', 'interior', '')}, 'an interior pointer')
+    equal({root['into'] for root in snapshot['roots'] if snapshot['blocks'][root['to']][1] == 104}, {40}, 'where it points')
+    equal(roots[105], {('tls', 'thread descriptor', '')}, 'a key')
+    equal(roots[106], {('mapping', '', '')}, 'a mapping')
+    assert 102 not in roots and 107 not in roots, 'blocks that only blocks hold'
+    assert ('stack', '', 'main') in roots[300], roots.get(300)
+    equal(snapshot['skipped'], 0, 'threads without frames')
+
+
+@check
+def after_return_main_has_no_frame():
+    snapshots, places = take('return')
+    snapshot = one_of(snapshots, 'exit')
+    lost_are_lost(snapshot, places)
+    assert 300 not in rooted(snapshot), rooted(snapshot).get(300)
+    assert 'main' not in [name for _, name in snapshot['frames']], snapshot['frames']
+
+
+@check
+def threads_stacks_registers_and_keys():
+    snapshots, places = take('threads exit')
+    snapshot = one_of(snapshots, 'exit')
+    lost_are_lost(snapshot, places)
+    roots = rooted(snapshot)
+    assert ('stack', '', 'wait_in_frame') in roots[2000], roots[2000]
+    equal(roots[2001], {('tls', 'in_thread_local', '')}, "another thread's thread-local")
+    equal(roots[2002], {('tls', 'thread descriptor', '')}, "another thread's key")
+    assert ('register', 'r12', 'spin') in roots[2003], roots[2003]
+    assert any(kind == 'register' and name == 'xmm9' for kind, name, _ in roots[2004]), roots[2004]
+    assert 2005 in roots and ('stack', '', 'raise_on_own_stack') in roots[2006], (roots.get(2005), roots.get(2006))
+    equal(len({tid for tid, _ in snapshot['frames']}), 5, 'threads with frames')
+
+
+@check
+def what_is_being_moved_is_never_lost():
+    """A reallocation may be half done when the process is stopped: its block is marked, and may hold anything."""
+    for _ in range(5):
+        snapshot = one_of(take('moving exit')[0], 'exit')
+        doubtful = {snapshot['blocks'][block][1] for block in snapshot['doubtful']}
+        missing = {6000, 6001, 6002, 6003} - reached(snapshot)
+        assert len(missing) <= len(doubtful), (missing, doubtful)
+
+
+@check
+def every_end_has_its_snapshot():
+    for how, status in [('_exit', 3), ('quick', 3), ('abort', 134), ('assert', 134), ('pthread', 0), ('vfork', 3)]:
+        snapshots, places = take(how, status=status)
+        snapshot = one_of(snapshots, 'exit')
+        sizes = reached(snapshot)
+        assert {100, 101, 102, 106, 107} <= sizes and 1000 not in sizes, (how, sizes)
+
+
+@check
+def no_snapshot_if_not_wanted():
+    equal(take('exit', '--no-snapshot')[0], [], 'snapshots')
+    equal(take('mark exit', '--no-snapshot')[0], [], 'snapshots')
+    equal(take('exit', '--sample', '100')[0], [], 'snapshots of a sample')
+
+
+@check
+def marks_ask_for_one():
+    snapshots, places = take('mark exit')
+    equal([(s['reason'], s['detail']) for s in snapshots], [('mark', 'here'), ('exit', '')], 'snapshots')
+    assert 100 in rooted(snapshots[0]) and 100 not in rooted(snapshots[1]), 'a block that was freed in between'
+    equal([m['name'] for m in report(path('snapshot.heapatlas'))['processes'][0]['marks']], ['here'], 'marks')
+
+
+@check
+def the_peak_is_kept():
+    snapshots, places = take('peak return', '--snapshot-at-peak')
+    peak = one_of(snapshots, 'peak')
+    assert sum(size == 3000 for _, size in peak['blocks']) >= 150, 'blocks at the peak'
+    assert 3000 in rooted(peak) and 3000 not in rooted(one_of(snapshots, 'exit')), 'blocks of the peak'
+
+
+@check
+def a_function_asks_for_one():
+    snapshots, places = take('watch return', '--snapshot-at', 'watched_function')
+    snapshot = one_of(snapshots, 'function')
+    equal(snapshot['detail'], 'watched_function', 'detail')
+    assert 'watched_function' in [name for _, name in snapshot['frames']], snapshot['frames']
+    equal([s['reason'] for s in take('return', '--snapshot-at', 'watched_function')[0]], ['exit'], 'snapshots without the function')
+
+
+@check
+def children_have_theirs():
+    snapshots, places = take('fork return')
+    processes = [s['process'] for s in snapshots]
+    equal(processes.count(0), 1, 'snapshots of the parent')
+    for snapshot in snapshots:
+        assert snapshot['process'] == 0 or 100 in rooted(snapshot), 'an inherited block'
+        assert snapshot['process'] == 0 or rooted(snapshot).get(3999 + snapshot['process']), 'a block of its own'
+
+
+def start_waiting(trace, *options):
+    recorder = subprocess.Popen([HEAPATLAS, 'record', '-o', trace, *options, '--', ROOTS, 'wait'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while recorder.stdout.readline() != 'ready\n':
+        pass
+    pid = int(open(f'/proc/{recorder.pid}/task/{recorder.pid}/children').read().split()[0])
+    return recorder, pid
+
+
+@check
+def others_may_ask():
+    trace = path('asked.heapatlas')
+    recorder, pid = start_waiting(trace)
+    done = run(HEAPATLAS, 'snapshot', pid)
+    equal((done.returncode, done.stderr), (0, ''), 'heapatlas snapshot')
+    assert re.match(rf'process {pid}: \d+ blocks, .* read, paused .*\n$', done.stdout), done.stdout
+    equal(run(HEAPATLAS, 'snapshot', recorder.pid).returncode, 0, 'by the number of the recorder')
+    os.kill(pid, signal.SIGTERM)
+    recorder.wait(60)
+    snapshots = dump(trace)
+    equal([s['reason'] for s in snapshots], ['request', 'request'], 'snapshots')
+    assert ('global', 'in_global', '') in rooted(snapshots[0])[100] and 'main' in [name for _, name in snapshots[0]['frames']]
+
+
+@check
+def who_cannot_be_asked_says_so():
+    for arguments, status, text in [(['1'], 3, 'not being recorded'), (['x'], 2, 'number'), ([], 2, 'number')]:
+        done = run(HEAPATLAS, 'snapshot', *arguments)
+        equal((done.returncode, done.stdout, done.stderr.count('\n')), (status, '', 1), arguments)
+        assert text in done.stderr, done.stderr
+
+
+@check
+def a_debugger_that_traces_already_is_named():
+    """Then nobody else can stop it; the recording goes on."""
+    trace = path('traced.heapatlas')
+    recorder, pid = start_waiting(trace)
+    tracer = subprocess.Popen([PYTHON, '-c', f'''
+import ctypes, sys
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.ptrace(0x4206, {pid}, None, None) == 0
+print('tracing', flush=True)
+sys.stdin.read()'''], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    equal(tracer.stdout.readline(), 'tracing\n', 'the tracer')
+    done = run(HEAPATLAS, 'snapshot', pid)
+    equal(done.returncode, 3, 'heapatlas snapshot')
+    tracer.stdin.close()
+    tracer.wait(20)
+    os.kill(pid, signal.SIGTERM)
+    errors = recorder.communicate(timeout=60)[1]
+    assert f'process {tracer.pid} traces it already' in errors and 'recording goes on' in errors, errors
+    equal(dump(trace), [], 'snapshots')
+
+
+@check
+def a_recorder_that_dies_lets_its_target_go_on():
+    """Killed at any moment of its work, with the target held or not."""
+    for delay in [0, 0.002, 0.005, 0.01, 0.02]:
+        recorder = subprocess.Popen([HEAPATLAS, 'record', '-q', '-o', path('dies.heapatlas'), '--snapshot-every', '0.01', '--', ROOTS, 'wait'],
+                                    stdout=subprocess.PIPE, text=True)
+        while recorder.stdout.readline() != 'ready\n':
+            pass
+        pid = int(open(f'/proc/{recorder.pid}/task/{recorder.pid}/children').read().split()[0])
+        time.sleep(delay)
+        recorder.kill()
+        recorder.wait(20)
+        status = open(f'/proc/{pid}/status').read()
+        assert 'TracerPid:\t0' in status, status
+        os.kill(pid, signal.SIGTERM)
+        while os.path.exists(f'/proc/{pid}') and 'Z' not in open(f'/proc/{pid}/stat').read().split(')')[1][:3]:
+            pass
+        recorder.stdout.close()
+
+
+main()
