@@ -155,13 +155,28 @@ say_how_it_went (HatRecorder *recorder, gboolean is_written)
   hat_control_send (&recorder->control, TRUE, "done path=%s", recorder->output);
 }
 
+static void
+note_snapshots (HatRecorder *recorder)
+{
+  const HatSnapshotsTotals *totals = hat_snapshots_totals (recorder->snapshots);
+  g_autofree char *skipped = g_strdup_printf ("%u", totals->n_skipped), *memory = g_strdup_printf ("%" G_GUINT64_FORMAT, totals->peak_bytes);
+
+  if (totals->n_skipped > 0)
+    hat_trace_writer_add_note (recorder->writer, "snapshots.skipped", skipped);
+  if (totals->n > 0)
+    hat_trace_writer_add_note (recorder->writer, "snapshots.memory", memory);
+}
+
 void
 hat_recorder_finish (HatRecorder *recorder)
 {
   gboolean is_written;
 
   if (recorder->snapshots)
-    hat_snapshots_finish (recorder->snapshots);
+    {
+      hat_snapshots_finish (recorder->snapshots);
+      note_snapshots (recorder);
+    }
   hat_images_finish (recorder->images, recorder->reason != HAT_STOP_ENDED);
   if (hat_images_n (recorder->images) == 0)
     add_unseen_process (recorder);

@@ -8,6 +8,7 @@
 
 #include "core/heap/format.h"
 #include "core/report/plain-text.h"
+#include "core/trace/snapshot.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #define FULL_PROCESSES 3 /* only the biggest are shown in full, unless --process asks for one */
 #define FULL_SHARE 100   /* nor those with less than 1/100 of its peak: a wrapping shell says little */
 #define LISTED_PROCESSES 30
+#define LISTED_SNAPSHOTS 5
 #define CHART_BINS 64
 #define SITE_FRAMES 6
 
@@ -345,6 +347,25 @@ append_chart (Section *section, const HatProgress *progress, GError **error)
 }
 
 static void
+append_snapshots (Section *section)
+{
+  guint n;
+  const HatSnapshotInfo *infos = hat_trace_snapshots (section->trace, section->process, &n);
+
+  for (guint i = 0; i < n && i < LISTED_SNAPSHOTS; i++)
+    {
+      g_autofree char *time = hat_format_time (infos[i].time_ns), *pause = hat_format_time (infos[i].pause_ns);
+      g_autofree char *bytes = hat_format_bytes (infos[i].read_bytes);
+      g_autofree char *detail_raw = infos[i].detail ? g_strdup_printf (" %s", infos[i].detail) : g_strdup ("");
+      g_autofree char *detail = hat_plain_name (detail_raw, 20);
+      hat_plain_field (section->out, i == 0 ? "snapshots" : "", "%s%s at %s: paused %s, %s read%s", hat_snapshot_reason_name (infos[i].reason),
+                       detail, time, pause, bytes, infos[i].is_windowed ? "; too big to copy, so paused longer" : "");
+    }
+  if (n > LISTED_SNAPSHOTS)
+    hat_plain_field (section->out, "", "and %u more", n - LISTED_SNAPSHOTS);
+}
+
+static void
 append_heading (Section *section)
 {
   const HatProcess *process = hat_trace_process (section->trace, section->process);
@@ -360,6 +381,7 @@ append_heading (Section *section)
   g_autofree char *from = hat_format_time (MAX (section->range.from, 0));
   g_autofree char *to = hat_format_time (section->range.to);
   hat_plain_field (section->out, "time", "%s to %s, %u thread%s", from, to, n_threads, n_threads == 1 ? "" : "s");
+  append_snapshots (section);
   if (process->disarmed_ns >= 0)
     {
       g_autofree char *disarmed = hat_format_time (process->disarmed_ns);

@@ -121,6 +121,15 @@ def every_end_has_its_snapshot():
 
 
 @check
+def the_report_and_the_last_line_tell_of_it():
+    trace = path('told.heapatlas')
+    done = record(trace, ROOTS, 'mark exit')
+    assert re.search(r'; 2 snapshots \(paused [\d.]+ \S+, [\d.]+ \S+ read\);', done.stderr), done.stderr
+    text = run(HEAPATLAS, 'report', trace).stdout
+    assert re.search(r'snapshots +mark here at .*: paused .*, .* read\n +exit at .*: paused', text), text[:900]
+
+
+@check
 def no_snapshot_if_not_wanted():
     equal(take('exit', '--no-snapshot')[0], [], 'snapshots')
     equal(take('mark exit', '--no-snapshot')[0], [], 'snapshots')
