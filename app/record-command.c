@@ -2,6 +2,7 @@
 /* `heapatlas record`. */
 
 #include <fcntl.h>
+#include <string.h>
 
 #include "app/open-trace.h"
 #include "core/heap/format.h"
@@ -21,7 +22,7 @@ static const char description[] =
 
 typedef struct
 {
-  char *output, *max_size, *sample, **rest;
+  char *output, *max_size, *sample, *contents, *snapshot_memory, **rest;
   gboolean no_snapshot, free_stacks, no_follow, quiet;
   gint control_fd;
   HatSnapshotOptions snapshots;
@@ -33,6 +34,8 @@ options_clear (Options *options)
   g_free (options->output);
   g_free (options->max_size);
   g_free (options->sample);
+  g_free (options->contents);
+  g_free (options->snapshot_memory);
   g_free ((char *) options->snapshots.function);
   g_strfreev (options->rest);
 }
@@ -48,6 +51,8 @@ parse (Options *options, int argc, char **argv, GError **error)
     { "snapshot-every", 0, 0, G_OPTION_ARG_DOUBLE, &options->snapshots.every_s, "Take a snapshot every SEC seconds", "SEC" },
     { "snapshot-at-peak", 0, 0, G_OPTION_ARG_NONE, &options->snapshots.at_peak, "Take one at the peak of live memory", NULL },
     { "snapshot-at", 0, 0, G_OPTION_ARG_STRING, &options->snapshots.function, "Take one when FUNCTION first allocates or frees", "FUNCTION" },
+    { "contents", 0, 0, G_OPTION_ARG_STRING, &options->contents, "What snapshots keep of memory: pointers (default), all or none", "WHAT" },
+    { "snapshot-memory", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &options->snapshot_memory, NULL, NULL },
     { "free-stacks", 0, 0, G_OPTION_ARG_NONE, &options->free_stacks, "Record the stack of every free, too", NULL },
     { "sample", 0, 0, G_OPTION_ARG_STRING, &options->sample, "Record only blocks that hold one byte in BYTES, chosen at random", "BYTES" },
     { "no-follow", 0, 0, G_OPTION_ARG_NONE, &options->no_follow, "Record the first program only: not its children, nor what it becomes by exec", NULL },
@@ -103,7 +108,13 @@ hat_command_record (int argc, char **argv)
     return wrong_use (error->message);
   if (options.sample && (sample == 0 || sample > HAT_RECORD_MAX_SAMPLE))
     return wrong_use ("--sample needs 1 to 1T bytes");
-  const HatSnapshotOptions *snapshots = &options.snapshots;
+  static const char *const contents[] = { "pointers", "all", "none" };
+  HatSnapshotOptions *snapshots = &options.snapshots;
+  while (options.contents && strcmp (options.contents, contents[snapshots->contents]) != 0)
+    if (++snapshots->contents == G_N_ELEMENTS (contents))
+      return wrong_use ("--contents is one of pointers, all and none");
+  if (options.snapshot_memory && !hat_parse_bytes (options.snapshot_memory, &snapshots->max_copy_bytes, &error))
+    return wrong_use (error->message);
   if (snapshots->every_s != 0 && !(snapshots->every_s >= MIN_SNAPSHOT_S))
     return wrong_use ("--snapshot-every needs at least 0.01 seconds");
   if ((snapshots->every_s != 0 || snapshots->at_peak || snapshots->function) && (options.no_snapshot || options.sample))

@@ -18,6 +18,8 @@
 #include "core/record/snapshot-unwind.h"
 #include "core/symbols/module-names.h"
 
+#define WINDOW_BYTES (64ull << 20)
+#define PIECE_BYTES (4u << 20)
 #define BLOCK_OVERHEAD 24u /* that lies between blocks, and is copied with them */
 #define UNFINISHED_PATIENCE_NS 1000000
 #define OTHERS_SHARE 10 /* processes other than the first may stand still for 1/10 of the time, all together */
@@ -37,6 +39,8 @@ typedef struct
   GArray *modules; /* HatScanModule */
   GArray *threads; /* HatRootThread, by thread of the stop */
   GArray *unwound; /* HatUnwoundFrame, like the result's frames */
+  HatScan scan;
+  HatContents kept;
   HatSnapshot *result;
   GStringChunk *strings; /* its names */
   GThread *worker;
@@ -112,25 +116,81 @@ hat_snapshots_free (HatSnapshots *snapshots)
 
 /* ---- afterwards, in a thread of its own ---- */
 
+/* Scans blocks `first` to `end` - 1, which lie in the copy. */
 static void
-scan_contents (Job *job)
+scan_blocks (Job *job, const HatCopy *copy, guint32 first, guint32 end)
 {
-  const HatCopyRange *ranges = (const HatCopyRange *) job->contents->ranges->data;
-  HatScan scan;
+  const HatCopyRange *ranges = (const HatCopyRange *) copy->ranges->data;
   guint at = 0;
 
-  hat_scan_begin (&scan, &job->blocks, (const HatScanModule *) job->modules->data, job->modules->len, job->result);
-  for (guint32 i = 0; i < job->blocks.n; i++)
+  for (guint32 i = first; i < end; i++)
     {
-      const guint64 start = (job->blocks.addresses[i] + 7) & ~7ull, end = (job->blocks.addresses[i] + job->blocks.sizes[i]) & ~7ull;
-      if (start >= end)
+      const guint64 start = (job->blocks.addresses[i] + 7) & ~7ull, stop = (job->blocks.addresses[i] + job->blocks.sizes[i]) & ~7ull;
+      if (start >= stop)
         continue;
-      while (ranges[at].end < end)
+      while (ranges[at].end < stop)
         at++;
-      hat_scan_words (&scan, i, (start - job->blocks.addresses[i]) / 8, (const guint64 *) (ranges[at].bytes + (start - ranges[at].start)),
-                      (end - start) / 8);
+      hat_scan_words (&job->scan, i, (start - job->blocks.addresses[i]) / 8, (const guint64 *) (ranges[at].bytes + (start - ranges[at].start)),
+                      (stop - start) / 8);
     }
-  hat_scan_end (&scan);
+}
+
+/* FALSE: no memory for it. */
+static gboolean
+begin_scan (Job *job)
+{
+  if (!hat_block_index_build (&job->blocks, job->addresses, job->sizes, job->n_blocks))
+    return FALSE;
+  hat_scan_begin (&job->scan, &job->blocks, (const HatScanModule *) job->modules->data, job->modules->len, job->result);
+  return TRUE;
+}
+
+/* Reads and scans a block that is bigger than a window. */
+static void
+scan_big_block (Job *job, guint32 pid, guint32 block)
+{
+  const guint64 address = job->blocks.addresses[block], size = job->blocks.sizes[block];
+
+  for (guint64 at = (address + 7) & ~7ull; at < address + size; at += WINDOW_BYTES)
+    {
+      g_autoptr (HatCopy) copy = hat_copy_new (pid, 0);
+      const guint64 end = MIN (at + WINDOW_BYTES, (address + size) & ~7ull);
+      guint64 n;
+      hat_copy_add (copy, at, end);
+      hat_copy_plan (copy);
+      if (end <= at || !hat_copy_read (copy))
+        return;
+      hat_scan_words (&job->scan, block, (at - address) / 8, (const guint64 *) hat_copy_at (copy, at, &n), (end - at) / 8);
+      job->contents->n_read += copy->n_read;
+    }
+}
+
+/* While the process stands still: there is no room for a copy of everything. */
+static void
+scan_in_windows (Job *job, guint32 pid)
+{
+  const guint32 n = job->blocks.n;
+
+  for (guint32 i = 0, first; i < n;)
+    {
+      g_autoptr (HatCopy) copy = hat_copy_new (pid, 0);
+      guint64 bytes = 0;
+      if (job->blocks.sizes[i] > WINDOW_BYTES)
+        {
+          scan_big_block (job, pid, i++);
+          continue;
+        }
+      for (first = i; i < n && bytes + job->blocks.sizes[i] <= WINDOW_BYTES; i++)
+        {
+          bytes += job->blocks.sizes[i];
+          hat_copy_add (copy, job->blocks.addresses[i], job->blocks.addresses[i] + job->blocks.sizes[i]);
+        }
+      hat_copy_plan (copy);
+      if (!hat_copy_read (copy))
+        return;
+      scan_blocks (job, copy, first, i);
+      job->contents->n_read += copy->n_read;
+    }
 }
 
 static int
@@ -165,9 +225,11 @@ add_heads (Job *job)
       if (i > 0 && head.block == g_array_index (named, guint32, i - 1))
         continue;
       const guint8 *bytes = hat_copy_at (job->contents, job->blocks.addresses[head.block], &n);
-      if (bytes == NULL)
+      n = MIN (sizeof head.words, job->blocks.sizes[head.block]);
+      if (bytes)
+        memcpy (head.words, bytes, n);
+      else if (!hat_copy_peek (job->plan.pid, job->blocks.addresses[head.block], head.words, n))
         continue;
-      memcpy (head.words, bytes, MIN (MIN (n, sizeof head.words), job->blocks.sizes[head.block]));
       g_array_append_val (heads, head);
     }
   out->n_heads = heads->len;
@@ -225,20 +287,43 @@ unwind (Job *job)
       }
 }
 
+/* Leaves nothing but what points to what. */
+static void
+strip (HatSnapshot *result)
+{
+  result->n_module_words = result->n_heads = 0;
+  for (guint32 i = 0; i < result->n_frames; i++)
+    {
+      memset (result->frames[i].registers, 0, sizeof result->frames[i].registers);
+      result->frames[i].known = 0;
+    }
+}
+
+static void
+find_pointers (Job *job)
+{
+  const HatRootThread *threads = (const HatRootThread *) job->threads->data;
+
+  if (!job->result->info.is_windowed)
+    scan_blocks (job, job->contents, 0, job->blocks.n);
+  hat_scan_end (&job->scan);
+  hat_roots_scan (&job->plan, job->roots, threads, job->result);
+  hat_roots_name (&job->plan, threads, job->result, job->strings);
+  if (!job->result->info.is_windowed)
+    add_heads (job);
+  add_loader_roots (job);
+  if (job->kept == HAT_CONTENTS_NONE)
+    strip (job->result);
+}
+
 static gpointer
 work (gpointer data)
 {
   Job *job = data;
 
   unwind (job);
-  if (hat_block_index_build (&job->blocks, job->addresses, job->sizes, job->n_blocks))
-    {
-      scan_contents (job);
-      hat_roots_scan (&job->plan, job->roots, (const HatRootThread *) job->threads->data, job->result);
-      hat_roots_name (&job->plan, (const HatRootThread *) job->threads->data, job->result, job->strings);
-      add_heads (job);
-      add_loader_roots (job);
-    }
+  if (job->result->info.is_windowed || begin_scan (job))
+    find_pointers (job);
   __atomic_store_n (&job->is_ready, TRUE, __ATOMIC_RELEASE);
   return NULL;
 }
@@ -265,6 +350,30 @@ shed (Job *job)
 }
 
 static void
+write_contents (HatSnapshots *snapshots, Job *job)
+{
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+
+  for (guint32 i = 0, first; i < job->blocks.n;)
+    {
+      for (first = i; i < job->blocks.n && (i == first || bytes->len + job->blocks.sizes[i] <= PIECE_BYTES); i++)
+        {
+          guint64 n;
+          const guint8 *at = hat_copy_at (job->contents, job->blocks.addresses[i], &n);
+          if (job->blocks.sizes[i] > G_MAXINT32)
+            break;
+          if (job->blocks.sizes[i] > 0)
+            g_byte_array_append (bytes, at, job->blocks.sizes[i]);
+        }
+      if (i > first)
+        hat_trace_writer_add_contents (snapshots->images->writer, job->process, job->index, first, i - first, job->blocks.sizes + first, bytes->data);
+      else
+        i++; /* too big to be kept */
+      g_byte_array_set_size (bytes, 0);
+    }
+}
+
+static void
 write_job (HatSnapshots *snapshots, Job *job)
 {
 
@@ -276,8 +385,14 @@ write_job (HatSnapshots *snapshots, Job *job)
       job->result->frames[i].frame = hat_stacks_frame_in (snapshots->images->stacks, frame->module ? frame->module->module : G_MAXUINT32,
                                                           frame->pc - (frame->module ? frame->module->bias : 0), frame->is_exact);
     }
-  if (job->result->first_edge)
-    hat_trace_writer_add_snapshot (snapshots->images->writer, job->process, job->index, job->result);
+  if (job->result->first_edge == NULL) /* no memory for it */
+    {
+      free_job (job);
+      return;
+    }
+  hat_trace_writer_add_snapshot (snapshots->images->writer, job->process, job->index, job->result);
+  if (job->kept == HAT_CONTENTS_ALL && !job->result->info.is_windowed)
+    write_contents (snapshots, job);
   free_job (job);
 }
 
@@ -312,7 +427,8 @@ on_page (guint64 first, guint64 end, gpointer data)
   const HatPageSpan span = { first, end };
 
   g_array_append_val (job->pages, span);
-  hat_copy_add (job->contents, first, end);
+  if (!job->result->info.is_windowed)
+    hat_copy_add (job->contents, first, end);
 }
 
 /* Tells a held process that it may go on. */
@@ -449,23 +565,40 @@ thread_index (HatSnapshots *snapshots, HatImage *image, guint32 tid)
   return thread->stream.index;
 }
 
+/* Half of what the system has left. */
+static guint64
+max_copy_bytes (HatSnapshots *snapshots)
+{
+  g_autofree char *text = NULL;
+  const char *available = NULL;
+
+  if (snapshots->options.max_copy_bytes > 0)
+    return snapshots->options.max_copy_bytes;
+  if (g_file_get_contents ("/proc/meminfo", &text, NULL, NULL))
+    available = strstr (text, "MemAvailable:");
+  return available ? g_ascii_strtoull (available + strlen ("MemAvailable:"), NULL, 10) * 1024 / 2 : G_MAXUINT64;
+}
+
 static Job *
-new_job (HatImage *image, HatSnapshotReason reason, const char *detail)
+new_job (HatSnapshots *snapshots, HatImage *image, HatSnapshotReason reason, const char *detail)
 {
   Job *job = g_new0 (Job, 1);
   HatLiveSet *live = hat_stream_live (image->stream);
+  const guint64 expected = hat_live_set_n_bytes (live) + hat_live_set_n_blocks (live) * BLOCK_OVERHEAD;
 
   job->process = image->info.index;
+  job->strings = g_string_chunk_new (1024);
+  job->result = g_new0 (HatSnapshot, 1);
+  job->result->info = (HatSnapshotInfo) { .reason = reason, .detail = g_strdup (detail) };
+  job->result->info.is_windowed = expected > max_copy_bytes (snapshots);
+  job->kept = snapshots->options.contents;
   job->pages = g_array_new (FALSE, FALSE, sizeof (HatPageSpan));
   job->loader = g_array_new (FALSE, FALSE, sizeof (guint32));
-  job->contents = hat_copy_new (image->info.pid, hat_live_set_n_bytes (live) + hat_live_set_n_blocks (live) * BLOCK_OVERHEAD);
+  job->contents = hat_copy_new (image->info.pid, job->result->info.is_windowed ? 0 : expected);
   job->roots = hat_copy_new (image->info.pid, 0);
   job->modules = g_array_new (FALSE, FALSE, sizeof (HatScanModule));
   job->threads = g_array_new (FALSE, FALSE, sizeof (HatRootThread));
   job->unwound = g_array_new (FALSE, FALSE, sizeof (HatUnwoundFrame));
-  job->strings = g_string_chunk_new (1024);
-  job->result = g_new0 (HatSnapshot, 1);
-  job->result->info = (HatSnapshotInfo) { .reason = reason, .detail = g_strdup (detail) };
   return job;
 }
 
@@ -504,7 +637,7 @@ take (HatSnapshots *snapshots, HatImage *image, HatSnapshotReason reason, const 
   HatImages *images = snapshots->images;
   HatWireProcess *wire = hat_session_process (images->session, image->slot);
   g_autoptr (GError) error = NULL;
-  Job *job = new_job (image, reason, detail);
+  Job *job = new_job (snapshots, image, reason, detail);
   const gint64 start_ns = hat_clock_mono_ns ();
   HatStop *stop = job->stop = hat_stop_process (image->info.pid, &error);
 
@@ -518,17 +651,30 @@ take (HatSnapshots *snapshots, HatImage *image, HatSnapshotReason reason, const 
       return NULL;
     }
   settle (snapshots, image, stop);
-  const gboolean is_copied = copy_memory (snapshots, job, image, held);
+  gboolean is_copied = copy_memory (snapshots, job, image, held);
+  if (job->result->info.is_windowed)
+    {
+      list_blocks (snapshots, job, image);
+      name_modules (snapshots, job, image);
+      if ((is_copied &= begin_scan (job)))
+        scan_in_windows (job, image->info.pid);
+      add_heads (job);
+    }
   if (held)
     end_hold (wire);
   hat_stop_release (stop);
   job->result->info.pause_ns = hat_clock_mono_ns () - start_ns;
+  if (is_copied && !job->result->info.is_windowed)
+    {
+      list_blocks (snapshots, job, image);
+      name_modules (snapshots, job, image);
+    }
   if (!is_copied)
     {
+      snapshots->func (&image->info, 0, NULL, "no snapshot: there is not enough memory for it; recording goes on", snapshots->data);
       free_job (job);
       return NULL;
     }
-  list_blocks (snapshots, job, image);
   list_doubtful (job, image);
   HatSnapshotInfo *info = &job->result->info;
   info->time_ns = MAX (images->now_ns, hat_stream_last_ns (image->stream));
@@ -537,7 +683,6 @@ take (HatSnapshots *snapshots, HatImage *image, HatSnapshotReason reason, const 
   info->n_blocks = job->n_blocks;
   info->n_threads_skipped = stop->n_skipped;
   account (snapshots, job, image);
-  name_modules (snapshots, job, image);
   for (guint i = 0; i < stop->threads->len; i++)
     {
       const HatRootThread thread = { .index = thread_index (snapshots, image, g_array_index (stop->threads, HatStoppedThread, i).tid) };
@@ -646,7 +791,8 @@ write_ready (HatSnapshots *snapshots, gboolean all)
         continue;
       if (job->worker)
         g_thread_join (g_steal_pointer (&job->worker));
-      shed (job);
+      if (job->kept != HAT_CONTENTS_ALL)
+        shed (job);
       if (is_surpassed (snapshots, job))
         free_job (job);
       else if (!all && job->result->info.reason == HAT_SNAPSHOT_PEAK && !image->is_finished)

@@ -24,10 +24,19 @@ typedef struct
 /* One was taken (text NULL): number `number` of the image; or a problem in words, for everybody to see. */
 typedef void (*HatSnapshotsFunc) (const HatImageInfo *image, guint number, const HatSnapshotInfo *info, const char *text, gpointer data);
 
+typedef enum
+{
+  HAT_CONTENTS_POINTERS, /* pointers, and what tells types: words that point into modules */
+  HAT_CONTENTS_ALL,
+  HAT_CONTENTS_NONE,     /* which block points to which, and nothing else */
+} HatContents;
+
 typedef struct
 {
   double every_s;       /* between periodic ones; 0 = none */
   gboolean at_peak;
+  HatContents contents; /* what is kept of the blocks' bytes */
+  guint64 max_copy_bytes; /* more is looked at while the process stands still; 0 = half of the free memory */
   const char *function; /* take one when it is first seen on a stack; NULL = none */
 } HatSnapshotOptions;
 

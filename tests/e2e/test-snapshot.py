@@ -162,6 +162,38 @@ def a_function_asks_for_one():
 
 
 @check
+def too_big_to_copy_gives_the_same():
+    """The process' memory is then looked at in windows, while it stands still."""
+    (copied,), _ = take('exit')
+    (windowed,), _ = take('exit', '--snapshot-memory', '4K')
+    equal((copied['windowed'], windowed['windowed']), (0, 1), 'windowed')
+    sizes = [size for _, size in copied['blocks']]
+    equal([size for _, size in windowed['blocks']], sizes, 'sizes of blocks')
+    equal(windowed['edges'], copied['edges'], 'edges')
+    equal(rooted(windowed), rooted(copied), 'roots')
+    equal(windowed['module_words'], copied['module_words'], 'words that point into modules')
+    assert 'too big to copy' in run(HEAPATLAS, 'report', path('snapshot.heapatlas')).stdout
+
+
+@check
+def contents_are_kept_as_asked_for():
+    (pointers,), _ = take('exit')
+    (everything,), _ = take('exit', '--contents', 'all')
+    (nothing,), _ = take('exit', '--contents', 'none')
+    equal((pointers['contents'], nothing['contents']), ([], []), 'contents that were not asked for')
+    equal(nothing['module_words'], 0, 'words that point into modules')
+    equal(nothing['edges'], pointers['edges'], 'edges')
+    contents = dict(everything['contents'])
+    equal(len(contents), len(everything['blocks']), 'blocks with contents')
+    for number, (address, size) in enumerate(everything['blocks']):
+        equal(len(contents[number]), 2 * size, 'bytes of a block')
+    for start, end, word, into in everything['edges']:
+        value = int.from_bytes(bytes.fromhex(contents[start][word * 16:word * 16 + 16]), 'little')
+        equal(value, everything['blocks'][end][0] + into, 'a pointer')
+    equal(record(path('no'), 'true', options=['--contents', 'some']).returncode, 2, 'a word that is none')
+
+
+@check
 def children_have_theirs():
     snapshots, places = take('fork return')
     processes = [s['process'] for s in snapshots]
