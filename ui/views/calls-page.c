@@ -22,7 +22,9 @@ typedef enum
 /* The columns with amounts: with callees, itself, allocations. */
 #define N_AMOUNTS 3
 static const int amount_widths[N_AMOUNTS] = { 120, 110, 100 };
-#define ERROR_PX 64 /* more of each, for the error of an estimate */
+#define ERROR_PX 44 /* more of each, for the error of an estimate, */
+#define PLACE_PX 150
+#define PLACE_OF_SAMPLE_PX 80 /* and less for the place, which the inspector tells */
 
 static const char *const table_labels[N_TABLES]
     = { "Calls from the top down", "Calls from the bottom up", "Functions", "Callers", "Callees" };
@@ -36,7 +38,7 @@ struct _HatCallsPage
   GtkStack *stack;
   GtkColumnView *views[N_TABLES];
   GtkSingleSelection *tables[N_TABLES];
-  GtkColumnViewColumn *amounts[N_TABLES][N_AMOUNTS]; /* NULL: that table has fewer */
+  GtkColumnViewColumn *amounts[N_TABLES][N_AMOUNTS], *places[N_TABLES]; /* NULL: that table has fewer */
   GtkLabel *headline;
   GtkDropDown *cost_choice;
   gboolean is_filling;
@@ -235,7 +237,7 @@ build_table (HatCallsPage *self, TableKind kind)
       self->amounts[kind][2] = hat_columns_add (view, "Allocations", amount_widths[2], TRUE, cell_allocations, NULL);
       hat_columns_sort_with (self->amounts[kind][1], compare_rows, GUINT_TO_POINTER (SORT_SELF));
       hat_columns_sort_with (self->amounts[kind][2], compare_rows, GUINT_TO_POINTER (SORT_ALLOCATIONS));
-      hat_columns_add (view, "Where", 150, FALSE, cell_place, NULL);
+      self->places[kind] = hat_columns_add (view, "Where", PLACE_PX, FALSE, cell_place, NULL);
     }
   g_signal_connect (self->tables[kind], "notify::selected-item", G_CALLBACK (on_row_selected), self);
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), GTK_WIDGET (view));
@@ -338,8 +340,12 @@ on_calls (gpointer owner, gpointer answer, const GError *error)
   guint64 total = self->costs->top_down->n ? self->costs->top_down->nodes[0].cost : 0;
   gboolean is_sample = self->costs->top_down->variances != NULL;
   for (guint kind = 0; kind < N_TABLES; kind++)
-    for (guint i = 0; i < N_AMOUNTS && self->amounts[kind][i]; i++)
-      gtk_column_view_column_set_fixed_width (self->amounts[kind][i], amount_widths[i] + (is_sample ? ERROR_PX : 0));
+    {
+      for (guint i = 0; i < N_AMOUNTS && self->amounts[kind][i]; i++)
+        gtk_column_view_column_set_fixed_width (self->amounts[kind][i], amount_widths[i] + (is_sample ? ERROR_PX : 0));
+      if (self->places[kind])
+        gtk_column_view_column_set_fixed_width (self->places[kind], is_sample ? PLACE_OF_SAMPLE_PX : PLACE_PX);
+    }
   if (is_sample && self->costs->cost == HAT_COST_TEMPORARY)
     {
       hat_page_show_empty (HAT_PAGE (self), "hat-calls-symbolic", "Not Known of a Sample",
