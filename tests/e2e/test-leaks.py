@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Leak classes against programs whose blocks are each known, and side by side with LeakSanitizer and memcheck.
+
+The truth programs (tests/targets/leaks-*) print "case class address size" for every block of their own. Differences to the other tools
+stand in LEAKS.md, and nowhere else."""
+import collections, re, xml.etree.ElementTree
+from harness import *
+
+LSAN_CLASS = {'direct': 'direct', 'cycle': 'indirect', 'indirect': 'indirect', 'possible': 'reachable', 'reachable': 'reachable'}
+CLASSES = ['direct', 'cycle', 'indirect', 'possible', 'reachable']
+
+
+def table(title):
+    """Rows of the table under a heading of LEAKS.md."""
+    text = open(os.path.join(TOP, 'tests', 'e2e', 'LEAKS.md')).read()
+    section = text.split(f'## {title}\n')[1].split('\n## ')[0]
+    rows = [[cell.strip() for cell in line.strip('|\n ').split('|')] for line in section.splitlines() if line.startswith('|')]
+    return rows[2:]
+
+
+def answer(command, trace, *options):
+    done = run(HEAPATLAS, command, trace, '--json', *options)
+    equal(done.returncode, 0, f'{command}: {done.stderr}')
+    return json.loads(done.stdout)
+
+
+def parse_truth(text):
+    """{address: (case, class, size)}"""
+    blocks = {}
+    for line in text.splitlines():
+        case, leak_class, address, size = line.split()
+        blocks[int(address, 16)] = (case, leak_class, int(size))
+    return blocks
+
+
+# ---- ours ----
+
+def check_truth(name):
+    """Records a truth program; every block of its own has its class, and no other block is lost. Returns {address: block}."""
+    trace = path(f'{name}.heapatlas')
+    done = record(trace, target(name), options=['-q'])
+    equal(done.returncode, 0, f'{name}: {done.stderr}')
+    truth = parse_truth(done.stdout)
+    nodes = {int(n['address'], 16): n for n in answer('graph', trace)['nodes']}
+    wrong = [f'{case} {address:#x}: {nodes[address]["class"] if address in nodes else "not there"}, not {leak_class}'
+             for address, (case, leak_class, size) in truth.items() if address not in nodes or nodes[address]['class'] != leak_class]
+    wrong += [f'{case} {address:#x}: size {nodes[address]["size"]}, not {size}' for address, (case, leak_class, size) in truth.items()
+              if address in nodes and nodes[address]['size'] != size]
+    wrong += [f'{n["class"]} block {address:#x} of {n["size"]} bytes is not the program\'s own' for address, n in nodes.items()
+              if n['class'] != 'reachable' and address not in truth]
+    assert not wrong, f'{name}:\n' + '\n'.join(wrong)
+
+    process = answer('leaks', trace)['processes'][0]
+    equal(process['snapshot']['reason'], 'exit', 'the snapshot')
+    for leak_class in CLASSES[:-1]:
+        mine = [size for case, c, size in truth.values() if c == leak_class]
+        equal(process['classes'][leak_class], {'blocks': len(mine), 'bytes': sum(mine)}, f'{name}: {leak_class} of leaks --json')
+    equal(process['classes']['unfreed']['blocks'], 0, 'unfreed')
+    return truth
+
+
+@check
+def blocks_of_c_have_their_class():
+    truth = check_truth('leaks-c')
+    assert len(truth) > 50
+
+
+@check
+def blocks_of_cxx_have_their_class():
+    check_truth('leaks-cxx')
+
+
+@check
+def blocks_of_rust_have_their_class():
+    check_truth('leaks-rust')
+
+
+# ---- LeakSanitizer ----
+
+def lsan_objects(text):
+    """{address: 'direct' or 'indirect'} of a report with report_objects=1."""
+    found, kind = {}, None
+    for line in text.splitlines():
+        if heading := re.match(r'(Direct|Indirect) leak of', line):
+            kind = heading[1].lower()
+        elif leaked := re.match(r'(0x[0-9a-f]+) \(\d+ bytes\)', line):
+            found[int(leaked[1], 16)] = kind
+    return found
+
+
+def run_lsan(*command):
+    env = {**os.environ, 'LSAN_OPTIONS': 'report_objects=1:max_leaks=0:exitcode=23:use_stacks=1'}
+    return run(*command, env=env)
+
+
+def rust_with_lsan():
+    """Preloaded, LeakSanitizer is initialised too late for Rust's runtime: it is linked in."""
+    linker, program = path('lsan-linker'), path('leaks-rust-lsan')
+    with open(linker, 'w') as f:
+        f.write('#!/bin/sh\nexec gcc "$(gcc -print-file-name=liblsan_preinit.o)" -Wl,--no-as-needed -llsan "$@"\n')
+    os.chmod(linker, 0o755)
+    source = os.path.join(TOP, 'tests', 'targets', 'leaks-rust.rs')
+    done = run('rustc', '-O', '--edition', '2021', '-C', f'linker={linker}', source, '-o', program)
+    equal(done.returncode, 0, f'rustc: {done.stderr[-2000:]}')
+    return program
+
+
+def compare_lsan(*command):
+    """{case: what LeakSanitizer says} where that is not what the truth amounts to."""
+    done = run_lsan(*command)
+    equal(done.returncode, 23, f'LeakSanitizer: {done.stderr[-2000:]}')
+    found = lsan_objects(done.stderr)
+    truth = parse_truth(done.stdout)
+    equal([hex(a) for a in found if a not in truth], [], 'blocks lost to LeakSanitizer that are not the program\'s own')
+    return {case: found.get(address, 'reachable') for address, (case, leak_class, size) in truth.items()
+            if found.get(address, 'reachable') != LSAN_CLASS[leak_class]}
+
+
+@check
+def leak_sanitizer_agrees():
+    differences = {}
+    for name in ['leaks-c', 'leaks-cxx']:
+        differences |= compare_lsan('env', 'LD_PRELOAD=liblsan.so.0', target(name))
+    differences |= compare_lsan(rust_with_lsan())
+    equal(differences, {row[0]: row[2] for row in table('Programs whose blocks are known') if row[1] == 'LeakSanitizer'}, 'differences')
+
+
+# ---- memcheck ----
+
+def memcheck_leaks(*command, options=(), **run_options):
+    """[(kind, blocks, bytes, [functions, innermost first], module that called the allocator)], and the finished run."""
+    report_file = path('memcheck.xml')
+    done = run('valgrind', '--leak-check=full', '--show-leak-kinds=all', '--num-callers=60', '--xml=yes', f'--xml-file={report_file}',
+               *options, *command, timeout=900, **run_options)
+    leaks = []
+    for error in xml.etree.ElementTree.parse(report_file).getroot().findall('error'):
+        kind = error.findtext('kind')
+        if kind.startswith('Leak_'):
+            frames = error.find('stack').findall('frame')
+            leaks.append((kind[5:], int(error.findtext('xwhat/leakedblocks')), int(error.findtext('xwhat/leakedbytes')),
+                          [frame.findtext('fn') or '?' for frame in frames], frames[min(1, len(frames) - 1)].findtext('obj')))
+    return leaks, done
+
+
+MEMCHECK_KIND = {'DefinitelyLost': 'definite', 'IndirectlyLost': 'indirect', 'PossiblyLost': 'possible', 'StillReachable': 'reachable'}
+
+
+def case_of(functions, cases):
+    """The outermost function make_CASE or make_CASE_something."""
+    for function in reversed(functions):
+        name = re.sub(r'.*\bmake_(\w+).*', r'\1', function) if 'make_' in function else ''
+        for end in ['', '_thread', '_hidden']:
+            if name.endswith(end) and name.removesuffix(end) in cases:
+                return name.removesuffix(end)
+    return None
+
+
+def compare_memcheck(name):
+    leaks, done = memcheck_leaks(target(name))
+    equal(done.returncode, 0, f'valgrind: {done.stderr[-2000:]}')
+    truth = parse_truth(done.stdout)
+    wanted, found = collections.defaultdict(collections.Counter), collections.defaultdict(collections.Counter)
+    for case, leak_class, size in truth.values():
+        if leak_class == 'cycle' and wanted[case]['definite'] == 0 or leak_class == 'direct':
+            wanted[case]['definite'] += 1
+        else:
+            wanted[case]['indirect' if leak_class == 'cycle' else leak_class] += 1
+    for kind, blocks, n_bytes, functions, module in leaks:
+        case = case_of(functions, wanted)
+        if case and module == os.path.realpath(target(name)): # not what libc allocates for it
+            found[case][MEMCHECK_KIND[kind]] += blocks
+    differences = {}
+    for case in wanted:
+        for kind in found[case].keys() | wanted[case].keys():
+            if found[case][kind] > wanted[case][kind]:
+                differences[case] = kind
+    return differences
+
+
+@check
+def memcheck_agrees():
+    differences = {}
+    for name in ['leaks-c', 'leaks-cxx', 'leaks-rust']:
+        differences |= compare_memcheck(name)
+    equal(differences, {row[0]: row[2] for row in table('Programs whose blocks are known') if row[1] == 'memcheck'}, 'differences')
+
+
+main()
