@@ -199,7 +199,8 @@ exclude_hook (HatRootPlan *plan, GArray *excluded)
     exclude (excluded, at, at + own.size);
 }
 
-/* An empty bin of an arena points to itself, as if it were a chunk whose links it is. */
+/* An empty bin of an arena points to itself, as if it were a chunk whose links it is. Bins alone do not tell where an arena begins: every
+ * part of the array looks the same. The next arena does: it is this one again, or begins a heap of its own. */
 static gboolean
 is_arena (const guint64 *words, gsize n, guint64 address, gsize at)
 {
@@ -212,7 +213,8 @@ is_arena (const guint64 *words, gsize n, guint64 address, gsize at)
       const guint64 *pair = words + at + ARENA_BINS / 8 + 2 * i;
       n_empty += pair[0] == address + ARENA_BINS - 16 + 16 * i && pair[0] == pair[1];
     }
-  return n_empty >= ARENA_N_BINS / 4 && words[at + ARENA_NEXT / 8] != 0 && words[at + ARENA_TOP / 8] != 0;
+  const guint64 next = words[at + ARENA_NEXT / 8], in_heap = next & (ARENA_BYTES - 1);
+  return n_empty >= ARENA_N_BINS / 4 && words[at + ARENA_TOP / 8] != 0 && (next == address || (in_heap >= 32 && in_heap < 128));
 }
 
 static void
