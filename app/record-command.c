@@ -55,6 +55,7 @@ parse (Options *options, int argc, char **argv, GError **error)
     { "snapshot-every", 0, 0, G_OPTION_ARG_DOUBLE, &options->snapshots.every_s, "Take a snapshot every SEC seconds", "SEC" },
     { "snapshot-at-peak", 0, 0, G_OPTION_ARG_NONE, &options->snapshots.at_peak, "Take one at the peak of live memory", NULL },
     { "snapshot-at", 0, 0, G_OPTION_ARG_STRING, &options->snapshots.function, "Take one when FUNCTION first allocates or frees", "FUNCTION" },
+    { "trace-exit", 0, 0, G_OPTION_ARG_NONE, &options->snapshots.trace_exit, "See every end of the program, by ptrace: no debugger can be used in it", NULL },
     { "contents", 0, 0, G_OPTION_ARG_STRING, &options->contents, "What snapshots keep of memory: pointers (default), all or none", "WHAT" },
     { "snapshot-memory", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &options->snapshot_memory, NULL, NULL },
     { "free-stacks", 0, 0, G_OPTION_ARG_NONE, &options->free_stacks, "Record the stack of every free, too", NULL },
@@ -121,7 +122,7 @@ hat_command_record (int argc, char **argv)
     return wrong_use (error->message);
   if (snapshots->every_s != 0 && !(snapshots->every_s >= MIN_SNAPSHOT_S))
     return wrong_use ("--snapshot-every needs at least 0.01 seconds");
-  if ((snapshots->every_s != 0 || snapshots->at_peak || snapshots->function) && (options.no_snapshot || options.sample))
+  if ((snapshots->every_s != 0 || snapshots->at_peak || snapshots->trace_exit || snapshots->function) && (options.no_snapshot || options.sample))
     return wrong_use ("snapshots cannot be asked for with --no-snapshot or --sample");
   if (options.control_fd >= 0 && fcntl (options.control_fd, F_SETFD, FD_CLOEXEC) < 0)
     return wrong_use ("--control-fd needs an open descriptor");

@@ -14,6 +14,7 @@
 
 #include "core/record/proc.h"
 #include "core/record/record-private.h"
+#include "core/record/snapshot-stop.h"
 
 #define MS 1000000
 #define LOOK_INTERVAL_NS (4 * MS)
@@ -253,6 +254,12 @@ start (HatRecorder *recorder, int *out_status, GError **error)
   /* Of the blocks of a sample nobody can tell what holds them. */
   if (!options->no_snapshot && options->sample_bytes == 0)
     recorder->snapshots = hat_snapshots_new (recorder->images, &options->snapshots, on_snapshot, recorder);
+  g_autoptr (GError) refused = NULL;
+  if (recorder->snapshots && options->snapshots.trace_exit && !hat_stop_trace (recorder->launch.pid, &refused))
+    {
+      g_autofree char *text = g_strdup_printf ("--trace-exit: %s; recording goes on without", refused->message);
+      warn (recorder, text);
+    }
   hat_requests_open (&recorder->requests);
   if (!hat_launch_go (&recorder->launch, options->argv[0], out_status, error))
     {
@@ -316,9 +323,12 @@ answer_requests (HatRecorder *recorder)
 static void
 reap_first (HatRecorder *recorder)
 {
-  /* A thread that was stopped for a snapshot, later than the others, is told of here too. */
-  if (recorder->first_has_ended || waitpid (recorder->launch.pid, &recorder->wait_status, WNOHANG) != recorder->launch.pid
-      || WIFSTOPPED (recorder->wait_status))
+  siginfo_t info = {};
+
+  /* Stops of its threads are told here, too; they are not ours to take. */
+  if (recorder->first_has_ended || waitid (P_PID, recorder->launch.pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0
+      || info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED
+      || waitpid (recorder->launch.pid, &recorder->wait_status, WNOHANG) != recorder->launch.pid)
     return;
   recorder->first_has_ended = TRUE;
   if (recorder->reason == HAT_STOP_NONE)
@@ -480,6 +490,7 @@ run (HatRecorder *recorder)
         }
     }
   recorder->stopped_ns = hat_clock_ns (&recorder->clock, hat_clock_ticks ());
+  hat_stop_trace_end ();
   if (recorder->reason != HAT_STOP_ENDED)
     hat_session_stop (&recorder->session);
 }

@@ -6,8 +6,10 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +20,9 @@
 /* Threads that were told to stop and had not done so when the others went on (a thread that runs cannot be let go), and those that ended
  * while they were stopped. */
 static GArray *stragglers;
+
+/* The process that is traced from its start to its end; 0 = none. */
+static guint32 traced_pid;
 
 static void
 clear_thread (gpointer data)
@@ -71,7 +76,7 @@ seize_new (HatStop *stop, GError **error)
       const HatStoppedThread thread = { .tid = g_ascii_strtoull (name, NULL, 10) };
       if (is_known (stop, thread.tid))
         continue;
-      if (ptrace (PTRACE_SEIZE, thread.tid, NULL, NULL) != 0)
+      if (stop->pid != traced_pid && ptrace (PTRACE_SEIZE, thread.tid, NULL, NULL) != 0)
         {
           /* One that is over, though still listed, cannot be seized either. */
           g_autofree char *stat = g_strdup_printf ("/proc/%u/task/%u/stat", stop->pid, thread.tid), *text = NULL;
@@ -112,6 +117,7 @@ look (guint32 tid, HatStoppedThread *thread)
   thread->is_stopped = TRUE;
   if (status >> 16 == 0) /* not our interrupt: a signal on its way */
     thread->signal = WSTOPSIG (status);
+  thread->is_group_stop = status >> 16 == PTRACE_EVENT_STOP && WSTOPSIG (status) != SIGTRAP;
   return TRUE;
 }
 
@@ -171,16 +177,24 @@ take_out_the_others (HatStop *stop)
     }
 }
 
-HatStop *
-hat_stop_process (guint32 pid, GError **error)
+static HatStop *
+new_stop (guint32 pid)
 {
-  const gint64 deadline_us = g_get_monotonic_time () + PATIENCE_NS / 1000;
   HatStop *stop = g_new0 (HatStop, 1);
-  int n;
 
   stop->pid = pid;
   stop->threads = g_array_new (FALSE, TRUE, sizeof (HatStoppedThread));
   g_array_set_clear_func (stop->threads, clear_thread);
+  return stop;
+}
+
+HatStop *
+hat_stop_process (guint32 pid, GError **error)
+{
+  const gint64 deadline_us = g_get_monotonic_time () + PATIENCE_NS / 1000;
+  HatStop *stop = new_stop (pid);
+  int n;
+
   for (guint from = 0; (n = seize_new (stop, error)) > 0; from = stop->threads->len)
     wait_for_all (stop, from, deadline_us);
   take_out_the_others (stop);
@@ -229,6 +243,16 @@ hat_stop_again (HatStop *stop)
   take_out_the_others (stop);
 }
 
+static long
+let_go (guint32 pid, const HatStoppedThread *thread)
+{
+  if (pid != traced_pid)
+    return ptrace (PTRACE_DETACH, thread->tid, NULL, (gpointer) (gsize) thread->signal);
+  if (thread->is_group_stop)
+    return ptrace (PTRACE_LISTEN, thread->tid, NULL, NULL);
+  return ptrace (PTRACE_CONT, thread->tid, NULL, (gpointer) (gsize) thread->signal);
+}
+
 void
 hat_stop_release (HatStop *stop)
 {
@@ -236,7 +260,7 @@ hat_stop_release (HatStop *stop)
     {
       HatStoppedThread *thread = &g_array_index (stop->threads, HatStoppedThread, i);
       /* One that dies before its turn (another one ends the process) has to be waited for, or it would stay for ever. */
-      if (thread->is_stopped && ptrace (PTRACE_DETACH, thread->tid, NULL, (gpointer) (gsize) thread->signal) != 0)
+      if (thread->is_stopped && let_go (stop->pid, thread) != 0)
         add_straggler (thread->tid);
       thread->is_stopped = FALSE;
     }
@@ -271,4 +295,92 @@ hat_stopped_registers (const HatStoppedThread *thread, guint64 out[17])
   const guint64 values[17] = { r->rax, r->rdx, r->rcx, r->rbx, r->rsi, r->rdi, r->rbp, r->rsp, r->r8, r->r9, r->r10, r->r11,
                                r->r12, r->r13, r->r14, r->r15, r->rip };
   memcpy (out, values, sizeof values);
+}
+
+/* ---- a process that is traced to its end ---- */
+
+gboolean
+hat_stop_trace (guint32 pid, GError **error)
+{
+  if (ptrace (PTRACE_SEIZE, pid, NULL, (gpointer) (PTRACE_O_TRACEEXIT | PTRACE_O_TRACECLONE)) != 0)
+    {
+      say_refused (pid, errno, error);
+      return FALSE;
+    }
+  traced_pid = pid;
+  return TRUE;
+}
+
+void
+hat_stop_trace_end (void)
+{
+  HatStop *stop = traced_pid != 0 ? hat_stop_process (traced_pid, NULL) : NULL;
+
+  traced_pid = 0;
+  if (stop == NULL)
+    return;
+  hat_stop_release (stop);
+  hat_stop_free (stop);
+}
+
+/* Whether the thread ends because the process does: by exit_group, or by a signal. */
+static gboolean
+ends_process (guint32 tid)
+{
+  HatStoppedThread thread = { .tid = tid };
+  unsigned long status = 0;
+
+  read_registers (&thread);
+  clear_thread (&thread);
+  ptrace (PTRACE_GETEVENTMSG, tid, NULL, &status);
+  return (status & 0x7f) != 0 || thread.registers.orig_rax == SYS_exit_group;
+}
+
+/* The others are on their way to the same place. */
+static HatStop *
+gather (guint32 first)
+{
+  const gint64 deadline_us = g_get_monotonic_time () + PATIENCE_NS / 1000;
+  g_autofree char *path = g_strdup_printf ("/proc/%u/task", traced_pid);
+  g_autoptr (GDir) folder = g_dir_open (path, 0, NULL);
+  HatStop *stop = new_stop (traced_pid);
+  HatStoppedThread thread = { .tid = first, .is_stopped = TRUE };
+  const char *name;
+
+  g_array_append_val (stop->threads, thread);
+  thread.is_stopped = FALSE;
+  while (folder && (name = g_dir_read_name (folder)))
+    if ((thread.tid = g_ascii_strtoull (name, NULL, 10)) != first)
+      g_array_append_val (stop->threads, thread);
+  wait_for_all (stop, 1, deadline_us);
+  take_out_the_others (stop);
+  for (guint i = 0; i < stop->threads->len; i++)
+    read_registers (&g_array_index (stop->threads, HatStoppedThread, i));
+  return stop;
+}
+
+HatStop *
+hat_stop_follow (void)
+{
+  siginfo_t info;
+  int status;
+
+  while (traced_pid != 0)
+    {
+      info.si_pid = 0;
+      if (waitid (P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) != 0 || info.si_pid == 0)
+        break;
+      const guint32 tid = info.si_pid;
+      const gboolean is_over = info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED;
+      if (is_over && tid == traced_pid)
+        break; /* for those to see who wait for it */
+      if (waitpid (tid, &status, WNOHANG | __WALL) != (pid_t) tid || !WIFSTOPPED (status))
+        continue;
+      if (status >> 16 == PTRACE_EVENT_EXIT && ends_process (tid))
+        return gather (tid);
+      const HatStoppedThread thread = { .tid = tid, .signal = status >> 16 == 0 ? WSTOPSIG (status) : 0,
+                                        .is_group_stop = status >> 16 == PTRACE_EVENT_STOP && WSTOPSIG (status) != SIGTRAP };
+      let_go (traced_pid, &thread);
+    }
+  return NULL;
 }

@@ -19,6 +19,7 @@ typedef struct
   GBytes *vector; /* the XSAVE area; NULL: could not be read */
 
   gboolean is_stopped;
+  gboolean is_group_stop; /* stopped by job control, too */
   int signal; /* that was about to be delivered; it will be */
 } HatStoppedThread;
 
@@ -39,6 +40,13 @@ void hat_stop_again (HatStop *stop);
 /* Lets all of them go on. */
 void hat_stop_release (HatStop *stop);
 void hat_stop_free (HatStop *stop); /* after release */
+
+/* Traces a process from now on (before it has threads), so that its end is seen however it comes. FALSE: the kernel forbids it. */
+gboolean hat_stop_trace (guint32 pid, GError **error);
+/* Lets it go its way again. */
+void hat_stop_trace_end (void);
+/* Call often: passes on to its threads the signals that have come for them. When it is about to end, all its threads stopped, else NULL. */
+HatStop *hat_stop_follow (void);
 
 /* Lets go those that only stopped later. Call now and then. TRUE: there are some left. */
 gboolean hat_stop_release_stragglers (void);

@@ -630,16 +630,16 @@ account (HatSnapshots *snapshots, const Job *job, const HatImage *image)
     header->holds = snapshots->others_ns * OTHERS_SHARE <= snapshots->images->now_ns ? HAT_WIRE_HOLDS_ALL : HAT_WIRE_HOLDS_LAUNCHED;
 }
 
-/* Stops the process, copies, and lets it go on; `held`: the thread that waits for this. */
+/* Stops the process, unless `stopped` says that it stands still, copies, and lets it go on; `held`: the thread that waits for this. */
 static Job *
-take (HatSnapshots *snapshots, HatImage *image, HatSnapshotReason reason, const char *detail, const HatHeldThread *held)
+take (HatSnapshots *snapshots, HatImage *image, HatSnapshotReason reason, const char *detail, const HatHeldThread *held, HatStop *stopped)
 {
   HatImages *images = snapshots->images;
   HatWireProcess *wire = hat_session_process (images->session, image->slot);
   g_autoptr (GError) error = NULL;
   Job *job = new_job (snapshots, image, reason, detail);
   const gint64 start_ns = hat_clock_mono_ns ();
-  HatStop *stop = job->stop = hat_stop_process (image->info.pid, &error);
+  HatStop *stop = job->stop = stopped ? stopped : hat_stop_process (image->info.pid, &error);
 
   if (stop == NULL)
     {
@@ -704,7 +704,7 @@ hat_snapshots_take (HatSnapshots *snapshots, guint32 pid, HatSnapshotReason reas
       HatImage *image = snapshots->images->running->pdata[i];
       if (image->is_foreign || image->info.state != HAT_IMAGE_RUNS || (pid != 0 && image->info.pid != pid))
         continue;
-      const Job *job = take (snapshots, image, reason, detail, NULL);
+      const Job *job = take (snapshots, image, reason, detail, NULL, NULL);
       if (job == NULL)
         continue;
       const HatSnapshotInfo *info = &job->result->info;
@@ -765,16 +765,16 @@ answer_hold (HatSnapshots *snapshots, HatImage *image)
         end_hold (wire);
         break;
       case HAT_WIRE_HOLD_MARK:
-        take (snapshots, image, HAT_SNAPSHOT_MARK, detail, &held);
+        take (snapshots, image, HAT_SNAPSHOT_MARK, detail, &held, NULL);
         break;
       case HAT_WIRE_HOLD_PEAK:
-        take (snapshots, image, HAT_SNAPSHOT_PEAK, NULL, &held);
+        take (snapshots, image, HAT_SNAPSHOT_PEAK, NULL, &held, NULL);
         break;
       case HAT_WIRE_HOLD_FUNCTION:
-        take (snapshots, image, HAT_SNAPSHOT_FUNCTION, snapshots->options.function, &held);
+        take (snapshots, image, HAT_SNAPSHOT_FUNCTION, snapshots->options.function, &held, NULL);
         break;
       default:
-        take (snapshots, image, HAT_SNAPSHOT_EXIT, NULL, &held);
+        take (snapshots, image, HAT_SNAPSHOT_EXIT, NULL, &held, NULL);
       }
 }
 
@@ -803,10 +803,31 @@ write_ready (HatSnapshots *snapshots, gboolean all)
     }
 }
 
+/* An end that nobody asked for it to be looked at. */
+static void
+look_at_end (HatSnapshots *snapshots, HatStop *stop)
+{
+  for (guint i = 0; i < snapshots->images->running->len; i++)
+    {
+      HatImage *image = snapshots->images->running->pdata[i];
+      if (image->info.pid != stop->pid || image->info.state != HAT_IMAGE_RUNS
+          || hat_session_process (snapshots->images->session, image->slot)->held_exit != 0)
+        continue;
+      take (snapshots, image, HAT_SNAPSHOT_EXIT, NULL, NULL, stop);
+      return;
+    }
+  hat_stop_release (stop);
+  hat_stop_free (stop);
+}
+
 void
 hat_snapshots_look (HatSnapshots *snapshots)
 {
   HatImages *images = snapshots->images;
+  HatStop *ending = hat_stop_follow ();
+
+  if (ending)
+    look_at_end (snapshots, ending);
 
   for (guint i = 0; i < images->running->len; i++)
     answer_hold (snapshots, images->running->pdata[i]);

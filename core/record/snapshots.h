@@ -35,6 +35,7 @@ typedef struct
 {
   double every_s;       /* between periodic ones; 0 = none */
   gboolean at_peak;
+  gboolean trace_exit;  /* the first process is traced from its start, so that any end of it has one */
   HatContents contents; /* what is kept of the blocks' bytes */
   guint64 max_copy_bytes; /* more is looked at while the process stands still; 0 = half of the free memory */
   const char *function; /* take one when it is first seen on a stack; NULL = none */

@@ -130,6 +130,27 @@ def the_report_and_the_last_line_tell_of_it():
 
 
 @check
+def traced_ends_have_theirs():
+    for how, status in [('raw', 3), ('crash', 139), ('threads crash', 139), ('exit', 3), ('threads exit', 3), ('mark fork return', 3)]:
+        snapshots, places = take(how, '--trace-exit', status=status)
+        first = [s for s in snapshots if s['process'] == 0]
+        equal([s['reason'] for s in first], ['mark', 'exit'] if 'mark' in how else ['exit'], how)
+        if 'mark' not in how:
+            lost_are_lost(first[0], places)
+        equal(len({tid for tid, _ in first[-1]['frames']}), 5 if 'threads' in how else 1, f'threads with frames, {how}')
+    for how, status in [('raw', 3), ('crash', 139)]:
+        equal(take(how, status=status)[0], [], f'snapshots without --trace-exit, {how}')
+
+
+@check
+def a_traced_program_gets_its_signals():
+    for options in [[], ['--trace-exit']]:
+        done = record(path('signals.heapatlas'), 'sh', '-c', 'trap "echo got it" USR1; kill -USR1 $$; (kill -STOP $$; kill -CONT $$) & wait; wait; kill -TERM $$',
+                      options=['-q', *options], timeout=60)
+        equal((done.returncode, done.stdout), (143, 'got it\n'), options)
+
+
+@check
 def no_snapshot_if_not_wanted():
     equal(take('exit', '--no-snapshot')[0], [], 'snapshots')
     equal(take('mark exit', '--no-snapshot')[0], [], 'snapshots')
