@@ -6,10 +6,11 @@
 
 #include "app/open-trace.h"
 #include "core/heap/format.h"
+#include "core/trace/snapshot.h"
 #include "ui/draw/export.h"
 
 static const char description[] =
-    "VIEW: overview, timeline, map, calls, leaks or sizes. Times T: 1.5s, 250ms,\n"
+    "VIEW: overview, timeline, map, graph, calls, leaks or sizes. Times T: 1.5s, 250ms,\n"
     "mark:NAME, peak, end. The kind of file follows its name.\n"
     "\n"
     "Examples:\n"
@@ -22,7 +23,7 @@ static const char description[] =
 typedef struct
 {
   char *view, *at, *from, *to, *by, *cost, *size, *output;
-  gint process;
+  gint process, snapshot;
   gboolean is_dark, is_high_contrast;
   HatExportOptions export;
 } Options;
@@ -103,7 +104,7 @@ check_options (Options *options)
 {
   if (!options->view || !hat_view_parse (options->view, &options->export.view))
     {
-      hat_usage ("export: %s, use --view overview, timeline, map, calls, leaks or sizes",
+      hat_usage ("export: %s, use --view overview, timeline, map, graph, calls, leaks or sizes",
                  options->view ? "unknown view" : "no view given");
       return FALSE;
     }
@@ -157,6 +158,7 @@ static int export(HatTrace *trace, Options *options, const char *path, const Hat
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (HatHeap) heap = NULL;
+  guint n_snapshots;
 
   if (hat_trace_n_processes (trace) == 0)
     {
@@ -166,6 +168,11 @@ static int export(HatTrace *trace, Options *options, const char *path, const Hat
   if (options->process < 0 || (guint) options->process >= hat_trace_n_processes (trace))
     return hat_usage ("export: there is no process %d in %s, it has %u, counted from 0", options->process, path,
                       hat_trace_n_processes (trace));
+  hat_trace_snapshots (trace, options->process, &n_snapshots);
+  if (options->snapshot >= 0 && (guint) options->snapshot >= n_snapshots)
+    return hat_usage ("export: there is no snapshot %d of process %d in %s, it has %u, counted from 0", options->snapshot,
+                      options->process, path, n_snapshots);
+  options->export.snapshot = options->snapshot < 0 ? G_MAXUINT : (guint) options->snapshot;
   heap = hat_heap_new (trace, options->process, progress, &error);
   if (!heap || !resolve_times (options, trace, heap, &error))
     return hat_fail (path, error);
@@ -177,11 +184,12 @@ static int export(HatTrace *trace, Options *options, const char *path, const Hat
 int
 hat_command_export (int argc, char **argv)
 {
-  g_auto (Options) options = { 0 };
+  g_auto (Options) options = { .snapshot = -1 };
   const GOptionEntry entries[] = {
     { "view", 0, 0, G_OPTION_ARG_STRING, &options.view, "Which picture", "VIEW" },
     { "output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output, "File to write: .png, .svg or .pdf", "FILE" },
     { "process", 0, 0, G_OPTION_ARG_INT, &options.process, "Process, counted from 0 (default 0)", "N" },
+    { "snapshot", 0, 0, G_OPTION_ARG_INT, &options.snapshot, "Of the graph, counted from 0 (default the last one with blocks)", "N" },
     { "at", 0, 0, G_OPTION_ARG_STRING, &options.at, "The heap at an instant (map: the peak)", "T" },
     { "from", 0, 0, G_OPTION_ARG_STRING, &options.from, "Only what happens after T", "T" },
     { "to", 0, 0, G_OPTION_ARG_STRING, &options.to, "Only what happens until T", "T" },

@@ -11,6 +11,7 @@
 #include "core/heap/estimate.h"
 #include "core/heap/format.h"
 #include "ui/draw/flame-paint.h"
+#include "ui/draw/graph-paint.h"
 #include "ui/draw/leaks-paint.h"
 #include "ui/draw/map-paint.h"
 #include "ui/draw/overview-paint.h"
@@ -127,6 +128,57 @@ paint_map (const Picture *picture, cairo_t *cr, GError **error)
   return TRUE;
 }
 
+/* Says why when there is nothing to see. */
+static void
+paint_no_graph (const Picture *picture, const char *title, const char *sentence, cairo_t *cr)
+{
+  g_autoptr (HatText) text = hat_text_new (cr);
+
+  hat_paint_fill (cr, picture->palette.background, (HatRect){ 0, 0, picture->width, picture->height });
+  hat_paint_empty (text, &picture->palette, (HatRect){ 16, 0, picture->width - 32, picture->height }, title, sentence);
+}
+
+static gboolean
+paint_graph (const Picture *picture, cairo_t *cr, GError **error)
+{
+  guint n, snapshot = picture->options->snapshot;
+  const HatSnapshotInfo *infos = hat_trace_snapshots (picture->trace, hat_heap_process (picture->heap), &n);
+  guint budget = (guint) CLAMP (picture->width * picture->height / 12000, 30, 300);
+  g_autoptr (HatGraphRules) rules = hat_graph_rules_new (picture->trace);
+  g_autoptr (HatColors) colors = hat_colors_new (picture->heap);
+  g_autoptr (HatGraph) graph = NULL;
+  g_autoptr (HatGraphModel) model = NULL;
+  g_autoptr (HatGraphLayout) layout = NULL;
+  g_autofree char *when = NULL, *bytes = NULL, *what = NULL, *title = NULL;
+  HatGraphStyle style = { .selected = HAT_NODE_NONE, .selected_block = HAT_GRAPH_NONE };
+  HatGraphScene scene;
+
+  if (snapshot == G_MAXUINT)
+    snapshot = hat_snapshot_usual (picture->heap);
+  if (snapshot >= n || !infos[snapshot].n_blocks)
+    {
+      if (hat_sample_bytes (picture->trace))
+        paint_no_graph (picture, "A sample has no graph", "Record without --sample.", cr);
+      else if (!n)
+        paint_no_graph (picture, "No snapshot was taken", "Record without --no-snapshot, to the program's own end.", cr);
+      else
+        paint_no_graph (picture, "Nothing is left in this snapshot", "Record with --snapshot-at-peak or --snapshot-at FUNCTION.", cr);
+      return TRUE;
+    }
+  graph = hat_graph_new (picture->heap, snapshot, rules, NULL, picture->progress, error);
+  model = graph ? hat_graph_model_new (graph, colors, HAT_GRAPH_OWNERS, budget, picture->progress, error) : NULL;
+  if (!model)
+    return FALSE;
+  layout = hat_graph_layout_new (model, NULL);
+  when = hat_format_time (infos[snapshot].time_ns);
+  bytes = hat_format_bytes (hat_graph_model_bytes (model));
+  what = g_strdup_printf ("who owns what, %s at %s", bytes, when);
+  style.title = title = title_of (picture, what);
+  hat_graph_scene_init (&scene, layout, &style, (HatGraphView){ 0 }, picture->width, picture->height);
+  hat_graph_paint (&scene, &picture->palette, cr);
+  return TRUE;
+}
+
 static const char *
 cost_words (HatCost cost)
 {
@@ -220,7 +272,8 @@ hat_export_paint (HatHeap *heap, const HatExportOptions *options, cairo_t *cr, c
 {
   static gboolean (*const paint[HAT_N_VIEWS]) (const Picture *, cairo_t *, GError **) = {
     [HAT_VIEW_OVERVIEW] = paint_overview, [HAT_VIEW_TIMELINE] = paint_timeline, [HAT_VIEW_MAP] = paint_map,
-    [HAT_VIEW_CALLS] = paint_calls,       [HAT_VIEW_LEAKS] = paint_leaks,       [HAT_VIEW_SIZES] = paint_sizes,
+    [HAT_VIEW_GRAPH] = paint_graph,       [HAT_VIEW_CALLS] = paint_calls,       [HAT_VIEW_LEAKS] = paint_leaks,
+    [HAT_VIEW_SIZES] = paint_sizes,
   };
   Picture picture = {
     .heap = heap,

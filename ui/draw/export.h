@@ -17,6 +17,7 @@ typedef struct
   HatRange range;      /* from == to: the whole process */
   HatGrouping by;      /* bands of the timeline, colours of the map; HAT_BY_NONE = the picture's default */
   HatCost cost;        /* of calls */
+  guint snapshot;      /* of the graph; G_MAXUINT = hat_snapshot_usual() */
   guint width, height; /* logical pixels, or points in PDF; 0 = 1280 x 800 */
   double scale;        /* PNG: pixels per logical pixel; 0 = 1 */
   gboolean is_dark, is_high_contrast;

@@ -14,11 +14,12 @@ typedef enum
   HAT_VIEW_OVERVIEW,
   HAT_VIEW_TIMELINE,
   HAT_VIEW_MAP,
+  HAT_VIEW_GRAPH,
   HAT_VIEW_CALLS,
   HAT_VIEW_LEAKS,
   HAT_VIEW_SIZES,
 } HatView;
-#define HAT_N_VIEWS 6
+#define HAT_N_VIEWS 7
 
 const char *hat_view_name (HatView view);                             /* "overview", as on the command line */
 const char *hat_view_title (HatView view);                            /* "Overview", as people read it */

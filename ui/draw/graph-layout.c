@@ -30,6 +30,7 @@
 #define LEGEND 26.0
 #define HANDLE 8.0
 #define CLOSEST 3.0
+#define PLATES 6.0        /* px of cards behind a fold, see its painter */
 #define LARGEST 1.5       /* of what fits anyway */
 #define FLATTEST 0.045   /* nothing is made smaller than this */
 #define READABLE 16.0    /* px of a row of text */
@@ -563,13 +564,23 @@ hat_graph_scene_node_at (const HatGraphScene *scene, double x, double y)
   return found;
 }
 
+/* Where lines leave a node to the right: behind its stack of cards. */
+static double
+right_of (const HatGraphScene *scene, guint node)
+{
+  guint n;
+  HatRect rect = hat_graph_scene_rect (scene, node);
+
+  return rect.x + rect.width + (hat_graph_node_is_foldable (&hat_graph_model_nodes (scene->layout->model, &n)[node]) && rect.height >= 13 ? PLATES : 0);
+}
+
 gboolean
 hat_graph_scene_curve (const HatGraphScene *scene, guint at, guint hovered, double out_points[8])
 {
   guint n;
   const HatGraphLine *line = &hat_graph_model_lines (scene->layout->model, &n)[at];
   HatRect a = hat_graph_scene_rect (scene, line->from), b = hat_graph_scene_rect (scene, line->to);
-  double share = line->is_tree ? 0.5 : 0.72, reach, ay, by;
+  double share = line->is_tree ? 0.5 : 0.72, reach, ay, by, a_right = right_of (scene, line->from), b_right = right_of (scene, line->to);
   double top = scene->plot.y - 60, bottom = scene->plot.y + scene->plot.height + 60;
 
   if (scene->layout->is_crowded && !line->is_tree && line->from != scene->style.selected && line->to != scene->style.selected
@@ -582,8 +593,8 @@ hat_graph_scene_curve (const HatGraphScene *scene, guint at, guint hovered, doub
   by = b.y + b.height * share;
   if (b.x >= a.x + a.width) /* onwards */
     {
-      reach = (b.x - a.x - a.width) / 2;
-      memcpy (out_points, (double[8]){ a.x + a.width, ay, a.x + a.width + reach, ay, b.x - reach, by, b.x, by }, 8 * sizeof (double));
+      reach = (b.x - a_right) / 2;
+      memcpy (out_points, (double[8]){ a_right, ay, a_right + reach, ay, b.x - reach, by, b.x, by }, 8 * sizeof (double));
     }
   else if (b.x + b.width <= a.x) /* back: below the line of the tree */
     {
@@ -601,17 +612,17 @@ hat_graph_scene_curve (const HatGraphScene *scene, guint at, guint hovered, doub
         }
       ay = a.y + a.height * 0.82;
       by = b.y + b.height * 0.82;
-      reach = (a.x - b.x - b.width) / 2;
-      memcpy (out_points, (double[8]){ a.x, ay, a.x - reach, ay + sag, b.x + b.width + reach, by + sag, b.x + b.width, by },
+      reach = (a.x - b_right) / 2;
+      memcpy (out_points, (double[8]){ a.x, ay, a.x - reach, ay + sag, b_right + reach, by + sag, b_right, by },
               8 * sizeof (double));
     }
   else /* within a column: around its right side */
     {
-      double right = MAX (a.x + a.width, b.x + b.width);
+      double right = MAX (a_right, b_right);
       ay = a.y + a.height * (a.y < b.y ? 0.8 : 0.2);
       by = b.y + b.height * (a.y < b.y ? 0.2 : 0.8);
       reach = MIN (COLUMN_GAP * scene->scale_x, 20 + fabs (by - ay) * 0.12);
-      memcpy (out_points, (double[8]){ a.x + a.width, ay, right + reach, ay, right + reach, by, b.x + b.width, by }, 8 * sizeof (double));
+      memcpy (out_points, (double[8]){ a_right, ay, right + reach, ay, right + reach, by, b_right, by }, 8 * sizeof (double));
     }
   return TRUE;
 }

@@ -907,6 +907,7 @@ add_pointer (GArray *lines, GHashTable *known, guint from, guint to, const HatGr
     {
       line->strength = edge->strength;
       line->is_certain = edge->is_certain;
+      line->offset = edge->offset;
       line->field = edge->field;
       line->evidence = edge->evidence;
     }

@@ -67,7 +67,8 @@ typedef struct
   gboolean is_certain;   /* else inferred */
   gboolean is_tree;      /* from a parent to its child (PATHS: from a holder to what it holds) */
   gboolean is_root;      /* from a chip */
-  const char *field, *evidence; /* of one of them, or NULL */
+  guint64 offset;        /* of one of them in its block */
+  const char *field, *evidence; /* of the same, or NULL */
 } HatGraphLine;
 
 /* The first look: the roots' biggest children, and what is biggest below them until there are `budget` nodes. PATHS cannot be
@@ -98,6 +99,9 @@ const HatGraphLine *hat_graph_model_lines (HatGraphModel *model, guint *out_n);
 guint hat_graph_model_find (HatGraphModel *model, guint32 block); /* the node that shows it, HAT_NODE_NONE */
 guint hat_graph_model_end (HatGraphModel *model, guint node);     /* one behind its subtree */
 gboolean hat_graph_node_is_foldable (const HatGraphNode *node);   /* FOLD or CHAIN */
+
+/* The snapshot to show when none is asked for: the last one with blocks in it, else the last one; G_MAXUINT: there is none. */
+guint hat_snapshot_usual (HatHeap *heap);
 
 /* The biggest block that contains the text in its type's or its allocating function's name (without case), or lies at the
  * address that the text is; HAT_GRAPH_NONE. `after`: the next one by address behind that one, all around. */

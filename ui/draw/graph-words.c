@@ -107,7 +107,7 @@ hat_graph_chip_words (HatGraph *graph, guint32 root, char **out_title, char **ou
   switch (r->kind)
     {
     case HAT_ROOT_GLOBAL:
-      *out_title = g_strdup (has_name ? r->name : "a global");
+      *out_title = has_name ? g_strdup (r->name) : g_strdup_printf ("%s+0x%" G_GINT64_MODIFIER "x", module, r->offset);
       *out_detail = g_strdup_printf ("global in %s", module);
       return;
     case HAT_ROOT_STACK:
@@ -259,6 +259,19 @@ hat_graph_model_summary (HatGraphModel *model)
 }
 
 /* ---- search ---- */
+
+guint
+hat_snapshot_usual (HatHeap *heap)
+{
+  guint n;
+  const HatSnapshotInfo *infos = hat_trace_snapshots (hat_heap_trace (heap), hat_heap_process (heap), &n);
+
+  for (guint i = n; i-- > 0;)
+    if (infos[i].n_blocks)
+      return i;
+  return n ? n - 1 : G_MAXUINT;
+}
+
 
 guint32
 hat_graph_search (HatGraph *graph, const char *text, guint32 after, const HatProgress *progress)

@@ -8,6 +8,7 @@
 
 #include "core/heap/estimate.h"
 #include "core/heap/format.h"
+#include "ui/views/graph-facts.h"
 #include "ui/views/page.h"
 
 #define MOST_FRAMES 256u
@@ -282,6 +283,7 @@ build_selection (HatInspector *self)
   gtk_box_append (GTK_BOX (list_box), GTK_WIDGET (self->facts));
   gtk_box_append (GTK_BOX (list_box), by);
   gtk_box_append (GTK_BOX (list_box), GTK_WIDGET (self->frames));
+  gtk_box_append (GTK_BOX (list_box), hat_graph_facts_new (self->state));
   gtk_widget_add_css_class (list_box, "inspector-list");
   gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scroller), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), list_box);
@@ -320,6 +322,13 @@ hat_inspector_class_init (HatInspectorClass *klass)
 static void
 hat_inspector_init (HatInspector *self)
 {
+}
+
+GtkWidget *
+hat_inspector_new (HatViewState *state)
+{
+  HatInspector *self = g_object_new (HAT_TYPE_INSPECTOR, NULL);
+  self->state = g_object_ref (state);
   self->stack = GTK_STACK (gtk_stack_new ());
   gtk_stack_add_named (self->stack, build_empty (), "empty");
   gtk_stack_add_named (self->stack, build_selection (self), "selection");
@@ -329,13 +338,6 @@ hat_inspector_init (HatInspector *self)
   gtk_widget_set_size_request (GTK_WIDGET (self), 300, -1);
   gtk_widget_add_css_class (GTK_WIDGET (self), "inspector");
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, "Inspector", -1);
-}
-
-GtkWidget *
-hat_inspector_new (HatViewState *state)
-{
-  HatInspector *self = g_object_new (HAT_TYPE_INSPECTOR, NULL);
-  self->state = g_object_ref (state);
   g_signal_connect_object (state, "changed", G_CALLBACK (on_state_changed), self, 0);
   return GTK_WIDGET (self);
 }

@@ -77,6 +77,7 @@ start (HatViewState *state, const char *view, const char *path, GAsyncReadyCallb
                                      .at_ns = job->question->cursor_ns,
                                      .by = job->question->by,
                                      .cost = job->question->cost,
+                                     .snapshot = job->question->snapshot,
                                      .width = WIDTH,
                                      .height = HEIGHT,
                                      .scale = SCALE,

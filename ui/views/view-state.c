@@ -4,6 +4,7 @@
 #include "ui/views/view-state.h"
 
 #include "core/heap/format.h"
+#include "ui/draw/graph-model.h"
 
 struct _HatViewState
 {
@@ -36,6 +37,8 @@ clear_question (HatQuestion *question)
   g_clear_pointer (&question->heap, hat_heap_unref);
   g_clear_pointer (&question->colors, hat_colors_unref);
   g_clear_pointer (&question->filter, g_free);
+  g_clear_pointer (&question->weak_rules, g_free);
+  g_clear_pointer (&question->graph, hat_graph_unref);
 }
 
 static void
@@ -59,6 +62,8 @@ static void
 hat_view_state_init (HatViewState *self)
 {
   self->now.filter = g_strdup ("");
+  self->now.weak_rules = g_strdup ("");
+  self->now.snapshot = HAT_NO_SNAPSHOT;
   self->now.by = HAT_BY_FUNCTION;
   self->now.cost = HAT_COST_LIVE;
 }
@@ -92,6 +97,8 @@ hat_view_state_ask (HatViewState *self)
   question->heap = self->now.heap ? hat_heap_ref (self->now.heap) : NULL;
   question->colors = self->now.colors ? hat_colors_ref (self->now.colors) : NULL;
   question->filter = g_strdup (self->now.filter);
+  question->weak_rules = g_strdup (self->now.weak_rules);
+  question->graph = self->now.graph ? hat_graph_ref (self->now.graph) : NULL;
   return question;
 }
 
@@ -102,6 +109,17 @@ hat_question_free (HatQuestion *question)
     return;
   clear_question (question);
   g_free (question);
+}
+
+HatGraph *
+hat_question_graph (const HatQuestion *question, const HatProgress *progress, GError **error)
+{
+  if (question->graph)
+    return hat_graph_ref (question->graph);
+  g_autoptr (HatGraphRules) rules = hat_graph_rules_new (hat_heap_trace (question->heap));
+  if (!hat_graph_rules_add (rules, question->weak_rules, "the window", error))
+    return NULL;
+  return hat_graph_new (question->heap, question->snapshot, rules, NULL, progress, error);
 }
 
 gboolean
@@ -161,8 +179,46 @@ hat_view_state_set_heap (HatViewState *self, HatHeap *heap, HatColors *colors)
   self->now.colors = colors;
   self->now.cursor_ns = heap ? hat_heap_summary (heap)->totals.peak_time_ns : 0;
   self->now.range = (HatRange){ 0, 0 };
+  self->now.snapshot = heap ? hat_snapshot_usual (heap) : HAT_NO_SNAPSHOT;
+  g_clear_pointer (&self->now.graph, hat_graph_unref);
   clear_selection (&self->selection);
-  changed (self, HAT_CHANGED_HEAP | HAT_CHANGED_CURSOR | HAT_CHANGED_RANGE | HAT_CHANGED_SELECTION);
+  changed (self, HAT_CHANGED_HEAP | HAT_CHANGED_CURSOR | HAT_CHANGED_RANGE | HAT_CHANGED_SELECTION | HAT_CHANGED_SNAPSHOT);
+}
+
+void
+hat_view_state_set_snapshot (HatViewState *self, guint snapshot)
+{
+  guint n;
+  g_return_if_fail (HAT_IS_VIEW_STATE (self) && self->now.heap);
+  const HatSnapshotInfo *infos = hat_trace_snapshots (hat_heap_trace (self->now.heap), hat_heap_process (self->now.heap), &n);
+  if (snapshot >= n || snapshot == self->now.snapshot)
+    return;
+  self->now.snapshot = snapshot;
+  g_clear_pointer (&self->now.graph, hat_graph_unref);
+  hat_view_state_set_cursor (self, infos[snapshot].time_ns);
+  changed (self, HAT_CHANGED_SNAPSHOT);
+}
+
+void
+hat_view_state_set_graph (HatViewState *self, HatGraph *graph)
+{
+  g_return_if_fail (HAT_IS_VIEW_STATE (self));
+  if (self->now.graph == graph || hat_graph_heap (graph) != self->now.heap)
+    return;
+  g_clear_pointer (&self->now.graph, hat_graph_unref);
+  self->now.graph = hat_graph_ref (graph);
+  changed (self, HAT_CHANGED_SNAPSHOT);
+}
+
+void
+hat_view_state_declare_weak (HatViewState *self, const char *rule)
+{
+  g_return_if_fail (HAT_IS_VIEW_STATE (self));
+  char *rules = g_strdup_printf ("%s%s\n", self->now.weak_rules, rule);
+  g_free (self->now.weak_rules);
+  self->now.weak_rules = rules;
+  g_clear_pointer (&self->now.graph, hat_graph_unref);
+  changed (self, HAT_CHANGED_SNAPSHOT);
 }
 
 void

@@ -8,6 +8,7 @@
 
 #include <glib-object.h>
 
+#include "core/graph/graph.h"
 #include "ui/draw/colors.h"
 
 G_BEGIN_DECLS
@@ -21,8 +22,10 @@ typedef enum
   HAT_CHANGED_COST = 1 << 4,
   HAT_CHANGED_FILTER = 1 << 5,
   HAT_CHANGED_SELECTION = 1 << 6,
+  HAT_CHANGED_SNAPSHOT = 1 << 7, /* another one, or its graph is there, or was made anew */
 } HatChanges;
-#define HAT_CHANGED_ALL 0x7f
+#define HAT_CHANGED_ALL 0xff
+#define HAT_NO_SNAPSHOT G_MAXUINT
 
 typedef enum
 {
@@ -51,6 +54,9 @@ typedef struct
   HatGrouping by;
   HatCost cost;
   char *filter; /* never NULL */
+  guint snapshot;   /* the one whose graph is shown, HAT_NO_SNAPSHOT: there is none */
+  char *weak_rules; /* declared weak in this window, see HatGraphRules; never NULL */
+  HatGraph *graph;  /* of the snapshot; NULL: nobody asked for it yet */
 } HatQuestion;
 
 #define HAT_TYPE_VIEW_STATE (hat_view_state_get_type ())
@@ -75,6 +81,10 @@ gboolean hat_question_has_range (const HatQuestion *question);
 char *hat_question_when (
     const HatQuestion *question); /* of the cost: "at 4.10 s", "from 1 s to 2 s", "in the whole recording" */
 
+/* In a worker thread: the graph of the question's snapshot, made now if it has to be. The caller owns it; whoever asked shares it
+ * by hat_view_state_set_graph(). */
+HatGraph *hat_question_graph (const HatQuestion *question, const HatProgress *progress, GError **error);
+
 /* Another process: cursor to its peak, no range, no selection. Takes new references. Both NULL: nothing is open. */
 void hat_view_state_set_heap (HatViewState *self, HatHeap *heap, HatColors *colors);
 void hat_view_state_set_cursor (HatViewState *self, gint64 cursor_ns);
@@ -82,6 +92,10 @@ void hat_view_state_set_range (HatViewState *self, HatRange range);
 void hat_view_state_set_grouping (HatViewState *self, HatGrouping by);
 void hat_view_state_set_cost (HatViewState *self, HatCost cost);
 void hat_view_state_set_filter (HatViewState *self, const char *filter);
+void hat_view_state_set_snapshot (HatViewState *self, guint snapshot); /* and the cursor to its instant */
+void hat_view_state_set_graph (HatViewState *self, HatGraph *graph);   /* of the present snapshot */
+/* A line as of a rules file; the graph is to be made anew. */
+void hat_view_state_declare_weak (HatViewState *self, const char *rule);
 
 void hat_view_state_select_nothing (HatViewState *self);
 void hat_view_state_select_stack (HatViewState *self, HatStackId stack);

@@ -7,6 +7,7 @@
 
 #include "ui/views/blocks-page.h"
 #include "ui/views/calls-page.h"
+#include "ui/views/graph-page.h"
 #include "ui/views/inspector.h"
 #include "ui/views/leaks-page.h"
 #include "ui/views/map-page.h"
@@ -36,6 +37,7 @@ static const struct
   { "overview", "Overview", "hat-overview-symbolic", hat_overview_page_new },
   { "map", "Map", "hat-map-symbolic", hat_map_page_new },
   { "blocks", "Blocks", "hat-blocks-symbolic", hat_blocks_page_new },
+  { "graph", "Graph", "hat-graph-symbolic", hat_graph_page_new },
   { "calls", "Calls", "hat-calls-symbolic", hat_calls_page_new },
   { "leaks", "Leaks", "hat-leaks-symbolic", hat_leaks_page_new },
   { "sizes", "Sizes", "hat-sizes-symbolic", hat_sizes_page_new },
