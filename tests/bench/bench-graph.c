@@ -73,7 +73,7 @@ main (int argc, char **argv)
   g_autoptr (GraphFixture) fixture = graph_fixture_new ();
   g_autoptr (HatGraph) graph = graph_of_wide_tree (fixture, 1200);
   g_autoptr (HatColors) colors = hat_colors_new (fixture->heap);
-  g_autoptr (HatGraphModel) model = hat_graph_model_new (graph, colors, HAT_GRAPH_OWNERS, 508, NULL, NULL);
+  g_autoptr (HatGraphModel) model = hat_graph_model_new (graph, colors, HAT_GRAPH_OWNERS, 400, NULL, NULL);
   g_autoptr (HatGraphLayout) layout = NULL;
   const double start = cpu_ms ();
 

@@ -33,10 +33,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Case, case_clear)
   name.colors = hat_colors_new (name.fixture->heap)
 
 static HatGraphModel *
-look (const Case *c, HatGraphTree tree, guint budget)
+look (const Case *c, HatGraphTree tree, guint rows)
 {
   g_autoptr (GError) error = NULL;
-  HatGraphModel *model = hat_graph_model_new (c->graph, c->colors, tree, budget, NULL, &error);
+  HatGraphModel *model = hat_graph_model_new (c->graph, c->colors, tree, rows, NULL, &error);
 
   g_assert_no_error (error);
   return model;
@@ -96,7 +96,7 @@ static void
 test_five (void)
 {
   CASE (c, graph_of_five (c.fixture));
-  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_BUDGET);
+  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_ROWS);
   guint n, session = find_title (model, "session_new"), peer = find_title (model, "peer_new"), chip = find_title (model, "current");
   const HatGraphNode *nodes = hat_graph_model_nodes (model, &n);
   const HatGraphLine *back = find_line (model, peer, session), *down = find_line (model, session, peer);
@@ -115,7 +115,7 @@ static void
 test_folds (void)
 {
   CASE (c, graph_of_sessions (c.fixture, 60, 12));
-  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_BUDGET), unfolded = NULL, collapsed = NULL;
+  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_ROWS), unfolded = NULL, collapsed = NULL;
   guint n, sessions = find_title (model, "60 × session_new"), chain = find_title (model, "40 × list_push");
   const HatGraphNode *nodes = hat_graph_model_nodes (model, &n);
   g_autoptr (GError) error = NULL;
@@ -175,10 +175,10 @@ test_never_a_hairball (void)
       graph_add_global (c.fixture, name, child);
     }
   c.graph = graph_make (c.fixture);
-  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_REFERENCES, HAT_NODE_BUDGET);
+  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_REFERENCES, HAT_NODE_ROWS);
   assert_tree (model);
   hat_graph_model_nodes (model, &n);
-  g_assert_cmpuint (n, <=, HAT_NODE_BUDGET + 2 * HAT_NODE_CHILDREN);
+  g_assert_cmpuint (n, <=, HAT_NODE_ROWS * 2 + 2 * HAT_NODE_CHILDREN);
   for (guint round = 0; round < 4; round++)
     {
       const HatGraphNode *nodes = hat_graph_model_nodes (model, &n);
@@ -203,7 +203,7 @@ static void
 test_paths_and_focus (void)
 {
   CASE (c, graph_of_double_list (c.fixture, 40));
-  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_BUDGET), paths = NULL, focus = NULL;
+  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_ROWS), paths = NULL, focus = NULL;
   g_autoptr (GError) error = NULL;
   guint32 name = hat_graph_n_blocks (c.graph) - 1;
   guint n, gap, chip;
@@ -339,7 +339,7 @@ static void
 test_rings (void)
 {
   CASE (c, graph_of_ring (c.fixture, 5));
-  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_BUDGET);
+  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_ROWS);
   g_autoptr (HatGraphLayout) layout = hat_graph_layout_new (model, "");
   guint n, n_in = 0;
   const HatGraphNode *nodes = hat_graph_model_nodes (model, &n);
@@ -359,7 +359,7 @@ test_dot (void)
                                          "echo graph 1 1 1; echo node 0 nan 1 1 1; echo stop", "exit 1", "kill -9 $$" };
   CASE (c, graph_of_five (c.fixture));
   CASE (big, graph_of_wide_tree (big.fixture, 1200));
-  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_BUDGET), many = look (&big, HAT_GRAPH_OWNERS, HAT_GRAPH_DOT_NODES + 40);
+  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_ROWS), many = look (&big, HAT_GRAPH_OWNERS, HAT_GRAPH_DOT_NODES + 40);
   g_autofree char *folder = g_dir_make_tmp ("heapatlas-dot-XXXXXX", NULL), *path = g_build_filename (folder, "dot", NULL),
                   *mark = g_build_filename (folder, "asked", NULL);
   HatGraphLayout *layout;
@@ -445,7 +445,7 @@ static void
 test_paint (void)
 {
   CASE (c, graph_of_sessions (c.fixture, 60, 12));
-  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_BUDGET);
+  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_ROWS);
   g_autoptr (HatGraphLayout) layout = hat_graph_layout_new (model, "");
   gsize bytes = 800 * 600 * 4;
 
@@ -504,7 +504,7 @@ static void
 test_words (void)
 {
   CASE (c, graph_of_sessions (c.fixture, 60, 12));
-  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_BUDGET);
+  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_ROWS);
   g_autofree char *summary = hat_graph_model_summary (model), *node = hat_graph_node_text (model, find_title (model, "cache_new"));
   guint n;
 

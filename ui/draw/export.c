@@ -143,7 +143,7 @@ paint_graph (const Picture *picture, cairo_t *cr, GError **error)
 {
   guint n, snapshot = picture->options->snapshot;
   const HatSnapshotInfo *infos = hat_trace_snapshots (picture->trace, hat_heap_process (picture->heap), &n);
-  guint budget = (guint) CLAMP (picture->width * picture->height / 12000, 30, 300);
+  guint rows = (guint) MAX (picture->height / 22, 12);
   g_autoptr (HatGraphRules) rules = hat_graph_rules_new (picture->trace);
   g_autoptr (HatColors) colors = hat_colors_new (picture->heap);
   g_autoptr (HatGraph) graph = NULL;
@@ -166,7 +166,7 @@ paint_graph (const Picture *picture, cairo_t *cr, GError **error)
       return TRUE;
     }
   graph = hat_graph_new (picture->heap, snapshot, rules, NULL, picture->progress, error);
-  model = graph ? hat_graph_model_new (graph, colors, HAT_GRAPH_OWNERS, budget, picture->progress, error) : NULL;
+  model = graph ? hat_graph_model_new (graph, colors, HAT_GRAPH_OWNERS, rows, picture->progress, error) : NULL;
   if (!model)
     return FALSE;
   layout = hat_graph_layout_new (model, NULL);

@@ -31,6 +31,7 @@
 #define HANDLE 8.0
 #define CLOSEST 3.0
 #define PLATES 6.0        /* px of cards behind a fold, see its painter */
+#define WIDEST 1.35       /* rows of a high picture use the width there is */
 #define LARGEST 1.5       /* of what fits anyway */
 #define FLATTEST 0.045   /* nothing is made smaller than this */
 #define READABLE 16.0    /* px of a row of text */
@@ -451,7 +452,7 @@ hat_graph_layout_new (HatGraphModel *model, const char *dot)
     }
   for (guint i = 0; i < n_lines; i++)
     n_more += !lines[i].is_tree;
-  layout->is_crowded = n_more > 2 * sheet.n + 40;
+  layout->is_crowded = n_more > sheet.n / 2 + 16;
   g_free (sheet.column);
   g_free (sheet.margin);
   g_free (sheet.widths);
@@ -479,8 +480,10 @@ hat_graph_layout_free (HatGraphLayout *layout)
 static void
 fit_of (const HatGraphScene *scene, double *out_x, double *out_y)
 {
-  *out_x = CLAMP (scene->plot.width / MAX (scene->layout->width, 1), FLATTEST, 1);
+  *out_x = CLAMP (scene->plot.width / MAX (scene->layout->width, 1), FLATTEST, WIDEST);
   *out_y = CLAMP (scene->plot.height / MAX (scene->layout->height, 1), FLATTEST / 2, 1);
+  if (*out_y >= 1)
+    *out_x = MIN (*out_x, 1);
 }
 
 static void

@@ -555,19 +555,19 @@ fold_root_targets (Builder *builder)
   return hat_graph_fold (builder->graph, (const guint32 *) (gpointer) found->data, found->len);
 }
 
-/* The biggest come first, but some places are for what is lost, however small. */
+/* The biggest come first, but some places are for what is lost, however small; and some rows are left for what is below. */
 static void
-add_top_folds (Builder *builder, HatGraphFolds *folds)
+add_top_folds (Builder *builder, HatGraphFolds *folds, guint rows)
 {
   g_autoptr (GArray) tops = g_array_new (FALSE, TRUE, sizeof (HatGraphNode));
   g_autofree HatGraphFold *sorted = g_new (HatGraphFold, folds->n + 1);
-  guint n_lost = 0, n_places, n_first = 0, n_rest = 0;
+  guint n_lost = 0, most = MIN (HAT_NODE_CHILDREN, MAX (rows * 2 / 3, FIRST_CHILDREN)), n_places, n_first = 0, n_rest = 0;
   const HatGraphFolds *kept;
 
   for (guint i = 0; i < folds->n; i++)
     n_lost += folds->folds[i].leak_class != HAT_LEAK_REACHABLE;
-  n_lost = MIN (n_lost, MOST_LOST);
-  n_places = folds->n <= HAT_NODE_CHILDREN ? folds->n : HAT_NODE_CHILDREN - n_lost;
+  n_lost = MIN (n_lost, MIN (MOST_LOST, most / 2));
+  n_places = folds->n <= most ? folds->n : most - n_lost;
   for (guint pass = 0; pass < 2; pass++)
     for (guint i = 0, n_open = n_lost; i < folds->n; i++)
       {
@@ -592,13 +592,17 @@ add_top_folds (Builder *builder, HatGraphFolds *folds)
 
 /* Unfolds the biggest, lost ones first, as long as there is room. */
 static void
-unfold_biggest (Builder *builder, guint budget, guint64 all)
+unfold_biggest (Builder *builder, guint rows, guint64 all)
 {
-  while (builder->nodes->len + FIRST_CHILDREN < budget && goes_on (builder, "unfolding"))
+  while (goes_on (builder, "unfolding"))
     {
-      guint best = HAT_NODE_NONE;
+      guint best = HAT_NODE_NONE, n_leaves = 0;
       guint64 most = 0;
 
+      for (guint i = 0; i < builder->nodes->len; i++)
+        n_leaves += i + 1 == builder->nodes->len || node_at (builder, i + 1)->depth <= node_at (builder, i)->depth;
+      if (n_leaves + FIRST_CHILDREN > rows)
+        return;
       for (guint i = 0; i < builder->nodes->len; i++)
         {
           const HatGraphNode *node = node_at (builder, i);
@@ -609,7 +613,7 @@ unfold_biggest (Builder *builder, guint budget, guint64 all)
             worth += all;
           if (node->cycle != HAT_GRAPH_NONE)
             worth += all;
-          if (worth > most && (worth >= all / SMALL_SHARE || builder->nodes->len < budget / 2))
+          if (worth > most && (worth >= all / SMALL_SHARE || n_leaves < rows / 2))
             {
               best = i;
               most = worth;
@@ -622,7 +626,7 @@ unfold_biggest (Builder *builder, guint budget, guint64 all)
 }
 
 HatGraphModel *
-hat_graph_model_new (HatGraph *graph, HatColors *colors, HatGraphTree tree, guint budget, const HatProgress *progress,
+hat_graph_model_new (HatGraph *graph, HatColors *colors, HatGraphTree tree, guint rows, const HatProgress *progress,
                      GError **error)
 {
   Builder builder;
@@ -640,8 +644,8 @@ hat_graph_model_new (HatGraph *graph, HatColors *colors, HatGraphTree tree, guin
       hat_graph_folds_free (folds);
       folds = fold_root_targets (&builder);
     }
-  add_top_folds (&builder, folds);
-  unfold_biggest (&builder, budget, bytes);
+  add_top_folds (&builder, folds, rows);
+  unfold_biggest (&builder, rows, bytes);
   return builder_finish (&builder, HAT_GRAPH_NONE, bytes, error);
 }
 

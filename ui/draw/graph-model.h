@@ -17,7 +17,7 @@ typedef struct _HatGraphModel HatGraphModel;
 
 #define HAT_NODE_NONE G_MAXUINT
 #define HAT_NODE_CHILDREN 30u /* at most so many children come at once */
-#define HAT_NODE_BUDGET 60u   /* nodes that a first look unfolds */
+#define HAT_NODE_ROWS 34u     /* that a first look unfolds: so many are readable in a window */
 
 typedef enum
 {
@@ -71,9 +71,9 @@ typedef struct
   const char *field, *evidence; /* of the same, or NULL */
 } HatGraphLine;
 
-/* The first look: the roots' biggest children, and what is biggest below them until there are `budget` nodes. PATHS cannot be
- * looked at so. Errors: CANCELLED. */
-HatGraphModel *hat_graph_model_new (HatGraph *graph, HatColors *colors, HatGraphTree tree, guint budget,
+/* The first look: the roots' biggest children, and what is biggest below them as long as there are no more than `rows` leaves.
+ * PATHS cannot be looked at so. Errors: CANCELLED. */
+HatGraphModel *hat_graph_model_new (HatGraph *graph, HatColors *colors, HatGraphTree tree, guint rows,
                                     const HatProgress *progress, GError **error);
 /* One block with the owners above it, and what it holds. */
 HatGraphModel *hat_graph_model_focus (HatGraphModel *model, HatGraphTree tree, guint32 block, const HatProgress *progress,

@@ -7,13 +7,14 @@
 
 #include <math.h>
 
+#include "core/heap/format.h"
+
 #define RADIUS 6.0
 #define TEXT_HEIGHT 13.0  /* px of a node that has room for one row of text */
 #define TWO_ROWS 37.0
 #define MANY_ROWS 64.0    /* in units of the text's size */
 #define MANY_WIDTH 170.0
 #define NARROWEST 44.0
-#define TWO_COLUMNS 168.0
 #define ROW 16.0
 #define STRIPE 5.0
 #define RING 9.0          /* px around the nodes of a cycle */
@@ -328,11 +329,14 @@ paint_words (const HatGraphScene *scene, const HatPalette *palette, HatText *tex
     }
   if (rect.height < TWO_ROWS)
     {
-      double used = 0, row = rect.height - (node->n_blocks ? 3 : 0);
-      if (inside.width >= TWO_COLUMNS - 20)
-        used = hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ inside.x + inside.width * 0.5, inside.y, inside.width * 0.5, row },
-                              HAT_ALIGN_RIGHT, node->detail) + 8;
-      hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ inside.x, inside.y, inside.width - used, row }, HAT_ALIGN_LEFT, node->title);
+      g_autofree char *kept = node->n_blocks ? hat_format_bytes (node->retained_bytes) : NULL;
+      const char *detail = kept ? kept : node->detail;
+      double row = rect.height - (node->n_blocks ? 3 : 0);
+      double used = hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ inside.x, inside.y, inside.width, row }, HAT_ALIGN_LEFT,
+                                   node->title) + 10;
+      if (used + hat_text_measure (text, HAT_FONT_SMALL, detail) <= inside.width) /* all of it or nothing */
+        hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ inside.x + used, inside.y, inside.width - used, row }, HAT_ALIGN_RIGHT,
+                       detail);
       return;
     }
   {
@@ -386,7 +390,9 @@ paint_mark (const HatPalette *palette, const HatGraphNode *node, HatRect rect, c
 
   if (rect.height > 4)
     rect.height -= 1;
-  hat_paint_fill (cr, node->n_blocks && node->leak_class != HAT_LEAK_REACHABLE ? node_border (palette, node) : fill, rect);
+  if (node->n_blocks && node->leak_class != HAT_LEAK_REACHABLE)
+    fill = hat_color_mix (palette->background, node_border (palette, node), node->leak_class == HAT_LEAK_POSSIBLE ? 0.4 : 0.75);
+  hat_paint_fill (cr, fill, rect);
   if (node->n_blocks)
     hat_paint_fill (cr, hat_palette_swatch (palette, node->swatch), (HatRect){ rect.x, rect.y, MIN (STRIPE + 2, rect.width / 4), rect.height });
 }

@@ -108,7 +108,7 @@ hat_graph_chip_words (HatGraph *graph, guint32 root, char **out_title, char **ou
     {
     case HAT_ROOT_GLOBAL:
       *out_title = has_name ? g_strdup (r->name) : g_strdup_printf ("%s+0x%" G_GINT64_MODIFIER "x", module, r->offset);
-      *out_detail = g_strdup_printf ("global in %s", module);
+      *out_detail = has_name ? g_strdup_printf ("global in %s", module) : g_strdup ("global");
       return;
     case HAT_ROOT_STACK:
     case HAT_ROOT_REGISTER:

@@ -16,6 +16,7 @@ typedef struct
 {
   HatGraphLayout *layout;
   HatGraphView view;
+  gboolean is_found; /* by a search: the next one takes its place */
 } Look;
 
 struct _HatGraphPage
@@ -79,6 +80,7 @@ typedef struct
   HatGraph *graph;
   HatGraphLayout *layout; /* NULL: nothing was found */
   guint32 block;          /* to select, HAT_GRAPH_NONE */
+  gboolean is_shown;      /* on the present picture already */
 } Answer;
 
 static void
@@ -115,14 +117,15 @@ answer_model (Answer *answer, const HatQuestion *question, const Ask *ask, const
       answer->block = hat_graph_search (answer->graph, question->filter, ask->block, progress);
       if (answer->block == HAT_GRAPH_NONE)
         return NULL;
-      if (hat_graph_model_find (ask->model, answer->block) != HAT_NODE_NONE)
-        return hat_graph_model_ref (ask->model);
+      answer->is_shown = hat_graph_model_find (ask->model, answer->block) != HAT_NODE_NONE;
+      if (answer->is_shown)
+        return NULL;
       return hat_graph_model_focus (ask->model, ask->tree, answer->block, progress, error);
     case ASK_FOCUS:
       return hat_graph_model_focus (ask->model, ask->tree, ask->block, progress, error);
     default:
       {
-        g_autoptr (HatGraphModel) all = hat_graph_model_new (answer->graph, question->colors, ask->tree, HAT_NODE_BUDGET, progress, error);
+        g_autoptr (HatGraphModel) all = hat_graph_model_new (answer->graph, question->colors, ask->tree, HAT_NODE_ROWS, progress, error);
         if (all == NULL || ask->block == HAT_GRAPH_NONE || hat_graph_model_find (all, ask->block) != HAT_NODE_NONE)
           return g_steal_pointer (&all);
         return hat_graph_model_focus (all, ask->tree, ask->block, progress, error);
@@ -224,6 +227,14 @@ view_of (HatGraphPage *self, const Answer *answer, guint at)
 }
 
 static void
+found (HatGraphPage *self, guint32 block)
+{
+  self->picked = block;
+  hat_graph_picture_select (self->picture, hat_graph_model_find (present_model (self), block));
+  hat_block_picker_pick (self->picker, block);
+}
+
+static void
 on_graph (gpointer owner, gpointer data, const GError *error)
 {
   HatGraphPage *self = owner;
@@ -236,16 +247,24 @@ on_graph (gpointer owner, gpointer data, const GError *error)
   hat_page_show_content (HAT_PAGE (self));
   if (answer->layout == NULL)
     {
-      gtk_label_set_label (self->headline, "Nothing in this snapshot matches");
+      if (answer->is_shown)
+        found (self, answer->block);
+      else
+        gtk_label_set_label (self->headline, "Nothing in this snapshot matches");
       free_answer (answer);
       return;
     }
   if (answer->kind == ASK_ALL)
     forget_looks (self);
   guint at = hat_graph_picture_get_selected (self->picture);
+  if (answer->kind == ASK_FIND && present (self) && present (self)->is_found)
+    {
+      hat_graph_picture_set_layout (self->picture, NULL, (HatGraphView){ 0 });
+      g_array_set_size (self->looks, self->looks->len - 1);
+    }
   if (self->looks->len == MOST_LOOKS)
     g_array_remove_index (self->looks, 0);
-  Look look = { answer->layout, { 0 } };
+  Look look = { .layout = answer->layout, .is_found = answer->kind == ASK_FIND };
   if (present (self))
     look.view = view_of (self, answer, at);
   remember_view (self);
@@ -255,10 +274,7 @@ on_graph (gpointer owner, gpointer data, const GError *error)
   hat_view_state_set_graph (hat_page_state (HAT_PAGE (self)), answer->graph);
   show_look (self, answer->block);
   if (answer->kind == ASK_FIND)
-    {
-      self->picked = answer->block;
-      hat_block_picker_pick (self->picker, answer->block);
-    }
+    found (self, answer->block);
   else if ((answer->kind == ASK_EXPAND || answer->kind == ASK_COLLAPSE) && at != HAT_NODE_NONE)
     hat_graph_picture_select (self->picture, at);
   free_answer (answer);
