@@ -47,7 +47,8 @@ add_symbols (HatRecorder *recorder)
 
   if (recorder->first_has_ended)
     hat_recorder_let_interrupt ();
-  g_autoptr (HatSymbols) symbols = hat_symbols_resolve (modules, n_modules, frames, n_frames, NULL, &callback, NULL);
+  const HatSymbolOptions options = { .ahead = recorder->ahead };
+  g_autoptr (HatSymbols) symbols = hat_symbols_resolve (modules, n_modules, frames, n_frames, &options, &callback, NULL);
   if (symbols)
     hat_trace_writer_add_symbols (recorder->writer, symbols);
   if (progress.shows)

@@ -9,6 +9,7 @@
 #include "core/record/record.h"
 #include "core/record/request.h"
 #include "core/record/snapshots.h"
+#include "core/symbols/ahead.h"
 
 typedef enum
 {
@@ -34,6 +35,8 @@ typedef struct
   HatImages *images;
   HatSnapshots *snapshots; /* NULL: none are wanted */
   HatRequests requests;
+  HatSymbolsAhead *ahead;
+  guint n_ahead; /* modules given to it */
 
   gboolean first_has_ended;
   int wait_status; /* of the first process */

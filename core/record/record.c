@@ -247,6 +247,7 @@ start (HatRecorder *recorder, int *out_status, GError **error)
       warn (recorder, text);
     }
 
+  recorder->ahead = hat_symbols_ahead_new ();
   recorder->stacks = hat_stacks_new (recorder->writer, hat_session_ips (&recorder->session));
   hat_clock_start (&recorder->clock);
   recorder->images = hat_images_new (&recorder->session, &recorder->clock, recorder->writer, recorder->stacks, recorder->launch.pid,
@@ -404,6 +405,17 @@ reason_to_stop (HatRecorder *recorder)
   return HAT_STOP_NONE;
 }
 
+/* A program that is over at once is not worth it. */
+static void
+look_ahead_for_symbols (HatRecorder *recorder, gint64 now_ns)
+{
+  guint n;
+  const HatModule *modules = hat_trace_writer_modules (recorder->writer, &n);
+
+  for (; now_ns >= YOUNG_NS && recorder->n_ahead < n; recorder->n_ahead++)
+    hat_symbols_ahead_add (recorder->ahead, &modules[recorder->n_ahead]);
+}
+
 typedef struct
 {
   gint64 look, flush, status, clock; /* when each is due */
@@ -421,6 +433,7 @@ do_what_is_due (HatRecorder *recorder, Pace *pace, gint64 now_ns)
       pace->look = now_ns + LOOK_INTERVAL_NS;
       reap_first (recorder);
       hat_images_look_around (recorder->images);
+      look_ahead_for_symbols (recorder, now_ns);
       hat_recorder_hear (recorder);
       answer_requests (recorder);
     }
@@ -526,6 +539,7 @@ clear (HatRecorder *recorder)
   bell_session = NULL;
   hat_requests_close (&recorder->requests);
   hat_snapshots_free (recorder->snapshots);
+  hat_symbols_ahead_free (recorder->ahead);
   hat_images_free (recorder->images);
   hat_stacks_free (recorder->stacks);
   hat_trace_writer_free (recorder->writer);

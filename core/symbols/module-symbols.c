@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/symbols/module-symbols.h"
 
+#include "core/symbols/ahead-private.h"
 #include "core/symbols/debug-info.h"
 #include "core/symbols/function-names.h"
 #include "core/symbols/function-starts.h"
@@ -148,7 +149,8 @@ hat_module_resolve (const HatModule *module, const HatSymbolOptions *options, Ha
     .strings = g_string_chunk_new (4096),
   };
   g_auto (HatModuleFiles) files;
-  hat_module_files_open (&files, module, options);
+  if (options == NULL || options->ahead == NULL || !hat_symbols_ahead_take (options->ahead, module, &files))
+    hat_module_files_open (&files, module, options);
   HatElfFile *dwarf = hat_module_files_dwarf (&files);
   gboolean done = !dwarf || hat_debug_info_find (dwarf, files.shared, &found, progress, error);
   if (done)

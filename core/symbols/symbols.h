@@ -6,12 +6,14 @@
  * else .symtab, else .dynsym; separate debug files by build-id and .gnu_debuglink; names demangled (C++, Rust legacy
  * and v0), without parameters.
  *
- * Thread rule: no state is kept between calls; they may run in any threads. Memory is bounded: a module is opened, all
- * its addresses are resolved in sorted order, and it is closed before the next one. */
+ * Thread rule: no state is kept between calls (but in an `ahead`); they may run in any threads. Memory is bounded: a module
+ * is opened, all its addresses are resolved in sorted order, and it is closed before the next one. */
 
 #include "core/trace/trace.h"
 
 G_BEGIN_DECLS
+
+typedef struct _HatSymbolsAhead HatSymbolsAhead; /* ahead.h */
 
 typedef struct
 {
@@ -19,6 +21,7 @@ typedef struct
   /* NULL-terminated, searched for .build-id/ and debuglink files; NULL = /usr/lib/debug. Each is tried in the sysroot
    * first. */
   const char *const *debug_dirs;
+  HatSymbolsAhead *ahead; /* what it has opened is used up; NULL = nothing */
 } HatSymbolOptions;
 
 /* Resolves all `frames` (cut frames too: they are named "..."). A module whose file is missing, or has another

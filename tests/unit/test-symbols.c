@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "core/symbols/ahead-private.h"
 #include "core/symbols/module-symbols.h"
 #include "core/trace/writer.h"
 
@@ -821,6 +822,59 @@ test_cancel (void)
     }
 }
 
+/* ---- opened ahead ---- */
+
+static void
+assert_same_chains (GPtrArray *one, GPtrArray *other)
+{
+  g_assert_cmpuint (one->len, ==, other->len);
+  for (guint i = 0; i < one->len; i++)
+    {
+      const GPtrArray *a = one->pdata[i], *b = other->pdata[i];
+      g_assert_cmpuint (a->len, ==, b->len);
+      for (guint k = 0; k < a->len; k++)
+        {
+          const Frame *x = a->pdata[k], *y = b->pdata[k];
+          g_assert_cmpstr (x->function, ==, y->function);
+          g_assert_cmpstr (x->file, ==, y->file);
+          g_assert_cmpuint (x->line, ==, y->line);
+        }
+    }
+}
+
+/* However far the thread has come: the same answers; and what it has opened is handed over once. */
+static void
+test_ahead (void)
+{
+  g_autofree char *built = build ("cxx-O2-compressed", "g++ -gdwarf-4 -gz -O2", SHOP);
+  g_autoptr (GArray) addresses = code_addresses (built, 200);
+  g_autoptr (GPtrArray) plain = ask_path (built, addresses);
+  const HatModule module = { .path = built };
+  gboolean was_open = FALSE;
+
+  for (guint round = 0; !was_open; round++)
+    {
+      g_autoptr (HatSymbolsAhead) ahead = hat_symbols_ahead_new ();
+      const HatSymbolOptions options = { .ahead = ahead };
+      HatModuleFiles files;
+      hat_symbols_ahead_add (ahead, &module);
+      hat_symbols_ahead_add (ahead, &module);
+      g_usleep (round * 1000);
+      if (round % 2 == 0)
+        {
+          g_autoptr (GPtrArray) chains = ask (&module, &options, addresses);
+          assert_same_chains (plain, chains);
+          continue;
+        }
+      was_open = hat_symbols_ahead_take (ahead, &module, &files);
+      g_assert_false (hat_symbols_ahead_take (ahead, &module, &files));
+      if (!was_open)
+        continue;
+      g_assert_nonnull (hat_module_files_dwarf (&files));
+      hat_module_files_close (&files);
+    }
+}
+
 /* ---- damage ---- */
 
 static void
@@ -908,6 +962,7 @@ main (int argc, char **argv)
   g_test_add_func ("/symbols/levels-and-advice", test_levels);
   g_test_add_func ("/symbols/killed-recording-is-named", test_symbols_of_a_killed_recording);
   g_test_add_func ("/symbols/cancel-anywhere", test_cancel);
+  g_test_add_func ("/symbols/opened-ahead", test_ahead);
   g_test_add_func ("/symbols/damaged-files-are-survived", test_damaged_files);
   g_test_add_func ("/symbols/memory-is-bounded", test_memory_of_a_large_program);
   int status = g_test_run ();

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/symbols/ahead-private.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define MAX_BYTES (256u << 20) /* of files kept open; unpacked, they are several times as large */
+#define NICE 10
+
+typedef struct
+{
+  HatModule module;
+  HatModuleFiles files; /* the thread's, until it has ended */
+  gboolean is_open;
+} Item;
+
+struct _HatSymbolsAhead
+{
+  GPtrArray *items; /* Item, owned */
+  GAsyncQueue *queue; /* Item; `ahead` itself: no more */
+  GThread *thread; /* NULL before the first item and after the last */
+  gint is_ending;
+};
+
+static void
+item_free (gpointer data)
+{
+  Item *item = data;
+  hat_module_files_close (&item->files);
+  g_free ((gpointer) item->module.path);
+  g_free (item);
+}
+
+static gsize
+bytes_of (const HatModuleFiles *files)
+{
+  return (files->image ? files->image->size : 0) + (files->debug ? files->debug->size : 0) + (files->shared ? files->shared->size : 0);
+}
+
+static gpointer
+work (gpointer data)
+{
+  HatSymbolsAhead *ahead = data;
+  gsize kept = 0;
+
+  setpriority (PRIO_PROCESS, 0, NICE); /* on Linux, of this thread */
+  for (Item *item; (item = g_async_queue_pop (ahead->queue)) != data;)
+    {
+      if (g_atomic_int_get (&ahead->is_ending) || kept > MAX_BYTES)
+        continue;
+      hat_module_files_open (&item->files, &item->module, NULL);
+      item->is_open = TRUE;
+      kept += bytes_of (&item->files);
+    }
+  return NULL;
+}
+
+static void
+end_thread (HatSymbolsAhead *ahead)
+{
+  if (ahead->thread == NULL)
+    return;
+  g_atomic_int_set (&ahead->is_ending, TRUE);
+  g_async_queue_push (ahead->queue, ahead);
+  g_thread_join (g_steal_pointer (&ahead->thread));
+}
+
+HatSymbolsAhead *
+hat_symbols_ahead_new (void)
+{
+  HatSymbolsAhead *ahead = g_new0 (HatSymbolsAhead, 1);
+  ahead->items = g_ptr_array_new_with_free_func (item_free);
+  ahead->queue = g_async_queue_new ();
+  return ahead;
+}
+
+void
+hat_symbols_ahead_free (HatSymbolsAhead *ahead)
+{
+  if (ahead == NULL)
+    return;
+  end_thread (ahead);
+  g_ptr_array_unref (ahead->items);
+  g_async_queue_unref (ahead->queue);
+  g_free (ahead);
+}
+
+static Item *
+find (HatSymbolsAhead *ahead, const HatModule *module)
+{
+  for (guint i = 0; i < ahead->items->len; i++)
+    {
+      Item *item = ahead->items->pdata[i];
+      if (g_strcmp0 (item->module.path, module->path) == 0
+          && memcmp (item->module.build_id, module->build_id, sizeof module->build_id) == 0)
+        return item;
+    }
+  return NULL;
+}
+
+void
+hat_symbols_ahead_add (HatSymbolsAhead *ahead, const HatModule *module)
+{
+  sigset_t all, before;
+
+  if (!hat_module_is_file (module) || find (ahead, module))
+    return;
+  Item *item = g_new0 (Item, 1);
+  item->module = *module;
+  item->module.path = g_strdup (module->path);
+  g_ptr_array_add (ahead->items, item);
+  g_async_queue_push (ahead->queue, item);
+  if (ahead->thread)
+    return;
+  /* Signals are for the thread that waits for the target. */
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, &before);
+  ahead->thread = g_thread_new ("symbols", work, ahead);
+  pthread_sigmask (SIG_SETMASK, &before, NULL);
+}
+
+gboolean
+hat_symbols_ahead_take (HatSymbolsAhead *ahead, const HatModule *module, HatModuleFiles *out_files)
+{
+  end_thread (ahead);
+  Item *item = find (ahead, module);
+  if (item == NULL || !item->is_open)
+    return FALSE;
+  *out_files = item->files;
+  item->files = (HatModuleFiles){ 0 };
+  item->is_open = FALSE;
+  return TRUE;
+}

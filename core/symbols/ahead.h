@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Opens the files of modules before their symbols are wanted, on a thread that gives way to everybody: most of what looking up symbols costs
+ * is unpacking debug information, and while a program is being recorded there is mostly a processor to spare.
+ *
+ * Thread rule: one thread. */
+
+#include "core/symbols/symbols.h"
+
+G_BEGIN_DECLS
+
+HatSymbolsAhead *hat_symbols_ahead_new (void);
+void hat_symbols_ahead_free (HatSymbolsAhead *ahead);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatSymbolsAhead, hat_symbols_ahead_free)
+
+/* To be opened, with default options. The module is copied. Not after hat_symbols_resolve() has been given `ahead`. */
+void hat_symbols_ahead_add (HatSymbolsAhead *ahead, const HatModule *module);
+
+G_END_DECLS
