@@ -38,8 +38,15 @@ typedef struct
   uint64_t rbp, ip;
 } HookCaller;
 
-/* Needs a frame pointer in the function that uses it. */
-#define HOOK_CALLER(name) const HookCaller *name = __builtin_frame_address (0)
+static inline void
+hook_keep_frame (const HookCaller **caller)
+{
+  __asm__ volatile ("" : : "r" (*caller));
+}
+
+/* Needs a frame pointer in the function that uses it, and keeps the frame from being left by a jump to another one while
+ * the name is in scope. */
+#define HOOK_CALLER(name) const HookCaller *name __attribute__ ((cleanup (hook_keep_frame))) = __builtin_frame_address (0)
 
 /* The stack pointer after the return. */
 static inline uint64_t
@@ -266,7 +273,8 @@ typedef struct
   int (*dlclose) (void *);
   uint64_t start, end;           /* of the object that provides malloc */
   uint64_t hook_start, hook_end; /* of ourselves */
-  bool foreign;        /* it is not the C library: its functions may call each other by their public names */
+  bool foreign;        /* it is not the C library, or not found so far: its functions may call each other by their public
+                          names */
   const char *path;
 } HookProvider;
 
@@ -365,17 +373,19 @@ hook_sample_hit (size_t size)
   return false;
 }
 
-static inline uint64_t
-hook_sample_hash (const void *block)
+/* How many sampled blocks live in the page, or in others of the same remainder. Neighbours share a cache line of it, so
+ * that asking costs the program none of its own. */
+static inline uint8_t *
+hook_sample_count (const void *block)
 {
-  return ((uint64_t) block >> 4) * 0x9e3779b97f4a7c15;
+  return &hook_sample_filter[(uint64_t) block >> 12 & ((1u << HOOK_FILTER_BITS) - 1)];
 }
 
 /* Whether the block was sampled; not any more from now on. */
 static inline bool
 hook_sample_forget (const void *block)
 {
-  return unlikely (hook_sample_filter[hook_sample_hash (block) >> (64 - HOOK_FILTER_BITS)]) && hook_sample_remove (block);
+  return unlikely (*hook_sample_count (block)) && hook_sample_remove (block);
 }
 
 /* The same two before anything else is done: TRUE if that was all there is to it. */
@@ -392,7 +402,7 @@ hook_sample_skips_alloc (size_t size)
 static inline bool
 hook_sample_skips_free (const void *block)
 {
-  return hook_sample_bytes && !hook_sample_filter[hook_sample_hash (block) >> (64 - HOOK_FILTER_BITS)];
+  return hook_sample_bytes && !*hook_sample_count (block);
 }
 
 /* ---- emit.c ---- */

@@ -13,12 +13,24 @@
 #include "core/hook/hook.h"
 #include "core/hook/interpose.h"
 
+/* The two that all programs call all the time are short for the C library's allocator. */
+static __attribute__ ((noinline)) void *
+malloc_of_others (const HookCaller *caller, size_t size)
+{
+  HOOK_FORWARD (void *, block, hook_provider.malloc (size));
+  if (likely (block != NULL) && likely (!is_nested) && !hook_sample_skips_alloc (size))
+    hook_emit_alloc (caller, block, size);
+  return block;
+}
+
 HOOK_EXPORT void *
 malloc (size_t size)
 {
   HOOK_CALLER (caller);
-  HOOK_FORWARD (void *, block, hook_provider.malloc (size));
-  if (likely (block != NULL) && likely (!is_nested) && !hook_sample_skips_alloc (size))
+  if (unlikely (hook_provider.foreign))
+    return malloc_of_others (caller, size);
+  void *block = hook_provider.malloc (size);
+  if (likely (block != NULL) && !hook_sample_skips_alloc (size))
     hook_emit_alloc (caller, block, size);
   return block;
 }
@@ -99,16 +111,31 @@ reallocarray (void *old, size_t count, size_t size)
   return forward_realloc (caller, old, bytes);
 }
 
-#define FREE(block, call) \
-  HOOK_CALLER (caller); \
+#define FREE(caller, block, call) \
   if (likely (block != NULL) && likely (!hook_is_nested (caller)) && !hook_sample_skips_free (block)) \
     hook_emit_free (caller, block); \
   HOOK_FORWARD_VOID (call)
 
+static __attribute__ ((noinline)) void
+free_of_others (const HookCaller *caller, void *block)
+{
+  FREE (caller, block, hook_provider.free (block));
+}
+
 HOOK_EXPORT void
 free (void *block)
 {
-  FREE (block, hook_provider.free (block));
+  {
+    HOOK_CALLER (caller);
+    if (unlikely (hook_provider.foreign))
+      {
+        free_of_others (caller, block);
+        return;
+      }
+    if (likely (block != NULL) && !hook_sample_skips_free (block))
+      hook_emit_free (caller, block);
+  }
+  hook_provider.free (block);
 }
 
 HOOK_EXPORT void cfree (void *block);
@@ -116,7 +143,8 @@ HOOK_EXPORT void cfree (void *block);
 HOOK_EXPORT void
 cfree (void *block)
 {
-  FREE (block, hook_provider.free (block));
+  HOOK_CALLER (caller);
+  FREE (caller, block, hook_provider.free (block));
 }
 
 HOOK_EXPORT void free_sized (void *block, size_t size);
@@ -124,7 +152,8 @@ HOOK_EXPORT void free_sized (void *block, size_t size);
 HOOK_EXPORT void
 free_sized (void *block, size_t size)
 {
-  FREE (block, hook_provider.free_sized (block, size));
+  HOOK_CALLER (caller);
+  FREE (caller, block, hook_provider.free_sized (block, size));
 }
 
 HOOK_EXPORT void free_aligned_sized (void *block, size_t alignment, size_t size);
@@ -132,7 +161,8 @@ HOOK_EXPORT void free_aligned_sized (void *block, size_t alignment, size_t size)
 HOOK_EXPORT void
 free_aligned_sized (void *block, size_t alignment, size_t size)
 {
-  FREE (block, hook_provider.free_aligned_sized (block, alignment, size));
+  HOOK_CALLER (caller);
+  FREE (caller, block, hook_provider.free_aligned_sized (block, alignment, size));
 }
 
 HOOK_EXPORT int

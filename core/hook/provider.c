@@ -385,6 +385,7 @@ first_dlclose (void *handle)
 }
 
 HookProvider hook_provider = {
+  .foreign = true, /* for all that is known */
   .malloc = first_malloc,
   .calloc = first_calloc,
   .realloc = first_realloc,

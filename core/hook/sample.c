@@ -3,8 +3,8 @@
  * on average. A block that holds a point is recorded. The distance to the next point has no memory, so it starts anew
  * after such a block; an unsampled allocation is one subtraction.
  *
- * The addresses of the sampled blocks that live are kept here: a free asks one byte of a small filter, and only if that
- * is not 0 the bucket of slots where the address would be. No locks: a slot changes by one compare and swap, and a
+ * The addresses of the sampled blocks that live are kept here: a free asks one byte, of the block's page, and only if
+ * that is not 0 the bucket of slots where the address would be. No locks: a slot changes by one compare and swap, and a
  * block's own life orders its arrival before its leaving. A forked child has its own copy, as it has of the blocks. */
 #include "core/hook/hook.h"
 #include "core/hook/sys.h"
@@ -95,15 +95,15 @@ hook_sample_forked (void)
 /* ---- the sampled blocks ---- */
 
 static uint64_t *
-bucket_of (uint64_t hash)
+bucket_of (const void *block)
 {
-  return slots + (hash >> (64 - HOOK_FILTER_BITS - BUCKET_BITS) & ((1u << BUCKET_BITS) - 1)) * BUCKET_SLOTS;
+  return slots + (((uint64_t) block >> 4) * 0x9e3779b97f4a7c15 >> (64 - BUCKET_BITS)) * BUCKET_SLOTS;
 }
 
 static void
-count_in_filter (uint64_t hash, int step)
+count_in_filter (const void *block, int step)
 {
-  uint8_t *count = &hook_sample_filter[hash >> (64 - HOOK_FILTER_BITS)];
+  uint8_t *count = hook_sample_count (block);
   uint8_t old = __atomic_load_n (count, __ATOMIC_RELAXED);
 
   while (old != STICKY
@@ -114,12 +114,10 @@ count_in_filter (uint64_t hash, int step)
 HOOK_COLD bool
 hook_sample_remember (const void *block)
 {
-  const uint64_t hash = hook_sample_hash (block);
-
   if (slots)
     {
-      uint64_t *bucket = bucket_of (hash);
-      count_in_filter (hash, 1);
+      uint64_t *bucket = bucket_of (block);
+      count_in_filter (block, 1);
       for (uint32_t i = 0; i < BUCKET_SLOTS; i++)
         {
           uint64_t expected = 0;
@@ -128,7 +126,7 @@ hook_sample_remember (const void *block)
                                               __ATOMIC_RELAXED))
             return true;
         }
-      count_in_filter (hash, -1);
+      count_in_filter (block, -1);
     }
   __atomic_fetch_add (&hook_session.header->lost_events, 1, __ATOMIC_RELAXED);
   return false;
@@ -137,8 +135,7 @@ hook_sample_remember (const void *block)
 HOOK_COLD bool
 hook_sample_remove (const void *block)
 {
-  const uint64_t hash = hook_sample_hash (block);
-  uint64_t *bucket = bucket_of (hash);
+  uint64_t *bucket = bucket_of (block);
 
   for (uint32_t i = 0; i < BUCKET_SLOTS; i++)
     {
@@ -146,7 +143,7 @@ hook_sample_remove (const void *block)
       if (__atomic_load_n (&bucket[i], __ATOMIC_RELAXED) == expected
           && __atomic_compare_exchange_n (&bucket[i], &expected, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
         {
-          count_in_filter (hash, -1);
+          count_in_filter (block, -1);
           return true;
         }
     }

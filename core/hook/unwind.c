@@ -167,11 +167,12 @@ try_insert (RuleTable *table, uint64_t key, uint64_t rule)
   return false;
 }
 
-/* A larger table with the rules of this generation. The old one stays: somebody may be reading it. */
+/* A larger table with the rules of this generation. The old one stays, for somebody may be reading it, but loses its
+ * memory: what was in it is not found any more, or is by a key that is gone when it is looked at again. */
 static RuleTable *
 grow (RuleTable *old)
 {
-  const uint64_t n = old ? (old->mask + 1) * 4 : FIRST_RULES;
+  const uint64_t n = old ? (old->mask + 1) * 2 : FIRST_RULES;
   if (n > MAX_RULES)
     return old;
   const size_t size = sizeof (RuleTable) + n * sizeof (Rule);
@@ -190,7 +191,11 @@ grow (RuleTable *old)
     }
   RuleTable *expected = old;
   if (__atomic_compare_exchange_n (&rule_table, &expected, table, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-    return table;
+    {
+      if (old)
+        hook_syscall (SYS_madvise, (uint64_t) old + 4096, (old->mask + 1) * sizeof (Rule), MADV_DONTNEED, 0, 0, 0);
+      return table;
+    }
   hook_syscall (SYS_munmap, (uint64_t) table, size, 0, 0, 0, 0);
   return expected;
 }
@@ -683,7 +688,7 @@ hash_state (uint64_t ip, uint64_t sp)
 static inline uint64_t
 hash_word (uint64_t hash, uint64_t word)
 {
-  return (hash ^ word) * 0x9e3779b97f4a7c15;
+  return (hash << 7 | hash >> 57) + word;
 }
 
 static inline HookShape *
