@@ -124,12 +124,7 @@ answer_model (Answer *answer, const HatQuestion *question, const Ask *ask, const
     case ASK_FOCUS:
       return hat_graph_model_focus (ask->model, ask->tree, ask->block, progress, error);
     default:
-      {
-        g_autoptr (HatGraphModel) all = hat_graph_model_new (answer->graph, question->colors, ask->tree, HAT_NODE_ROWS, progress, error);
-        if (all == NULL || ask->block == HAT_GRAPH_NONE || hat_graph_model_find (all, ask->block) != HAT_NODE_NONE)
-          return g_steal_pointer (&all);
-        return hat_graph_model_focus (all, ask->tree, ask->block, progress, error);
-      }
+      return hat_graph_model_new (answer->graph, question->colors, ask->tree, HAT_NODE_ROWS, progress, error);
     }
 }
 
@@ -234,6 +229,28 @@ found (HatGraphPage *self, guint32 block)
   hat_block_picker_pick (self->picker, block);
 }
 
+static void ask (HatGraphPage *self, AskKind kind, guint32 block);
+
+/* Another view selected a block: it is selected here, too, wherever it has to be looked for. */
+static void
+follow_selection (HatGraphPage *self)
+{
+  guint32 block = hat_selected_graph_block (hat_page_state (HAT_PAGE (self)));
+  if (present (self) == NULL)
+    return;
+  if (block == HAT_GRAPH_NONE || block == self->picked)
+    {
+      hat_picture_invalidate (HAT_PICTURE (self->picture));
+      return;
+    }
+  self->picked = block;
+  guint node = hat_graph_model_find (present_model (self), block);
+  if (node != HAT_NODE_NONE)
+    hat_graph_picture_select (self->picture, node);
+  else
+    ask (self, ASK_FOCUS, block);
+}
+
 static void
 on_graph (gpointer owner, gpointer data, const GError *error)
 {
@@ -277,6 +294,8 @@ on_graph (gpointer owner, gpointer data, const GError *error)
     found (self, answer->block);
   else if ((answer->kind == ASK_EXPAND || answer->kind == ASK_COLLAPSE) && at != HAT_NODE_NONE)
     hat_graph_picture_select (self->picture, at);
+  else if (answer->kind == ASK_ALL)
+    follow_selection (self);
   free_answer (answer);
 }
 
@@ -385,6 +404,7 @@ on_asked (HatGraphPicture *picture, guint what, HatGraphPage *self)
       go_back (self);
       break;
     case HAT_GRAPH_ASK_ALL:
+      self->picked = hat_selected_graph_block (hat_page_state (HAT_PAGE (self))); /* not to be followed again */
       ask (self, ASK_ALL, HAT_GRAPH_NONE);
       break;
     case HAT_GRAPH_ASK_FIND:
@@ -464,25 +484,6 @@ fill_snapshots (HatGraphPage *self, const HatQuestion *now)
   self->is_filling = FALSE;
 }
 
-static void
-follow_selection (HatGraphPage *self)
-{
-  guint32 block = hat_selected_graph_block (hat_page_state (HAT_PAGE (self)));
-  if (present (self) == NULL)
-    return;
-  if (block == HAT_GRAPH_NONE || block == self->picked)
-    {
-      hat_picture_invalidate (HAT_PICTURE (self->picture));
-      return;
-    }
-  self->picked = block;
-  guint node = hat_graph_model_find (present_model (self), block);
-  if (node != HAT_NODE_NONE)
-    hat_graph_picture_select (self->picture, node);
-  else
-    ask (self, ASK_FOCUS, block);
-}
-
 static gboolean
 has_something (const HatQuestion *now)
 {
@@ -511,7 +512,10 @@ hat_graph_page_update (HatPage *page, HatChanges changes)
           explain_nothing (self, now);
         }
       else if (!is_shown)
-        ask (self, ASK_ALL, hat_selected_graph_block (hat_page_state (page)));
+        {
+          self->picked = HAT_GRAPH_NONE;
+          ask (self, ASK_ALL, HAT_GRAPH_NONE);
+        }
       return;
     }
   if (changes & HAT_CHANGED_SELECTION)
