@@ -157,6 +157,17 @@ test_folds (void)
   g_assert_cmpuint (find_title (unfolded, "60 × peer_new"), !=, HAT_NODE_NONE);
 }
 
+/* The biggest of what a long list holds are held by none of its first links: there is a pointer all the same. */
+static void
+test_long_list (void)
+{
+  CASE (c, graph_of_double_list (c.fixture, 300));
+  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_ROWS);
+  const HatGraphLine *line = find_line (model, find_title (model, "300 × list_push"), find_title (model, "300 × session_set_name"));
+
+  g_assert_true (line->is_tree && line->n > 0 && line->strength == HAT_STRENGTH_STRONG);
+}
+
 /* Hundreds of roots' children: the biggest come first, the rest is one node that gives out the next. */
 static void
 test_never_a_hairball (void)
@@ -533,6 +544,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/graph-picture/five", test_five);
   g_test_add_func ("/graph-picture/folds", test_folds);
+  g_test_add_func ("/graph-picture/long-list", test_long_list);
   g_test_add_func ("/graph-picture/never-a-hairball", test_never_a_hairball);
   g_test_add_func ("/graph-picture/paths-and-focus", test_paths_and_focus);
   g_test_add_func ("/graph-picture/search", test_search);

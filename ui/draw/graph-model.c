@@ -13,6 +13,7 @@
 #define CHAIN_LEAST 8u       /* lists up to this length are shown block by block */
 #define CHAIN_HEADS 4u       /* so many blocks of a chain at once come out of it */
 #define SAMPLE_BLOCKS 64u    /* of a fold: for lines */
+#define SAMPLE_OWNED 8u
 #define SAMPLE_ROOTS 256u    /* of a fold: for its chip */
 #define OWNERS_SHOWN 3u      /* on either side of the gap in a long path */
 #define HOLDERS_SHOWN 6u
@@ -918,6 +919,29 @@ add_pointer (GArray *lines, GHashTable *known, guint from, guint to, const HatGr
   line->n++;
 }
 
+/* The biggest blocks of two big folds need not be each other's: what some of the owned ones are owned by tells. */
+static gboolean
+add_owning_pointers (HatGraphModel *model, GArray *lines, GHashTable *known, guint parent, guint child)
+{
+  const HatGraphNode *node = &model->nodes[child];
+  HatGraphEdge edges[SAMPLE_BLOCKS];
+  gboolean is_found = FALSE;
+
+  for (guint32 i = 0; model->tree == HAT_GRAPH_OWNERS && i < MIN (node->n_blocks, SAMPLE_OWNED); i++)
+    {
+      HatGraphBlock block;
+      guint32 n = MIN (hat_graph_edges_in (model->graph, node->blocks[i], 0, edges, SAMPLE_BLOCKS), SAMPLE_BLOCKS);
+      hat_graph_block (model->graph, node->blocks[i], &block);
+      for (guint32 k = 0; k < n; k++)
+        if (edges[k].from == block.owner)
+          {
+            add_pointer (lines, known, parent, child, &edges[k]);
+            is_found = TRUE;
+          }
+    }
+  return is_found;
+}
+
 static void
 add_lines (Builder *builder, HatGraphModel *model)
 {
@@ -952,6 +976,8 @@ add_lines (Builder *builder, HatGraphModel *model)
 
       if (node->parent == HAT_NODE_NONE)
         continue;
+      if (!at && model->nodes[node->parent].n_blocks > SAMPLE_BLOCKS && add_owning_pointers (model, lines, known, node->parent, i))
+        at = g_hash_table_lookup (known, &key);
       line.is_root = (is_up ? node : &model->nodes[node->parent])->kind == HAT_NODE_ROOT;
       if (at)
         g_array_index (lines, HatGraphLine, GPOINTER_TO_UINT (at) - 1).is_tree = TRUE;

@@ -11,7 +11,7 @@
 
 #define RADIUS 6.0
 #define TEXT_HEIGHT 13.0  /* px of a node that has room for one row of text */
-#define TWO_ROWS 37.0
+#define TWO_ROWS 41.0
 #define MANY_ROWS 64.0    /* in units of the text's size */
 #define MANY_WIDTH 170.0
 #define NARROWEST 44.0
