@@ -22,6 +22,7 @@
 #define PIECE_BYTES (4u << 20)
 #define BLOCK_OVERHEAD 24u /* that lies between blocks, and is copied with them */
 #define UNFINISHED_PATIENCE_NS 1000000
+#define LAST_PATIENCE_MS 1000u
 #define OTHERS_SHARE 10 /* processes other than the first may stand still for 1/10 of the time, all together */
 
 /* A snapshot that has been taken and is being worked on. */
@@ -637,6 +638,7 @@ take (HatSnapshots *snapshots, HatImage *image, HatSnapshotReason reason, const 
   HatImages *images = snapshots->images;
   HatWireProcess *wire = hat_session_process (images->session, image->slot);
   g_autoptr (GError) error = NULL;
+  hat_images_drain (images); /* the less there is to do while it stands still, and the better is known how much there is to copy */
   Job *job = new_job (snapshots, image, reason, detail);
   const gint64 start_ns = hat_clock_mono_ns ();
   HatStop *stop = job->stop = stopped ? stopped : hat_stop_process (image->info.pid, &error);
@@ -844,7 +846,8 @@ void
 hat_snapshots_finish (HatSnapshots *snapshots)
 {
   write_ready (snapshots, TRUE);
-  while (hat_stop_release_stragglers ())
+  /* Those that do not stop even now are let go by the kernel, when we are gone. */
+  for (guint i = 0; i < LAST_PATIENCE_MS && hat_stop_release_stragglers (); i++)
     g_usleep (1000);
 }
 

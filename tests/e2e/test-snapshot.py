@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Snapshots: when they are taken, and that the roots are exactly those that there are. snapshot-roots tells its blocks by their sizes."""
-import re, signal, time
+import re, signal, socket, time
 from harness import *
 
 DUMP = os.path.join(BUILD, 'tests', 'unit', 'dump-snapshots')
@@ -224,8 +224,23 @@ def children_have_theirs():
         assert snapshot['process'] == 0 or rooted(snapshot).get(3999 + snapshot['process']), 'a block of its own'
 
 
-def start_waiting(trace, *options):
-    recorder = subprocess.Popen([HEAPATLAS, 'record', '-o', trace, *options, '--', ROOTS, 'wait'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@check
+def many_children_are_skipped_and_counted():
+    """All together may hold up the program for a tenth of the time only."""
+    trace = path('many.heapatlas')
+    done = record(trace, 'sh', '-c', 'for i in $(seq 150); do /bin/true; done')
+    snapshots = dump(trace)
+    skipped = int((re.search(r', (\d+) skipped', done.stderr) or [0, 0])[1])
+    others = [s for s in snapshots if s['process'] != 0]
+    equal([s['process'] for s in snapshots].count(0), 1, 'snapshots of the first process')
+    # An image that is replaced by exec has none.
+    ended = [p for p in report(trace)['processes'][1:] if p['exit_status'] is not None]
+    equal(len(others) + skipped, len(ended), f'snapshots ({len(others)}) and skipped ones ({skipped})')
+
+
+def start_waiting(trace, *options, pass_fds=()):
+    recorder = subprocess.Popen([HEAPATLAS, 'record', '-o', trace, *options, '--', ROOTS, 'wait'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                pass_fds=pass_fds)
     while recorder.stdout.readline() != 'ready\n':
         pass
     pid = int(open(f'/proc/{recorder.pid}/task/{recorder.pid}/children').read().split()[0])
@@ -245,6 +260,21 @@ def others_may_ask():
     snapshots = dump(trace)
     equal([s['reason'] for s in snapshots], ['request', 'request'], 'snapshots')
     assert ('global', 'in_global', '') in rooted(snapshots[0])[100] and 'main' in [name for _, name in snapshots[0]['frames']]
+
+
+@check
+def the_window_may_ask():
+    ours, theirs = socket.socketpair()
+    recorder, pid = start_waiting(path('control.heapatlas'), '--control-fd', str(theirs.fileno()), pass_fds=[theirs.fileno()])
+    theirs.close()
+    lines = ours.makefile('r')
+    ours.sendall(b'snapshot\n')
+    line = next(line for line in lines if line.startswith('snapshot '))
+    assert re.match(r'snapshot index=0 number=0 time_ns=\d+ pause_ns=\d+ bytes=\d+ reason=request$', line), line
+    os.kill(pid, signal.SIGTERM)
+    assert any(line.startswith('done ') for line in lines), 'the recording is not done'
+    recorder.wait(60)
+    equal([s['reason'] for s in dump(path('control.heapatlas'))], ['request'], 'snapshots')
 
 
 @check
