@@ -5,6 +5,7 @@
 #include "core/report/report-private.h"
 
 #define MAX_NESTED 16 /* anonymous members in each other */
+#define LAYOUTS_KEPT 4096
 
 static void write_fields (HatJson *json, const char *key, HatTypes *types, const HatField *fields, guint n, guint depth);
 
@@ -132,7 +133,11 @@ hat_report_types_json (HatTypes *types, const HatTypesOptions *options, GString 
   /* Looking at layouts makes types of pointers and arrays, which are not listed. */
   g_autofree HatTypeId *kept = g_memdup2 (ids, n * sizeof *ids);
   for (guint i = 0; i < n; i++)
-    write_type (&json, types, kept[i]);
+    {
+      write_type (&json, types, kept[i]);
+      if (i % LAYOUTS_KEPT == LAYOUTS_KEPT - 1)
+        hat_types_forget_layouts (types);
+    }
   hat_json_end_array (&json);
   hat_json_begin_array (&json, "generics");
   hat_json_end_array (&json);

@@ -6,12 +6,14 @@
 #include "core/heap/format.h"
 #include "core/report/plain-text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define LISTED 40
 #define MAX_NESTED 16
 #define NAME_COLUMNS 24
 #define MAX_SHOWN_VARIANTS 256
+#define LAYOUTS_KEPT 4096
 
 /* ---- one type ---- */
 
@@ -166,36 +168,49 @@ append_type (GString *out, HatTypes *types, HatTypeId id)
 
 /* ---- all ---- */
 
-static int
-compare_lost (gconstpointer a, gconstpointer b, gpointer data)
+typedef struct
 {
-  const HatTypeLayout *x = hat_types_layout (data, *(const HatTypeId *) a), *y = hat_types_layout (data, *(const HatTypeId *) b);
-  return x->lost != y->lost ? (x->lost > y->lost ? -1 : 1) : 0;
+  HatTypeId id;
+  guint32 align;
+  guint64 lost, best_size; /* best_size 0: it is */
+} Row;
+
+static int
+compare_lost (gconstpointer a, gconstpointer b)
+{
+  const Row *x = a, *y = b;
+  if (x->lost != y->lost)
+    return x->lost > y->lost ? -1 : 1;
+  return x->id < y->id ? -1 : x->id > y->id;
 }
 
 static void
-append_table (GString *out, HatTypes *types, HatTypeId *ids, guint n)
+append_table (GString *out, HatTypes *types, const HatTypeId *ids, guint n)
 {
+  g_autofree Row *rows = g_new (Row, n + 1);
   guint padded = 0, better = 0;
   for (guint i = 0; i < n; i++)
     {
       const HatTypeLayout *layout = hat_types_layout (types, ids[i]);
+      rows[i] = (Row){ ids[i], layout->align, layout->lost, layout->best ? layout->best_size : 0 };
       padded += layout->lost > 0;
       better += layout->best != NULL;
+      if (i % LAYOUTS_KEPT == LAYOUTS_KEPT - 1)
+        hat_types_forget_layouts (types);
     }
   g_autofree char *all = hat_format_count (n), *some = hat_format_count (padded), *few = hat_format_count (better);
   g_string_append_printf (out, "%s types, %s with padding, %s would be smaller in another order\n", all, some, few);
   if (n == 0)
     return;
-  g_qsort_with_data (ids, n, sizeof *ids, compare_lost, types);
+  qsort (rows, n, sizeof *rows, compare_lost);
   g_string_append (out, "\n    size  align  padding   best  type\n");
   for (guint i = 0; i < n && i < LISTED; i++)
     {
-      const HatType *type = hat_types_get (types, ids[i]);
-      const HatTypeLayout *layout = hat_types_layout (types, ids[i]);
+      const HatType *type = hat_types_get (types, rows[i].id);
       g_autofree char *name = hat_plain_name (type->name, HAT_PLAIN_COLUMNS - 34);
-      g_autofree char *best = layout->best ? g_strdup_printf ("%" G_GUINT64_FORMAT, layout->best_size) : g_strdup ("");
-      g_string_append_printf (out, "%8" G_GUINT64_FORMAT "%7u%9" G_GUINT64_FORMAT "%7s  %s\n", type->size, layout->align, layout->lost, best, name);
+      g_autofree char *best = rows[i].best_size ? g_strdup_printf ("%" G_GUINT64_FORMAT, rows[i].best_size) : g_strdup ("");
+      g_string_append_printf (out, "%8" G_GUINT64_FORMAT "%7u%9" G_GUINT64_FORMAT "%7s  %s\n", type->size, rows[i].align, rows[i].lost,
+                              best, name);
     }
   if (n > LISTED)
     g_string_append_printf (out, "\nand %u more: name one to see its layout, or see --json\n", n - LISTED);

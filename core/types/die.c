@@ -94,6 +94,9 @@ on_attribute (Dwarf_Attribute *attribute, void *data)
     case DW_AT_alignment:
       die->alignment = MIN (number (attribute), 1u << 30);
       break;
+    case DW_AT_decl_line:
+      die->line = (guint32) number (attribute);
+      break;
     case DW_AT_encoding:
       die->encoding = number (attribute);
       break;

@@ -18,7 +18,7 @@ typedef struct
   guint64 bit_offset;      /* the old form: from the most significant bit of the storage unit */
   guint64 count, upper_bound, lower_bound; /* of a subrange */
   gint64 value;            /* of an enumerator or variant */
-  guint32 alignment, encoding;
+  guint32 alignment, encoding, line;
   gboolean has_byte_size : 1, has_data_bit_offset : 1, has_bit_offset : 1, has_type : 1, has_count : 1, has_upper_bound : 1;
   gboolean has_value : 1, has_discriminant : 1, has_specification : 1, has_signature : 1;
   gboolean is_declaration : 1, is_external : 1, is_artificial : 1, is_virtual : 1, is_vector : 1;

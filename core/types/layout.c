@@ -16,6 +16,7 @@ typedef struct
   HatTypes *types;
   HatTypeSource *source;
   HatTypeInfo *info;
+  Dwarf_Die die;
   GArray *fields, *variants;
   HatField tag;
   gboolean has_tag;
@@ -276,7 +277,7 @@ static void
 read_children (Reader *reader)
 {
   Dwarf_Die die;
-  if (dwarf_child (&reader->info->die, &die) != 0)
+  if (dwarf_child (&reader->die, &die) != 0)
     return;
   do
     switch (dwarf_tag (&die))
@@ -370,12 +371,12 @@ read_layout (HatTypes *types, HatTypeInfo *info)
     .fields = g_array_new (FALSE, FALSE, sizeof (HatField)),
     .variants = g_array_new (FALSE, FALSE, sizeof (HatVariant)),
   };
-  if (info->die.addr && info->type.kind != HAT_TYPE_ALIAS)
+  if (info->type.kind != HAT_TYPE_ALIAS && hat_types_die (types, info, &reader.die))
     {
       reader.source = hat_types_source (types, info);
-      hat_die_read (&said, &info->die);
+      hat_die_read (&said, &reader.die);
       if (info->type.kind == HAT_TYPE_ENUM)
-        reader.number = hat_types_of_attribute (types, reader.source, &info->die);
+        reader.number = hat_types_of_attribute (types, reader.source, &reader.die);
       read_children (&reader);
       fit_bases (&reader);
     }

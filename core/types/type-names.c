@@ -69,10 +69,14 @@ intern_made (HatTypes *types, HatTypeSource *source, HatType *made, char *name)
   g_autofree char *owned = name;
   if (strlen (owned) > MAX_NAME)
     strcpy (owned + MAX_NAME - 3, "...");
-  made->name = owned;
   made->module = source->module;
-  guint64 signature = ((guint64) made->kind << 32 | made->target) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
-  return hat_types_intern (types, made, signature ^ made->count ^ made->size << 40, NULL);
+  guint64 key = hat_type_mix (hat_type_hash (owned), (guint64) made->kind << 32 | made->target);
+  key = hat_type_mix (hat_type_mix (key, made->count), made->size);
+  HatTypeId id = hat_types_lookup (types, key);
+  if (id)
+    return id;
+  made->name = g_string_chunk_insert (types->strings, owned);
+  return hat_types_add_type (types, made, key, NULL);
 }
 
 static guint64

@@ -14,33 +14,44 @@ typedef struct
 {
   HatType type;
   HatTypeId id;
-  guint64 signature; /* of what makes it different from others of that name */
-  HatTypeId next;    /* of the same name */
-  HatTypeId owner;   /* of a variant: its enum */
-  Dwarf_Die die;     /* addr NULL: there is nothing more to read */
-  gboolean is_resolved; /* target, size */
-  gboolean is_reading;  /* its layout, now: it contains itself, which only damage can do */
+  HatTypeId next;       /* of the same name */
+  HatTypeId owner;      /* of a variant: its enum */
+  guint8 is_resolved;   /* target, size */
+  guint8 is_reading;    /* its layout, now: it contains itself, which only damage can do */
+  const void *die;      /* NULL: there is nothing more to read */
   HatTypeLayout *layout;
 } HatTypeInfo;
 
 /* A DIE that defines or declares a type. */
 typedef struct
 {
-  const void *address;
+  guint32 offset; /* from the unit's own DIE */
   HatTypeId type;
 } HatTypeEntry;
 
 typedef struct
 {
-  GArray *entries; /* HatTypeEntry, by address */
+  const char *start; /* its own DIE */
+  HatTypeEntry *entries; /* by offset */
+  guint n_entries;
   HatLanguage language;
 } HatTypeUnit;
+
+/* An open hash table from what tells types apart, as a 64-bit hash, to ids: large files repeat their types thousands of
+ * times, and a hash is all that this takes. */
+typedef struct
+{
+  guint64 key; /* 0 = free */
+  HatTypeId type;
+} HatTypeSlot;
 
 /* A module's debug information. */
 typedef struct
 {
   HatModuleFiles files;
   Dwarf *dwarf, *shared;
+  const char *mapped; /* the file of `dwarf` in memory, or NULL */
+  gsize mapped_bytes;
   GHashTable *units; /* Dwarf_CU -> HatTypeUnit */
   HatLanguage language; /* of the unit read last: partial units do not say theirs */
   guint32 module;
@@ -52,19 +63,45 @@ struct _HatTypes
   char *sysroot;
   char **debug_dirs;
   GPtrArray *sources;  /* HatTypeSource */
-  GPtrArray *infos;    /* HatTypeInfo, by id */
+  GPtrArray *infos;    /* blocks of HAT_TYPE_BLOCK HatTypeInfo, by id */
+  guint n;
   GStringChunk *strings;
-  GHashTable *by_key;  /* HatTypeInfo, a set: one of each name and signature */
-  GHashTable *by_name; /* name -> HatTypeInfo, the first of that name */
+  HatTypeSlot *slots;
+  guint n_slots, n_used; /* a power of two; at most 2/3 of it */
+  GHashTable *by_name; /* name -> the first id of that name; made when first needed, up to n_named */
+  guint n_named;
   GHashTable *made;    /* address of a DIE without an entry -> id */
   GArray *list;        /* HatTypeId; NULL: to be made */
   guint n_listed;      /* infos when it was */
   guint depth;         /* of types inside each other, now being read */
 };
 
-HatTypeInfo *hat_types_info (HatTypes *types, HatTypeId type);
-/* The one type of that name and signature, made from `type` if there was none. Its name is copied. */
-HatTypeId hat_types_intern (HatTypes *types, const HatType *type, guint64 signature, const Dwarf_Die *die);
+#define HAT_TYPE_BLOCK 1024u
+
+static inline HatTypeInfo *
+hat_types_info (HatTypes *types, HatTypeId type)
+{
+  HatTypeId id = type < types->n ? type : HAT_TYPE_VOID;
+  return (HatTypeInfo *) g_ptr_array_index (types->infos, id / HAT_TYPE_BLOCK) + id % HAT_TYPE_BLOCK;
+}
+
+static inline guint64
+hat_type_mix (guint64 hash, guint64 value)
+{
+  hash = (hash ^ value) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
+  return hash ^ (hash >> 29);
+}
+
+/* Of any text; 1 for NULL. */
+guint64 hat_type_hash (const char *text);
+
+/* The type of that key, or VOID. */
+HatTypeId hat_types_lookup (HatTypes *types, guint64 key);
+/* A new one; its name must stay. `die` may be NULL. */
+HatTypeId hat_types_add_type (HatTypes *types, const HatType *type, guint64 key, const Dwarf_Die *die);
+
+/* The DIE that the type was made from; FALSE if there is none. */
+gboolean hat_types_die (HatTypes *types, const HatTypeInfo *info, Dwarf_Die *out);
 
 /* What DW_AT_type of `die` says; VOID if it has none. */
 HatTypeId hat_types_of_attribute (HatTypes *types, HatTypeSource *source, Dwarf_Die *die);

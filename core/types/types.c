@@ -27,21 +27,6 @@ hat_language_name (HatLanguage language)
 
 /* ---- making and freeing ---- */
 
-static guint
-hash_key (gconstpointer data)
-{
-  const HatTypeInfo *info = data;
-  return GPOINTER_TO_UINT (info->type.name) * 31 + (guint) info->signature + info->type.is_declaration;
-}
-
-static gboolean
-equal_key (gconstpointer a, gconstpointer b)
-{
-  const HatTypeInfo *x = a, *y = b;
-  return x->type.name == y->type.name && x->signature == y->signature
-         && x->type.is_declaration == y->type.is_declaration && x->type.size == y->type.size;
-}
-
 static void
 source_free (gpointer data)
 {
@@ -55,14 +40,6 @@ source_free (gpointer data)
   g_free (source);
 }
 
-static void
-info_free (gpointer data)
-{
-  HatTypeInfo *info = data;
-  hat_layout_free (info->layout);
-  g_free (info);
-}
-
 HatTypes *
 hat_types_new (const HatSymbolOptions *options)
 {
@@ -74,12 +51,11 @@ hat_types_new (const HatSymbolOptions *options)
     }
   types->options = (HatSymbolOptions){ types->sysroot, (const char *const *) types->debug_dirs };
   types->sources = g_ptr_array_new_with_free_func (source_free);
-  types->infos = g_ptr_array_new_with_free_func (info_free);
+  types->infos = g_ptr_array_new_with_free_func (g_free);
   types->strings = g_string_chunk_new (64 * 1024);
-  types->by_key = g_hash_table_new (hash_key, equal_key);
-  types->by_name = g_hash_table_new (NULL, NULL);
+  types->by_name = g_hash_table_new (g_str_hash, g_str_equal);
   types->made = g_hash_table_new (NULL, NULL);
-  hat_types_intern (types, &(HatType){ .name = "void", .kind = HAT_TYPE_BASE }, 0, NULL);
+  hat_types_add_type (types, &(HatType){ .name = "void", .kind = HAT_TYPE_BASE }, 1, NULL);
   return types;
 }
 
@@ -88,8 +64,9 @@ hat_types_free (HatTypes *types)
 {
   if (!types)
     return;
+  hat_types_forget_layouts (types);
   g_ptr_array_unref (types->sources);
-  g_hash_table_unref (types->by_key);
+  g_free (types->slots);
   g_hash_table_unref (types->by_name);
   g_hash_table_unref (types->made);
   g_ptr_array_unref (types->infos);
@@ -112,6 +89,8 @@ hat_types_add (HatTypes *types, const HatModule *module, GError **error)
   gboolean is_object = file && gelf_getehdr (file->elf, &header) && header.e_type == ET_REL;
   if (file && !is_object)
     source->dwarf = dwarf_begin_elf (file->elf, DWARF_C_READ, NULL);
+  if (source->dwarf)
+    source->mapped = elf_rawfile (file->elf, &source->mapped_bytes);
   if (source->dwarf && source->files.shared)
     {
       source->shared = dwarf_begin_elf (source->files.shared->elf, DWARF_C_READ, NULL);
@@ -154,35 +133,96 @@ hat_types_read_all (HatTypes *types, const HatProgress *progress, GError **error
   return TRUE;
 }
 
-HatTypeInfo *
-hat_types_info (HatTypes *types, HatTypeId type)
+void
+hat_types_forget_layouts (HatTypes *types)
 {
-  return g_ptr_array_index (types->infos, type < types->infos->len ? type : HAT_TYPE_VOID);
+  for (HatTypeId id = 0; id < types->n; id++)
+    g_clear_pointer (&hat_types_info (types, id)->layout, hat_layout_free);
+}
+
+/* ---- one of each ---- */
+
+guint64
+hat_type_hash (const char *text)
+{
+  if (!text)
+    return 1;
+  gsize length = strlen (text);
+  guint64 hash = hat_type_mix (2, length), word = 0;
+  for (; length >= sizeof word; text += sizeof word, length -= sizeof word)
+    {
+      memcpy (&word, text, sizeof word);
+      hash = hat_type_mix (hash, word);
+    }
+  word = 0;
+  memcpy (&word, text, length);
+  return hat_type_mix (hash, word);
+}
+
+static HatTypeSlot *
+find_slot (const HatTypes *types, guint64 key)
+{
+  guint at = (guint) (key >> 20) & (types->n_slots - 1);
+  while (types->slots[at].key && types->slots[at].key != key)
+    at = (at + 1) & (types->n_slots - 1);
+  return &types->slots[at];
 }
 
 HatTypeId
-hat_types_intern (HatTypes *types, const HatType *type, guint64 signature, const Dwarf_Die *die)
+hat_types_lookup (HatTypes *types, guint64 key)
 {
-  HatTypeInfo wanted = { .type = *type, .signature = signature };
-  wanted.type.name = g_string_chunk_insert_const (types->strings, type->name);
-  HatTypeInfo *info = g_hash_table_lookup (types->by_key, &wanted);
-  if (info)
-    return info->id;
-  info = g_memdup2 (&wanted, sizeof wanted);
-  info->id = types->infos->len;
-  if (die)
-    info->die = *die;
-  HatTypeInfo *same = g_hash_table_lookup (types->by_name, info->type.name);
-  if (same)
+  return types->n_slots ? find_slot (types, MAX (key, 1))->type : HAT_TYPE_VOID;
+}
+
+static void
+grow_slots (HatTypes *types)
+{
+  HatTypeSlot *old = types->slots;
+  guint n = types->n_slots;
+  types->n_slots = n ? n * 2 : 1024;
+  types->slots = g_new0 (HatTypeSlot, types->n_slots);
+  for (guint i = 0; i < n; i++)
+    if (old[i].key)
+      *find_slot (types, old[i].key) = old[i];
+  g_free (old);
+}
+
+HatTypeId
+hat_types_add_type (HatTypes *types, const HatType *type, guint64 key, const Dwarf_Die *die)
+{
+  if (types->n % HAT_TYPE_BLOCK == 0)
+    g_ptr_array_add (types->infos, g_new0 (HatTypeInfo, HAT_TYPE_BLOCK));
+  HatTypeId id = types->n++;
+  HatTypeInfo *info = hat_types_info (types, id);
+  info->type = *type;
+  info->id = id;
+  info->die = die ? die->addr : NULL;
+  if (types->n_used * 3 >= types->n_slots * 2)
+    grow_slots (types);
+  HatTypeSlot *slot = find_slot (types, MAX (key, 1));
+  types->n_used += slot->key == 0;
+  *slot = (HatTypeSlot){ MAX (key, 1), id };
+  return id;
+}
+
+/* The first of that name; the others follow by `next`. */
+static HatTypeId
+first_of_name (HatTypes *types, const char *name)
+{
+  for (; types->n_named < types->n; types->n_named++)
     {
-      info->next = same->next;
-      same->next = info->id;
+      HatTypeInfo *info = hat_types_info (types, types->n_named);
+      gpointer first;
+      if (g_hash_table_lookup_extended (types->by_name, info->type.name, NULL, &first))
+        {
+          HatTypeInfo *head = hat_types_info (types, GPOINTER_TO_UINT (first));
+          info->next = head->next;
+          head->next = info->id;
+        }
+      else
+        g_hash_table_insert (types->by_name, (gpointer) info->type.name, GUINT_TO_POINTER (info->id));
     }
-  else
-    g_hash_table_insert (types->by_name, (gpointer) info->type.name, info);
-  g_ptr_array_add (types->infos, info);
-  g_hash_table_add (types->by_key, info);
-  return info->id;
+  return GPOINTER_TO_UINT (g_hash_table_lookup (types->by_name, name));
 }
 
 /* ---- from DIEs ---- */
@@ -250,11 +290,10 @@ resolve (HatTypes *types, HatTypeInfo *info)
 {
   info->is_resolved = TRUE;
   HatType *type = &info->type;
-  if (!info->die.addr)
-    return;
-  if (type->kind == HAT_TYPE_ALIAS || (type->kind == HAT_TYPE_ENUM && type->size == 0))
+  Dwarf_Die die;
+  if ((type->kind == HAT_TYPE_ALIAS || (type->kind == HAT_TYPE_ENUM && type->size == 0)) && hat_types_die (types, info, &die))
     {
-      HatTypeId target = hat_types_of_attribute (types, hat_types_source (types, info), &info->die);
+      HatTypeId target = hat_types_of_attribute (types, hat_types_source (types, info), &die);
       type->size = hat_types_get (types, target)->size;
       if (type->kind == HAT_TYPE_ALIAS)
         type->target = target;
@@ -267,12 +306,22 @@ hat_types_source (HatTypes *types, const HatTypeInfo *info)
   return g_ptr_array_index (types->sources, info->type.module);
 }
 
+gboolean
+hat_types_die (HatTypes *types, const HatTypeInfo *info, Dwarf_Die *out)
+{
+  if (!info->die)
+    return FALSE;
+  HatTypeSource *source = hat_types_source (types, info);
+  return dwarf_die_addr_die (source->dwarf, (void *) info->die, out)
+         || (source->shared && dwarf_die_addr_die (source->shared, (void *) info->die, out));
+}
+
 /* ---- asking ---- */
 
 guint
 hat_types_count (HatTypes *types)
 {
-  return types->infos->len;
+  return types->n;
 }
 
 const HatType *
@@ -295,10 +344,12 @@ hat_types_definition (HatTypes *types, HatTypeId id)
     }
   if (!type->is_declaration)
     return id;
-  const HatTypeInfo *first = g_hash_table_lookup (types->by_name, type->name);
-  for (const HatTypeInfo *info = first; info; info = info->next ? hat_types_info (types, info->next) : NULL)
-    if (!info->type.is_declaration && info->type.kind != HAT_TYPE_ALIAS)
-      return info->id;
+  for (HatTypeId at = first_of_name (types, type->name); at; at = hat_types_info (types, at)->next)
+    {
+      const HatType *same = &hat_types_info (types, at)->type;
+      if (!same->is_declaration && same->kind != HAT_TYPE_ALIAS)
+        return at;
+    }
   return id;
 }
 
@@ -315,11 +366,12 @@ hat_types_align (HatTypes *types, HatTypeId id)
   const HatTypeInfo *info = hat_types_info (types, id);
   const HatType *type = hat_types_get (types, id);
   HatDie said = { 0 };
+  Dwarf_Die die;
   switch (type->kind)
     {
     case HAT_TYPE_BASE:
-      if (info->die.addr)
-        hat_die_read (&said, (Dwarf_Die *) &info->die);
+      if (hat_types_die (types, info, &die))
+        hat_die_read (&said, &die);
       return said.alignment ? said.alignment : own_align (said.encoding == DW_ATE_complex_float ? type->size / 2 : type->size);
     case HAT_TYPE_POINTER:
       return MIN (own_align (type->size), 8);
@@ -328,8 +380,8 @@ hat_types_align (HatTypes *types, HatTypeId id)
     case HAT_TYPE_ARRAY:
       return type->target == id ? 1 : hat_types_align (types, type->target);
     case HAT_TYPE_ALIAS:
-      if (info->die.addr)
-        hat_die_read (&said, (Dwarf_Die *) &info->die);
+      if (hat_types_die (types, info, &die))
+        hat_die_read (&said, &die);
       if (said.alignment)
         return said.alignment;
       id = hat_types_definition (types, id);
@@ -362,13 +414,13 @@ compare_names (gconstpointer a, gconstpointer b, gpointer data)
 const HatTypeId *
 hat_types_list (HatTypes *types, guint *out_n)
 {
-  if (!types->list || types->n_listed != types->infos->len)
+  if (!types->list || types->n_listed != types->n)
     {
       if (types->list)
         g_array_unref (types->list);
       types->list = g_array_new (FALSE, FALSE, sizeof (HatTypeId));
-      types->n_listed = types->infos->len;
-      for (HatTypeId id = 0; id < types->infos->len; id++)
+      types->n_listed = types->n;
+      for (HatTypeId id = 0; id < types->n; id++)
         if (is_listed (hat_types_info (types, id)))
           g_array_append_val (types->list, id);
       g_array_sort_with_data (types->list, compare_names, types);
@@ -409,12 +461,12 @@ GArray *
 hat_types_find (HatTypes *types, const char *name)
 {
   GArray *found = g_array_new (FALSE, FALSE, sizeof (HatTypeId)), *exact = g_array_new (FALSE, FALSE, sizeof (HatTypeId));
-  for (HatTypeId id = 1; id < types->infos->len; id++)
+  for (HatTypeId id = 1; id < types->n; id++)
     {
       const HatTypeInfo *info = hat_types_info (types, id);
       const HatType *type = &info->type;
-      gboolean is_alias = type->kind == HAT_TYPE_ALIAS && hat_types_get (types, hat_types_definition (types, id))->name != type->name;
-      if (!is_listed (info) && !(info->die.addr && (type->kind == HAT_TYPE_BASE || is_alias)))
+      gboolean is_alias = type->kind == HAT_TYPE_ALIAS && strcmp (hat_types_get (types, hat_types_definition (types, id))->name, type->name) != 0;
+      if (!is_listed (info) && !(info->die && (type->kind == HAT_TYPE_BASE || is_alias)))
         continue;
       if (strcmp (type->name, name) == 0)
         g_array_append_val (exact, id);

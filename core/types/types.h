@@ -44,17 +44,17 @@ typedef enum
 
 typedef struct
 {
-  const char *name; /* with its scopes, "std::vector<int, std::allocator<int> >", "char *"; never NULL */
-  HatTypeKind kind;
-  HatLanguage language;
+  const char *name;    /* with its scopes, "std::vector<int, std::allocator<int> >", "char *"; never NULL */
   guint64 size;
-  HatTypeId target;           /* POINTER: what it points to; ARRAY: an element; ALIAS: what it stands for */
-  guint64 count;              /* ARRAY: elements; 0 = flexible */
-  guint32 module;             /* ordinal of hat_types_add() */
-  gboolean is_anonymous;      /* struct, union or enum without a name: `name` says so */
-  gboolean is_declaration;    /* nothing but the name was found: hat_types_definition() looks further */
-  gboolean is_variant;        /* the fields of one variant of a Rust enum */
-  gboolean is_signed;         /* BASE */
+  guint64 count;       /* ARRAY: elements; 0 = flexible */
+  HatTypeId target;    /* POINTER: what it points to; ARRAY: an element; ALIAS: what it stands for */
+  guint32 module : 24; /* ordinal of hat_types_add() */
+  guint32 kind : 4;    /* HatTypeKind */
+  guint32 language : 4; /* HatLanguage */
+  guint8 is_anonymous;   /* struct, union or enum without a name: `name` says so */
+  guint8 is_declaration; /* nothing but the name was found: hat_types_definition() looks further */
+  guint8 is_variant;     /* the fields of one variant of a Rust enum */
+  guint8 is_signed;      /* BASE */
 } HatType;
 
 typedef enum
@@ -137,8 +137,10 @@ GArray *hat_types_find (HatTypes *types, const char *name);
 
 guint hat_types_count (HatTypes *types); /* ids are below */
 const HatType *hat_types_get (HatTypes *types, HatTypeId type);
-/* Never NULL; empty for what has no parts. The pointer stays valid. */
+/* Never NULL; empty for what has no parts. The pointer stays valid until hat_types_forget_layouts(). */
 const HatTypeLayout *hat_types_layout (HatTypes *types, HatTypeId type);
+/* Those of all types of a large program are many times its names: who looks at each once forgets them now and then. */
+void hat_types_forget_layouts (HatTypes *types);
 /* Of any type; 1 if unknown. */
 guint32 hat_types_align (HatTypes *types, HatTypeId type);
 

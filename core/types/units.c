@@ -5,6 +5,7 @@
 #include "core/types/types-private.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 enum
 {
@@ -18,7 +19,7 @@ typedef struct
 {
   guint entry;
   HatType type;
-  guint64 signature;
+  guint64 key;
   Dwarf_Die die;
   char *scope;
 } Unnamed;
@@ -36,11 +37,30 @@ typedef struct
   HatTypes *types;
   HatTypeSource *source;
   HatTypeUnit *unit;
+  GArray *entries;   /* HatTypeEntry */
   GString *scope;    /* "ns::Class::" */
+  guint64 scope_hash;
+  gboolean is_local; /* in a function or an anonymous namespace */
   GArray *unnamed;   /* Unnamed */
   GArray *aliases;   /* Alias */
   gint64 steps_left; /* a damaged unit may lead in circles: no more DIEs than it has bytes */
 } Walk;
+
+/* What the children of a DIE belong to. */
+typedef enum
+{
+  IN_SCOPE,
+  IN_TYPE,
+  IN_ONE_TYPE, /* has_one_definition(): only its base classes count, which differ by the language's version in libstdc++ */
+} Place;
+
+/* C++ forbids two types of one name, except where no other unit sees it (the one definition rule): there the members need
+ * not be compared. */
+static gboolean
+has_one_definition (const Walk *walk)
+{
+  return walk->unit->language == HAT_LANGUAGE_CXX && !walk->is_local;
+}
 
 static HatLanguage
 language_of (Dwarf_Die *unit, HatLanguage other)
@@ -77,16 +97,9 @@ language_of (Dwarf_Die *unit, HatLanguage other)
 /* ---- signatures ---- */
 
 static guint64
-mix (guint64 signature, guint64 value)
-{
-  signature = (signature ^ value) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
-  return signature ^ (signature >> 29);
-}
-
-static guint64
 mix_text (guint64 signature, const char *text)
 {
-  return mix (signature, text ? g_str_hash (text) : 1);
+  return hat_type_mix (signature, hat_type_hash (text));
 }
 
 /* As far as the first name, and of what lies in the type itself its size: what the name means elsewhere is its own
@@ -103,16 +116,16 @@ mix_type (guint64 signature, const HatDie *said)
         break;
       hat_die_read (&at, &die);
       int tag = dwarf_tag (&die);
-      signature = mix (signature, tag);
+      signature = hat_type_mix (signature, tag);
       if (at.name)
         signature = mix_text (signature, at.name);
       if (at.name && (!is_inside || tag != DW_TAG_typedef))
-        return mix (signature, is_inside ? at.byte_size : 0);
+        return hat_type_mix (signature, is_inside ? at.byte_size : 0);
       if (tag == DW_TAG_array_type && dwarf_child (&die, &child) == 0)
         {
           HatDie range;
           hat_die_read (&range, &child);
-          signature = mix (signature, range.has_count ? range.count : range.upper_bound + 1);
+          signature = hat_type_mix (signature, range.has_count ? range.count : range.upper_bound + 1);
         }
       is_inside &= tag == DW_TAG_typedef || tag == DW_TAG_array_type || tag == DW_TAG_const_type || tag == DW_TAG_volatile_type;
     }
@@ -127,9 +140,9 @@ mix_member (guint64 signature, Dwarf_Die *die)
   if (said.is_external || said.is_declaration)
     return signature; /* static members take no room */
   signature = mix_text (signature, said.name);
-  signature = mix (signature, said.offset);
+  signature = hat_type_mix (signature, said.offset);
   if (said.bit_size)
-    signature = mix (mix (signature, said.bit_size), said.data_bit_offset + said.bit_offset);
+    signature = hat_type_mix (hat_type_mix (signature, said.bit_size), said.data_bit_offset + said.bit_offset);
   return mix_type (signature, &said);
 }
 
@@ -145,7 +158,7 @@ mix_variants (guint64 signature, Dwarf_Die *part)
         {
           HatDie said;
           hat_die_read (&said, &variant);
-          signature = mix (signature, said.has_value ? (guint64) said.value : 1);
+          signature = hat_type_mix (signature, said.has_value ? (guint64) said.value : 1);
           if (dwarf_child (&variant, &member) == 0)
             signature = mix_member (signature, &member);
         }
@@ -158,46 +171,62 @@ mix_variants (guint64 signature, Dwarf_Die *part)
 static guint
 reserve_entry (Walk *walk, Dwarf_Die *die)
 {
-  HatTypeEntry entry = { .address = die->addr };
-  g_array_append_val (walk->unit->entries, entry);
-  return walk->unit->entries->len - 1;
+  HatTypeEntry entry = { .offset = (guint32) ((const char *) die->addr - walk->unit->start) };
+  g_array_append_val (walk->entries, entry);
+  walk->unit->entries = (HatTypeEntry *) walk->entries->data;
+  walk->unit->n_entries = walk->entries->len;
+  return walk->entries->len - 1;
 }
 
-static HatTypeEntry *
-entry_at (Walk *walk, guint index)
+typedef struct
 {
-  return &g_array_index (walk->unit->entries, HatTypeEntry, index);
-}
+  gsize length;
+  guint64 hash;
+  gboolean is_local;
+} Scope;
 
-/* The length before, to go back to. */
-static gsize
+static Scope
 enter_scope (Walk *walk, const char *name)
 {
-  gsize before = walk->scope->len;
-  if (walk->unit->language != HAT_LANGUAGE_C && before + strlen (name) + 2 < MAX_NAME)
+  Scope before = { walk->scope->len, walk->scope_hash, walk->is_local };
+  if (walk->unit->language != HAT_LANGUAGE_C && walk->scope->len + strlen (name) + 2 < MAX_NAME)
     {
       g_string_append (walk->scope, name);
       g_string_append (walk->scope, "::");
+      walk->scope_hash = mix_text (walk->scope_hash, name);
     }
   return before;
 }
 
-/* Into the scope, until it is truncated again. */
+static void
+leave_scope (Walk *walk, Scope before)
+{
+  g_string_truncate (walk->scope, before.length);
+  walk->scope_hash = before.hash;
+  walk->is_local = before.is_local;
+}
+
+/* The name with its scopes, to keep. */
 static const char *
 full_name (Walk *walk, const char *name)
 {
+  gsize before = walk->scope->len;
   g_string_append_len (walk->scope, name, strnlen (name, MAX_NAME));
-  return walk->scope->str;
+  const char *kept = g_string_chunk_insert_len (walk->types->strings, walk->scope->str, walk->scope->len);
+  g_string_truncate (walk->scope, before);
+  return kept;
 }
 
 static void
-intern_entry (Walk *walk, guint index, HatType *type, guint64 signature, const Dwarf_Die *die)
+intern_entry (Walk *walk, guint index, HatType *type, guint64 key, const Dwarf_Die *die)
 {
-  gsize before = walk->scope->len;
-  type->name = full_name (walk, type->name);
-  HatTypeId id = hat_types_intern (walk->types, type, signature, die);
-  entry_at (walk, index)->type = id;
-  g_string_truncate (walk->scope, before);
+  HatTypeId id = hat_types_lookup (walk->types, key);
+  if (!id)
+    {
+      type->name = full_name (walk, type->name);
+      id = hat_types_add_type (walk->types, type, key, die);
+    }
+  walk->unit->entries[index].type = id;
 }
 
 static HatTypeKind
@@ -216,16 +245,16 @@ kind_of (int tag)
     }
 }
 
-static void walk_children (Walk *walk, Dwarf_Die *parent, guint64 *signature, guint depth);
+static void walk_children (Walk *walk, Dwarf_Die *parent, Place place, guint64 *signature, guint depth);
 
 static void
 mark_variants (Walk *walk, guint owner)
 {
-  HatTypeId id = entry_at (walk, owner)->type;
-  for (guint i = owner + 1; i < walk->unit->entries->len; i++)
-    if (entry_at (walk, i)->type)
+  HatTypeId id = walk->unit->entries[owner].type;
+  for (guint i = owner + 1; i < walk->unit->n_entries; i++)
+    if (walk->unit->entries[i].type)
       {
-        HatTypeInfo *info = hat_types_info (walk->types, entry_at (walk, i)->type);
+        HatTypeInfo *info = hat_types_info (walk->types, walk->unit->entries[i].type);
         info->type.is_variant = TRUE;
         info->owner = id;
       }
@@ -258,7 +287,7 @@ read_definition (Walk *walk, Dwarf_Die *die, guint depth)
     .is_declaration = said.is_declaration || (said.has_signature && !said.has_byte_size),
   };
   /* "struct Outer::Inner { ... }": its name and scope stand at its declaration. */
-  gsize before = walk->scope->len;
+  Scope before = { walk->scope->len, walk->scope_hash, walk->is_local };
   Dwarf_Die declared;
   const HatTypeEntry *declaration = NULL;
   if (said.has_specification && dwarf_formref_die (&said.specification, &declared))
@@ -268,32 +297,35 @@ read_definition (Walk *walk, Dwarf_Die *die, guint depth)
     {
       outside = g_strdup (walk->scope->str);
       g_string_truncate (walk->scope, 0);
-      type.name = hat_types_get (walk->types, declaration->type)->name;
+      walk->scope_hash = 0;
+      type.name = hat_types_info (walk->types, declaration->type)->type.name;
     }
-  const char *shown = type.name ? type.name : "(anonymous)";
-  guint64 signature = mix (mix (1, type.kind), type.size);
+  guint64 key = hat_type_mix (mix_text (walk->scope_hash, type.name), (guint64) type.kind << 40 ^ type.size);
+  gboolean is_one = type.name && has_one_definition (walk);
+  if (is_one)
+    key = hat_type_mix (key, said.line);
   if (dwarf_haschildren (die))
     {
-      gsize inner = enter_scope (walk, shown);
-      walk_children (walk, die, &signature, depth + 1);
-      g_string_truncate (walk->scope, inner);
+      Scope inner = enter_scope (walk, type.name ? type.name : "(anonymous)");
+      walk_children (walk, die, is_one ? IN_ONE_TYPE : IN_TYPE, &key, depth + 1);
+      leave_scope (walk, inner);
     }
+  if (type.is_declaration)
+    key = hat_type_mix (mix_text (walk->scope_hash, type.name), 4);
   if (type.name)
     {
-      intern_entry (walk, index, &type, type.is_declaration ? 0 : signature, type.is_declaration ? NULL : die);
-      if (walk->unit->language == HAT_LANGUAGE_RUST && entry_at (walk, walk->unit->entries->len - 1)->address != die->addr
-          && has_variants (die))
+      intern_entry (walk, index, &type, key, type.is_declaration ? NULL : die);
+      if (walk->unit->language == HAT_LANGUAGE_RUST && walk->unit->n_entries > index + 1 && has_variants (die))
         mark_variants (walk, index);
     }
   else
     {
-      Unnamed unnamed = { .entry = index, .type = type, .signature = signature, .die = *die };
-      unnamed.scope = g_strdup (walk->scope->str);
+      Unnamed unnamed = { .entry = index, .type = type, .key = key, .die = *die, .scope = g_strdup (walk->scope->str) };
       g_array_append_val (walk->unnamed, unnamed);
     }
   if (outside)
     g_string_assign (walk->scope, outside);
-  g_string_truncate (walk->scope, before);
+  leave_scope (walk, before);
 }
 
 /* typedef struct { ... } Name; */
@@ -310,7 +342,7 @@ name_unnamed (Walk *walk, const HatDie *said)
       if (unnamed->die.addr != target.addr || unnamed->type.name || strcmp (unnamed->scope, walk->scope->str) != 0)
         continue;
       unnamed->type.name = said->name;
-      intern_entry (walk, unnamed->entry, &unnamed->type, unnamed->signature, &unnamed->die);
+      intern_entry (walk, unnamed->entry, &unnamed->type, mix_text (unnamed->key, said->name), &unnamed->die);
       return;
     }
 }
@@ -327,7 +359,7 @@ intern_unnamed (Walk *walk)
           unnamed->type.name = name;
           unnamed->type.is_anonymous = TRUE;
           g_string_assign (walk->scope, unnamed->scope);
-          intern_entry (walk, unnamed->entry, &unnamed->type, unnamed->signature, &unnamed->die);
+          intern_entry (walk, unnamed->entry, &unnamed->type, unnamed->key, &unnamed->die);
         }
       g_free (unnamed->scope);
     }
@@ -352,21 +384,28 @@ read_base (Walk *walk, Dwarf_Die *die)
   };
   if (dwarf_tag (die) == DW_TAG_unspecified_type && strstr (said.name, "nullptr"))
     type.size = sizeof (void *);
-  intern_entry (walk, index, &type, mix (mix (2, said.byte_size), said.encoding), die);
+  guint64 key = hat_type_mix (mix_text (walk->scope_hash, said.name), said.byte_size << 8 ^ said.encoding);
+  intern_entry (walk, index, &type, hat_type_mix (key, 2), die);
 }
 
 static void
-read_alias (Walk *walk, Dwarf_Die *die)
+read_alias (Walk *walk, Dwarf_Die *die, Place place)
 {
   HatDie said;
   hat_die_read (&said, die);
   if (!said.name)
     return;
   name_unnamed (walk, &said);
-  gsize before = walk->scope->len;
-  const char *name = g_string_chunk_insert_const (walk->types->strings, full_name (walk, said.name));
-  g_string_truncate (walk->scope, before);
-  Alias alias = { .entry = reserve_entry (walk, die), .name = name, .die = *die };
+  guint index = reserve_entry (walk, die);
+  if (place == IN_ONE_TYPE)
+    {
+      HatType type = { .name = said.name, .kind = HAT_TYPE_ALIAS, .language = walk->unit->language, .module = walk->source->module };
+      intern_entry (walk, index, &type, hat_type_mix (mix_text (walk->scope_hash, said.name), 3), die);
+      return;
+    }
+  Alias alias = { .entry = index, .name = said.name, .die = *die };
+  if (walk->scope->len > 0)
+    alias.name = full_name (walk, said.name);
   g_array_append_val (walk->aliases, alias);
 }
 
@@ -375,7 +414,7 @@ static guint64
 alias_signature (Walk *walk, const HatDie *said, Dwarf_Die *out_unnamed)
 {
   HatDie at = *said;
-  guint64 signature = mix (3, said->alignment);
+  guint64 signature = hat_type_mix (3, said->alignment);
   for (int hop = 0; hop < MAX_HOPS && at.has_type; hop++)
     {
       Dwarf_Die die;
@@ -384,7 +423,7 @@ alias_signature (Walk *walk, const HatDie *said, Dwarf_Die *out_unnamed)
       int tag = dwarf_tag (&die);
       const HatTypeEntry *entry = hat_type_unit_find (walk->unit, die.addr);
       if (entry && entry->type)
-        return mix (signature, entry->type);
+        return hat_type_mix (signature, entry->type);
       HatDie target;
       hat_die_read (&target, &die);
       if (!entry && hop == 0 && !target.name && !target.is_declaration && tag != DW_TAG_typedef
@@ -408,8 +447,8 @@ intern_aliases (Walk *walk)
       hat_die_read (&said, &alias->die);
       HatType type = { .name = alias->name, .kind = HAT_TYPE_ALIAS, .language = walk->unit->language, .module = walk->source->module };
       Dwarf_Die unnamed = { 0 };
-      guint64 signature = alias_signature (walk, &said, &unnamed);
-      intern_entry (walk, alias->entry, &type, signature, &alias->die);
+      guint64 key = mix_text (alias_signature (walk, &said, &unnamed), alias->name);
+      intern_entry (walk, alias->entry, &type, key, &alias->die);
       if (!unnamed.addr)
         continue;
       /* typedef struct { ... } Name, but the struct stands in a type unit, which does not know the name. */
@@ -417,7 +456,12 @@ intern_aliases (Walk *walk)
       type.name = alias->name;
       type.kind = kind_of (dwarf_tag (&unnamed));
       type.size = said.byte_size;
-      hat_types_intern (walk->types, &type, signature, &unnamed);
+      key = hat_type_mix (key, 5);
+      if (!hat_types_lookup (walk->types, key))
+        {
+          type.name = full_name (walk, alias->name);
+          hat_types_add_type (walk->types, &type, key, &unnamed);
+        }
     }
   g_array_unref (walk->aliases);
 }
@@ -441,7 +485,7 @@ scope_name (Dwarf_Die *die)
 
 /* `signature` of the type whose children these are, or NULL in a scope. */
 static void
-walk_children (Walk *walk, Dwarf_Die *parent, guint64 *signature, guint depth)
+walk_children (Walk *walk, Dwarf_Die *parent, Place place, guint64 *signature, guint depth)
 {
   Dwarf_Die die;
   if (depth > MAX_DEPTH || dwarf_child (parent, &die) != 0)
@@ -449,7 +493,7 @@ walk_children (Walk *walk, Dwarf_Die *parent, guint64 *signature, guint depth)
   do
     {
       int tag = dwarf_tag (&die);
-      gsize before;
+      Scope before;
       switch (tag)
         {
         case DW_TAG_structure_type:
@@ -464,32 +508,36 @@ walk_children (Walk *walk, Dwarf_Die *parent, guint64 *signature, guint depth)
           read_base (walk, &die);
           break;
         case DW_TAG_typedef:
-          read_alias (walk, &die);
+          read_alias (walk, &die, place);
           break;
         case DW_TAG_namespace:
         case DW_TAG_module:
         case DW_TAG_subprogram:
           /* Methods are only declared in a type: what they hold stands outside of it. */
-          if (signature || !dwarf_haschildren (&die))
+          if (place != IN_SCOPE || !dwarf_haschildren (&die))
             break;
           before = enter_scope (walk, scope_name (&die));
-          walk_children (walk, &die, NULL, depth + 1);
-          g_string_truncate (walk->scope, before);
+          walk->is_local |= tag == DW_TAG_subprogram || !dwarf_diename (&die);
+          walk_children (walk, &die, IN_SCOPE, NULL, depth + 1);
+          leave_scope (walk, before);
           break;
         case DW_TAG_lexical_block:
-          walk_children (walk, &die, NULL, depth + 1);
+          walk_children (walk, &die, IN_SCOPE, NULL, depth + 1);
+          break;
+        case DW_TAG_inheritance:
+          if (place != IN_SCOPE)
+            *signature = mix_member (*signature, &die);
           break;
         case DW_TAG_member:
-        case DW_TAG_inheritance:
-          if (signature)
+          if (place == IN_TYPE)
             *signature = mix_member (*signature, &die);
           break;
         case DW_TAG_enumerator:
-          if (signature)
+          if (place == IN_TYPE)
             *signature = mix_text (*signature, dwarf_diename (&die));
           break;
         case DW_TAG_variant_part:
-          if (signature)
+          if (place == IN_TYPE)
             *signature = mix_variants (*signature, &die);
           break;
         case DW_TAG_imported_unit:
@@ -504,8 +552,52 @@ static void
 unit_free (gpointer data)
 {
   HatTypeUnit *unit = data;
-  g_array_unref (unit->entries);
+  g_free (unit->entries);
   g_free (unit);
+}
+
+/* What was read of a mapped file counts as memory of ours while it stays mapped in; it is read again if it is needed. */
+static void
+release_pages (const HatTypeSource *source, const char *start, gsize bytes)
+{
+  const gsize page = 4096;
+  const char *first = (const char *) (((gsize) start + page - 1) & ~(page - 1));
+  const char *end = (const char *) ((gsize) (start + bytes) & ~(page - 1));
+  if (source->mapped && first >= source->mapped && first < end && end <= source->mapped + source->mapped_bytes)
+    madvise ((void *) first, end - first, MADV_DONTNEED);
+}
+
+static void
+read_unit (HatTypes *types, HatTypeSource *source, HatTypeUnit *unit, Dwarf_Die *root)
+{
+  unit->language = source->language = language_of (root, source->language);
+  unit->start = root->addr;
+  Dwarf_Off next = 0;
+  size_t header;
+  gint64 bytes = 0;
+  if (dwarf_nextcu (dwarf_cu_getdwarf (root->cu), dwarf_dieoffset (root) - dwarf_cuoffset (root), &next, &header, NULL, NULL,
+                    NULL)
+      == 0)
+    bytes = next - dwarf_dieoffset (root);
+  Walk walk = {
+    .types = types,
+    .source = source,
+    .unit = unit,
+    .entries = g_array_new (FALSE, FALSE, sizeof (HatTypeEntry)),
+    .scope = g_string_new (NULL),
+    .unnamed = g_array_new (FALSE, FALSE, sizeof (Unnamed)),
+    .aliases = g_array_new (FALSE, FALSE, sizeof (Alias)),
+    .steps_left = MAX (bytes, 1 << 20),
+  };
+  walk_children (&walk, root, IN_SCOPE, NULL, 0);
+  intern_unnamed (&walk);
+  intern_aliases (&walk);
+  g_string_free (walk.scope, TRUE);
+  unit->n_entries = walk.entries->len;
+  unit->entries = g_memdup2 (walk.entries->data, walk.entries->len * sizeof (HatTypeEntry));
+  g_array_unref (walk.entries);
+  if (bytes > 0)
+    release_pages (source, unit->start, bytes);
 }
 
 const HatTypeUnit *
@@ -517,48 +609,29 @@ hat_types_unit (HatTypes *types, HatTypeSource *source, const Dwarf_Die *die)
   if (unit)
     return unit;
   unit = g_new0 (HatTypeUnit, 1);
-  unit->entries = g_array_new (FALSE, FALSE, sizeof (HatTypeEntry));
   g_hash_table_insert (source->units, die->cu, unit);
   Dwarf_Die root;
   Dwarf_Half version;
-  if (!dwarf_cu_die (die->cu, &root, &version, NULL, NULL, NULL, NULL, NULL))
-    return unit;
-  unit->language = source->language = language_of (&root, source->language);
-  Dwarf_Off next = 0;
-  size_t header;
-  gint64 bytes = 1 << 20;
-  if (dwarf_nextcu (dwarf_cu_getdwarf (die->cu), dwarf_dieoffset (&root) - dwarf_cuoffset (&root), &next, &header, NULL,
-                    NULL, NULL)
-      == 0)
-    bytes = MAX (bytes, (gint64) (next - dwarf_dieoffset (&root)));
-  Walk walk = {
-    .types = types,
-    .source = source,
-    .unit = unit,
-    .scope = g_string_new (NULL),
-    .unnamed = g_array_new (FALSE, FALSE, sizeof (Unnamed)),
-    .aliases = g_array_new (FALSE, FALSE, sizeof (Alias)),
-    .steps_left = bytes,
-  };
-  walk_children (&walk, &root, NULL, 0);
-  intern_unnamed (&walk);
-  intern_aliases (&walk);
-  g_string_free (walk.scope, TRUE);
+  if (dwarf_cu_die (die->cu, &root, &version, NULL, NULL, NULL, NULL, NULL))
+    read_unit (types, source, unit, &root);
   return unit;
 }
 
 const HatTypeEntry *
 hat_type_unit_find (const HatTypeUnit *unit, const void *address)
 {
-  guint low = 0, high = unit->entries->len;
-  const HatTypeEntry *entries = (const HatTypeEntry *) unit->entries->data;
+  const char *at = address;
+  if (at < unit->start || at - unit->start > G_MAXUINT32)
+    return NULL;
+  guint32 offset = (guint32) (at - unit->start);
+  guint low = 0, high = unit->n_entries;
   while (low < high)
     {
       guint middle = low + (high - low) / 2;
-      if (entries[middle].address < address)
+      if (unit->entries[middle].offset < offset)
         low = middle + 1;
       else
         high = middle;
     }
-  return low < unit->entries->len && entries[low].address == address ? &entries[low] : NULL;
+  return low < unit->n_entries && unit->entries[low].offset == offset ? &unit->entries[low] : NULL;
 }
