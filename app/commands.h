@@ -15,11 +15,13 @@ typedef enum
   HAT_EXIT_IO = 3, /* could not read or write */
 } HatExit;
 
+/* Makes the standard descriptors and the locale what the rest relies on. */
+void hat_start (void);
+
 int hat_command_record (int argc, char **argv);
 int hat_command_report (int argc, char **argv);
 int hat_command_leaks (int argc, char **argv);
 int hat_command_types (int argc, char **argv);
-int hat_command_export (int argc, char **argv);
 int hat_command_check (int argc, char **argv);
 int hat_command_snapshot (int argc, char **argv);
 

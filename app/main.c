@@ -2,8 +2,6 @@
 /* `heapatlas`: finds the command, or opens the window on a trace or a program. */
 
 #include <errno.h>
-#include <fcntl.h>
-#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,12 +16,14 @@ typedef struct
   const char *summary;
 } Command;
 
+static int run_export (int argc, char **argv);
+
 static const Command commands[] = {
   { "record", hat_command_record, "[--] PROGRAM [ARG...]", "run a program and record its heap" },
   { "report", hat_command_report, "TRACE", "who allocated how much, and when" },
   { "leaks", hat_command_leaks, "TRACE", "what was never freed, what keeps growing" },
   { "types", hat_command_types, "BINARY|TRACE [NAME]", "how types are laid out, and what padding costs" },
-  { "export", hat_command_export, "TRACE --view VIEW -o FILE", "a picture as PNG, SVG or PDF" },
+  { "export", run_export, "TRACE --view VIEW -o FILE", "a picture as PNG, SVG or PDF" },
   { "snapshot", hat_command_snapshot, "PID", "take a snapshot of a recorded process" },
   { "check", hat_command_check, "TRACE", "whether a trace is whole" },
 };
@@ -52,59 +52,66 @@ print_help (void)
           "  heapatlas report app.heapatlas\n");
 }
 
-/* The window is next to this program in a build folder as in an installation. */
+/* The path of one of our other programs: next to this one in a build folder; where it belongs in an installation. */
 static char *
-find_window (void)
+find_program (const char *name)
 {
   g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
   g_autofree char *folder = g_path_get_dirname (self ? self : "");
-  g_autofree char *beside = g_build_filename (folder, "heapatlas-gui", NULL);
-  if (g_file_test (beside, G_FILE_TEST_IS_EXECUTABLE))
-    return g_steal_pointer (&beside);
-  return g_find_program_in_path ("heapatlas-gui");
+  const char *const places[] = { "", "../" HAT_LIBEXECDIR };
+
+  for (guint i = 0; i < G_N_ELEMENTS (places); i++)
+    {
+      g_autofree char *path = g_build_filename (folder, places[i], name, NULL);
+      if (g_file_test (path, G_FILE_TEST_IS_EXECUTABLE))
+        return g_steal_pointer (&path);
+    }
+  return g_find_program_in_path (name);
+}
+
+/* Becomes the program; its status if it cannot. */
+static int
+become (const char *name, char **arguments)
+{
+  g_autofree char *path = find_program (name);
+  if (path == NULL)
+    {
+      g_printerr ("heapatlas: %s: not found next to heapatlas nor in PATH, build or install it\n", name);
+      return HAT_EXIT_IO;
+    }
+  execv (path, arguments);
+  g_printerr ("heapatlas: %s: %s\n", path, g_strerror (errno));
+  return HAT_EXIT_IO;
+}
+
+static int
+run_export (int argc, char **argv)
+{
+  return become ("heapatlas-export", argv);
 }
 
 /* `arguments`: nothing, a trace, or a program with its arguments. */
 static int
 open_window (char **arguments)
 {
-  g_autofree char *window = find_window ();
-  if (window == NULL)
-    {
-      g_printerr ("heapatlas: heapatlas-gui: not found next to heapatlas nor in PATH, build or install it\n");
-      return HAT_EXIT_IO;
-    }
   gboolean is_file = arguments[0] && g_file_test (arguments[0], G_FILE_TEST_IS_REGULAR);
   gboolean is_trace = is_file && arguments[1] == NULL
                       && (g_str_has_suffix (arguments[0], ".heapatlas")
                           || !g_file_test (arguments[0], G_FILE_TEST_IS_EXECUTABLE));
   g_autoptr (GPtrArray) command = g_ptr_array_new ();
-  g_ptr_array_add (command, window);
+  g_ptr_array_add (command, (gpointer) "heapatlas-gui");
   if (arguments[0] && !is_trace)
     g_ptr_array_add (command, (gpointer) "--");
   for (guint i = 0; arguments[i]; i++)
     g_ptr_array_add (command, arguments[i]);
   g_ptr_array_add (command, NULL);
-  execv (window, (char **) command->pdata);
-  g_printerr ("heapatlas: %s: %s\n", window, g_strerror (errno));
-  return HAT_EXIT_IO;
-}
-
-/* A descriptor below 3 that is closed would be given to the next file that is opened, a trace or shared memory, and what is meant for the
- * standard streams would be written into it. Using these fails as before, and a program we start finds them closed. */
-static void
-hold_standard_descriptors (void)
-{
-  for (int fd = 0; fd <= STDERR_FILENO; fd++)
-    if (fcntl (fd, F_GETFD) < 0)
-      open ("/dev/null", (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+  return become ("heapatlas-gui", (char **) command->pdata);
 }
 
 int
 main (int argc, char **argv)
 {
-  hold_standard_descriptors ();
-  setlocale (LC_ALL, "");
+  hat_start ();
   const char *first = argc > 1 ? argv[1] : NULL;
   if (first == NULL)
     return open_window (argv + 1);

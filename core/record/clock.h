@@ -16,7 +16,9 @@ typedef struct
   gint64 start_mono_ns; /* CLOCK_MONOTONIC at time 0 */
 } HatClock;
 
-/* Takes about a millisecond; time 0 is when it returns. */
+/* Begins to measure how long a tick is. */
+void hat_clock_prepare (HatClock *clock);
+/* Time 0 is when it returns: at least a millisecond after hat_clock_prepare(). */
 void hat_clock_start (HatClock *clock);
 /* Call about once a second. */
 void hat_clock_adjust (HatClock *clock);

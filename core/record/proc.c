@@ -5,6 +5,7 @@
 #include "core/record/proc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -82,25 +83,46 @@ hat_proc_thread_name (guint32 pid, guint32 tid)
   return name ? g_strchomp (name) : NULL;
 }
 
+/* The `n`th of the fields that begin at `text`, from 0; "" if there are not so many. */
+static const char *
+field (const char *text, guint n)
+{
+  for (; n > 0 && *text; n--)
+    {
+      text += strcspn (text, " ");
+      text += *text == ' ';
+    }
+  return text;
+}
+
+/* Every process may be asked for this at the end of a recording: hence without detours. */
 gboolean
 hat_proc_stat (guint32 pid, guint32 *out_parent, guint64 *out_start, int *out_wait_status)
 {
-  g_autofree char *text = read_file (pid, "stat", NULL);
-  /* The name in parentheses may hold anything, parentheses too. */
-  const char *rest = text ? strrchr (text, ')') : NULL;
+  char path[32], text[2048];
 
+  g_snprintf (path, sizeof path, "/proc/%u/stat", pid);
+  const int fd = open (path, O_RDONLY | O_CLOEXEC);
+  const gssize length = fd < 0 ? -1 : read (fd, text, sizeof text - 1);
+  if (fd >= 0)
+    close (fd);
+  if (length <= 0)
+    return FALSE;
+  text[length] = 0;
+  /* The name in parentheses may hold anything, parentheses too. */
+  const char *rest = strrchr (text, ')');
   if (rest == NULL || strlen (rest) < 4)
     return FALSE;
-  g_auto (GStrv) fields = g_strsplit (rest + 2, " ", -1);
-  const guint n = g_strv_length (fields); /* field 3 of proc(5) is fields[0] */
-  if (n < 20)
+  rest += 2; /* field 3 of proc(5) */
+  const char *start = field (rest, 19), *status = field (rest, 49);
+  if (*start == 0)
     return FALSE;
   if (out_parent)
-    *out_parent = g_ascii_strtoull (fields[1], NULL, 10);
+    *out_parent = g_ascii_strtoull (field (rest, 1), NULL, 10);
   if (out_start)
-    *out_start = g_ascii_strtoull (fields[19], NULL, 10);
+    *out_start = g_ascii_strtoull (start, NULL, 10);
   if (out_wait_status)
-    *out_wait_status = *fields[0] == 'Z' && n >= 50 ? (int) g_ascii_strtoll (fields[49], NULL, 10) : -1;
+    *out_wait_status = *rest == 'Z' && *status ? (int) g_ascii_strtoll (status, NULL, 10) : -1;
   return TRUE;
 }
 

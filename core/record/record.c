@@ -223,6 +223,7 @@ start (HatRecorder *recorder, int *out_status, GError **error)
   g_auto (GStrv) own_env = options->env ? NULL : g_get_environ ();
   const char *const *env = options->env ? options->env : (const char *const *) own_env;
 
+  hat_clock_prepare (&recorder->clock);
   if (!hat_preflight (options->argv[0], env, options->directory, &recorder->program, out_status, error))
     return FALSE;
   *out_status = HAT_RECORD_FAILED;

@@ -316,8 +316,6 @@ do_job (HatWriterWorker *worker, Job *job)
       break;
     case JOB_END:
       hat_chunk_sink_put_end (&worker->sink, job->duration_ns);
-      if (!hat_chunk_sink_has_failed (&worker->sink) && fsync (worker->sink.fd) != 0 && errno != EINVAL)
-        hat_chunk_sink_fail (&worker->sink, errno);
       break;
     }
 }

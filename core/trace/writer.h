@@ -72,7 +72,7 @@ void hat_trace_writer_add_summary (HatTraceWriter *writer, guint process, const 
 
 guint64 hat_trace_writer_bytes (HatTraceWriter *writer); /* written so far */
 
-/* Writes index and footer, syncs, closes. FALSE if anything was ever lost; the writer is then still to be freed. */
+/* Writes index and footer and closes (which is when a file on the network says that it is full). FALSE if anything was ever lost; the writer is then still to be freed. */
 gboolean hat_trace_writer_finish (HatTraceWriter *writer, gint64 duration_ns, GError **error);
 void hat_trace_writer_free (HatTraceWriter *writer); /* without finish: leaves an incomplete trace */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatTraceWriter, hat_trace_writer_free)
