@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <libintl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -107,15 +108,16 @@ make_register_hidden (void)
   return hide (note ("register", "reachable", malloc (55), 55));
 }
 
+static volatile int in_register;
+
 /* pause() for ever with the block in r12 alone. */
 static void *
 make_register_thread (void *argument)
 {
   void *hidden = make_register_hidden ();
   scrub ();
-  pthread_barrier_wait (&both);
-  scrub ();
-  __asm__ volatile ("mov %0, %%r12\n\tnot %%r12\n1:\tmov $34, %%eax\n\tsyscall\n\tjmp 1b" : : "r"(hidden) : "r12", "rax", "rcx", "r11", "memory");
+  __asm__ volatile ("mov %1, %%r12\n\tnot %%r12\n\tmovl $1, %0\n1:\tmov $34, %%eax\n\tsyscall\n\tjmp 1b"
+                    : "=m"(in_register) : "r"(hidden) : "r12", "rax", "rcx", "r11", "memory");
   return NULL;
 }
 
@@ -124,7 +126,8 @@ make_register (void)
 {
   pthread_t thread;
   pthread_create (&thread, NULL, make_register_thread, NULL);
-  pthread_barrier_wait (&both);
+  while (!in_register)
+    sched_yield ();
 }
 
 static KEEP_CALL void
