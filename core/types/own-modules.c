@@ -26,7 +26,8 @@ is_own (HatTrace *trace, guint process, const HatModule *module)
   for (guint i = 0; i < hat_trace_n_processes (trace); i++)
     if (g_strcmp0 (module->path, hat_trace_process (trace, i)->exe) == 0)
       return FALSE;
-  return !is_of_system (module->path);
+  /* The hook is in the process because we put it there. */
+  return !is_of_system (module->path) && !g_str_has_suffix (module->path, "/libheapatlas-hook.so");
 }
 
 static void
