@@ -21,6 +21,7 @@ void hat_start (void);
 int hat_command_record (int argc, char **argv);
 int hat_command_report (int argc, char **argv);
 int hat_command_leaks (int argc, char **argv);
+int hat_command_graph (int argc, char **argv);
 int hat_command_types (int argc, char **argv);
 int hat_command_check (int argc, char **argv);
 int hat_command_snapshot (int argc, char **argv);

@@ -6,35 +6,45 @@
 
 #include "app/open-trace.h"
 #include "core/report/report.h"
+#include "core/symbols/symbols.h"
 
 static const char description[] =
-  "The file of --suppressions has LeakSanitizer's syntax: lines leak:PATTERN, which\n"
-  "match anywhere in the function, file or module of a frame; * is any text, ^ and\n"
-  "$ are its start and end.\n"
+  "Lost blocks are direct (nothing points to them), a cycle (they hold each other,\n"
+  "nothing else does) or indirect (only lost blocks hold them). Possible: only\n"
+  "pointers into the middle lead there. That takes a snapshot; without one, all\n"
+  "that was never freed is listed.\n"
   "\n"
-  "Exit status: 0 done, N with --error-exitcode N if leaks were found, 2 wrong use,\n"
-  "3 could not read. What was live when a program was replaced by another (exec)\n"
-  "is listed, but is no leak: the system freed it.";
+  "The file of --suppressions has LeakSanitizer's syntax, lines leak:PATTERN, or\n"
+  "valgrind's. That of --rules has lines weak:NAME+OFFSET: the pointer so many\n"
+  "bytes into blocks of that type, or allocated by that function, does not own.\n"
+  "\n"
+  "Exit status: 0 done, N with --error-exitcode N if there are direct, cycle or\n"
+  "indirect leaks (without a snapshot: anything never freed), 2 wrong use, 3 could\n"
+  "not read. What was live when a program was replaced by another (exec) is\n"
+  "listed, but is no leak: the system freed it.";
 
 int
 hat_command_leaks (int argc, char **argv)
 {
   gboolean json = FALSE;
   gint process = -1, error_exitcode = 0;
-  g_autofree char *suppressions = NULL;
+  g_autofree char *suppressions = NULL, *rules = NULL;
+  HatSnapshotOptions snapshot = { .index = -1 };
   const GOptionEntry entries[] = {
     { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON for programs", NULL },
     { "process", 0, 0, G_OPTION_ARG_INT, &process, "Only this process, counted from 0", "N" },
     { "suppressions", 0, 0, G_OPTION_ARG_FILENAME, &suppressions, "Leave out the leaks that FILE names", "FILE" },
+    { "snapshot", 0, 0, G_OPTION_ARG_INT, &snapshot.index, "Snapshot, counted from 0 (default: the last one)", "N" },
+    { "rules", 0, 0, G_OPTION_ARG_FILENAME, &rules, "Pointers that FILE names do not own", "FILE" },
     { "error-exitcode", 0, 0, G_OPTION_ARG_INT, &error_exitcode, "Exit with status N if there are leaks", "N" },
     { NULL },
   };
   g_autofree char *path = NULL;
-  if (!hat_parse_options (argc, argv, entries, "Lists what was never freed and what keeps growing, biggest first.",
+  if (!hat_parse_options (argc, argv, entries, "Lists what is lost, what was never freed and what keeps growing, biggest first.",
                           description, &path))
     return HAT_EXIT_USAGE;
-  if (process < -1)
-    return hat_usage ("leaks: --process takes a number from 0");
+  if (process < -1 || snapshot.index < -1)
+    return hat_usage ("leaks: --process and --snapshot take numbers from 0");
   if (error_exitcode < 0 || error_exitcode > 255)
     return hat_usage ("leaks: --error-exitcode takes a number from 0 to 255");
 
@@ -45,7 +55,9 @@ hat_command_leaks (int argc, char **argv)
       return hat_fail (suppressions, error);
     }
   const HatProgress *progress = hat_terminal_progress ();
-  const HatLeaksOptions options = { .process = process, .json = json, .suppressions = suppressions };
+  snapshot.rules = rules;
+  const HatLeaksOptions options
+    = { .process = process, .json = json, .snapshot = snapshot, .suppressions = suppressions, .demangle = hat_demangle };
   g_autoptr (HatTrace) trace = hat_open_trace (path, progress, &error);
   if (trace == NULL)
     return hat_fail (path, error);

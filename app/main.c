@@ -21,7 +21,8 @@ static int run_export (int argc, char **argv);
 static const Command commands[] = {
   { "record", hat_command_record, "[--] PROGRAM [ARG...]", "run a program and record its heap" },
   { "report", hat_command_report, "TRACE", "who allocated how much, and when" },
-  { "leaks", hat_command_leaks, "TRACE", "what was never freed, what keeps growing" },
+  { "leaks", hat_command_leaks, "TRACE", "what is lost, what was never freed, what keeps growing" },
+  { "graph", hat_command_graph, "TRACE", "what holds what" },
   { "types", hat_command_types, "BINARY|TRACE [NAME]", "how types are laid out, and what padding costs" },
   { "export", run_export, "TRACE --view VIEW -o FILE", "a picture as PNG, SVG or PDF" },
   { "snapshot", hat_command_snapshot, "PID", "take a snapshot of a recorded process" },

@@ -68,9 +68,7 @@ const char *hat_strength_name (HatStrength strength);        /* "unknown", "stro
  * the pointer, or the function that allocated it (hat_stack_function()), with * for any text; OFFSET is decimal or 0x... */
 typedef struct _HatGraphRules HatGraphRules;
 
-#define HAT_NOTE_WEAK "weak" /* key of the trace's notes that are such lines: how a rule is kept (hat_trace_append_notes()) */
-
-HatGraphRules *hat_graph_rules_new (HatTrace *trace); /* with those of the trace's notes; bad ones among them are left out */
+HatGraphRules *hat_graph_rules_new (HatTrace *trace); /* with those of the trace's notes (HAT_NOTE_*); bad ones are left out */
 /* Error: USAGE, with `name` and the line. */
 gboolean hat_graph_rules_add (HatGraphRules *rules, const char *text, const char *name, GError **error);
 void hat_graph_rules_free (HatGraphRules *rules);
@@ -296,13 +294,15 @@ typedef struct
   guint n;
   HatLeakGroup *groups; /* by class and stack: in the order of HatLeakClass, then by retained bytes. Reachable ones are there, too */
   struct { guint64 blocks, bytes; } classes[HAT_N_LEAK_CLASSES];
+  guint n_cycles;
+  guint *cycles;         /* indices into hat_graph_cycles() of those that are not suppressed */
   guint32 n_suppressed_groups;
   guint64 suppressed_blocks, suppressed_bytes;
 } HatLeaks;
 
-/* `suppressed`: for each stack of the trace, whether it is a known leak, or NULL. What only suppressed leaks hold is suppressed
- * with them; reachable blocks never are. Inherited blocks of a forked child are left out, as they are its parent's. */
-HatLeaks *hat_graph_leaks (HatGraph *graph, const gboolean *suppressed, const HatProgress *progress, GError **error);
+/* `suppressed`: for each stack of the trace, the classes of leaks that are known there, as bits 1 << HatLeakClass; or NULL. What
+ * suppressed leaks hold is suppressed with them; reachable blocks never are. Inherited blocks of a forked child are left out, as they are its parent's. */
+HatLeaks *hat_graph_leaks (HatGraph *graph, const guint8 *suppressed, const HatProgress *progress, GError **error);
 void hat_leaks_free (HatLeaks *leaks);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatLeaks, hat_leaks_free)
 

@@ -29,14 +29,14 @@ typedef struct
 
 /* What a known leak holds is known with it, as LeakSanitizer has it. */
 static guint8 *
-find_suppressed (HatGraph *graph, const gboolean *by_stack)
+find_suppressed (HatGraph *graph, const guint8 *by_stack)
 {
   const guint32 *first_edge = graph->snapshot->first_edge;
   guint8 *suppressed = g_new0 (guint8, MAX (graph->n, 1));
   g_autoptr (GArray) stack = g_array_new (FALSE, FALSE, sizeof (guint32));
 
   for (guint32 b = 0; b < graph->n; b++)
-    if (by_stack[graph->stack[b]] && hat_graph_class (graph, b) != HAT_LEAK_REACHABLE)
+    if ((by_stack[graph->stack[b]] >> hat_graph_class (graph, b) & 1) && hat_graph_class (graph, b) != HAT_LEAK_REACHABLE)
       {
         suppressed[b] = 1;
         if (hat_graph_class (graph, b) != HAT_LEAK_POSSIBLE)
@@ -233,7 +233,7 @@ compare_groups (gconstpointer a, gconstpointer b)
 }
 
 HatLeaks *
-hat_graph_leaks (HatGraph *graph, const gboolean *suppressed, const HatProgress *progress, GError **error)
+hat_graph_leaks (HatGraph *graph, const guint8 *suppressed, const HatProgress *progress, GError **error)
 {
   g_autofree guint8 *by_block = suppressed ? find_suppressed (graph, suppressed) : NULL;
   g_autoptr (GHashTable) numbers = g_hash_table_new (NULL, NULL);
@@ -244,6 +244,10 @@ hat_graph_leaks (HatGraph *graph, const gboolean *suppressed, const HatProgress 
     return NULL;
   count_cycles (&count);
   HatLeaks *leaks = g_new0 (HatLeaks, 1);
+  leaks->cycles = g_new (guint, MAX (graph->n_cycles, 1));
+  for (guint i = 0; i < graph->n_cycles; i++) /* all of a cycle is suppressed if one block is */
+    if (!(by_block && by_block[graph->cycles[i].blocks[0]]) && !(graph->flags[graph->cycles[i].blocks[0]] & HAT_GRAPH_INHERITED))
+      leaks->cycles[leaks->n_cycles++] = i;
   leaks->groups = g_new (HatLeakGroup, MAX (tallies->len, 1));
   for (guint i = 0; i < tallies->len; i++)
     {
@@ -268,5 +272,6 @@ hat_leaks_free (HatLeaks *leaks)
   for (guint i = 0; i < leaks->n; i++)
     g_free (leaks->groups[i].why);
   g_free (leaks->groups);
+  g_free (leaks->cycles);
   g_free (leaks);
 }

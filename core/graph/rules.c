@@ -86,8 +86,8 @@ hat_graph_rules_new (HatTrace *trace)
   rules->rules = g_array_new (FALSE, FALSE, sizeof (Rule));
   g_array_set_clear_func (rules->rules, rule_clear);
   for (guint i = 0; i < n; i++)
-    if (g_str_equal (notes[i].key, HAT_NOTE_WEAK))
-      hat_graph_rules_add (rules, notes[i].value, "note", NULL);
+    if (g_str_equal (notes[i].key, HAT_NOTE_WEAK) || g_str_equal (notes[i].key, HAT_NOTE_PROGRAM_WEAK))
+      hat_graph_rules_add (rules, notes[i].value, notes[i].key, NULL);
   return rules;
 }
 

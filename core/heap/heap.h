@@ -321,6 +321,8 @@ typedef struct
 {
   HatStackId stack;
   double slope_bytes_per_s;
+  double persistence; /* share of the equal times in which it reached a new height, 0 to 1 */
+  gboolean has_stopped; /* no new height for an eighth of the time, nor so long ever before: perhaps a full cache */
   guint64 blocks, bytes;
   double blocks_variance, bytes_variance;
   guint n_points;
@@ -329,7 +331,7 @@ typedef struct
 typedef struct
 {
   guint n;
-  HatGrowingSite *sites; /* by slope */
+  HatGrowingSite *sites; /* those that still grow first, then by slope times persistence */
 } HatGrowing;
 HatGrowing *hat_heap_growing (HatHeap *heap, const HatProgress *progress, GError **error);
 void hat_growing_free (HatGrowing *growing);

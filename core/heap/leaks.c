@@ -227,25 +227,30 @@ fit_line (const guint64 *bytes, double *out_slope, double *out_r_squared)
   *out_r_squared = vy > 0 ? cov * cov / (vx * vy) : 0;
 }
 
+/* Fills in slope (per point), persistence and has_stopped. */
 static gboolean
-is_growing (const Candidate *candidate, double *out_slope)
+is_growing (const Candidate *candidate, HatGrowingSite *out_site)
 {
   const guint64 *bytes = candidate->bytes;
   const guint late = FIRST_POINT + (LAST_POINT - FIRST_POINT) * 2 / 3;
   const double rise = (double) bytes[LAST_POINT] - (double) bytes[FIRST_POINT];
   guint64 high = bytes[FIRST_POINT], fall = 0;
-  guint n_steps = 0;
+  guint n_steps = 0, last_step = FIRST_POINT, longest_wait = 0;
   double r_squared;
 
   for (guint i = FIRST_POINT + 1; i <= LAST_POINT; i++)
     if (bytes[i] > high)
       {
         high = bytes[i];
+        longest_wait = MAX (longest_wait, i - last_step);
+        last_step = i;
         n_steps++;
       }
     else
       fall = MAX (fall, high - bytes[i]);
-  fit_line (bytes, out_slope, &r_squared);
+  fit_line (bytes, &out_site->slope_bytes_per_s, &r_squared);
+  out_site->persistence = (double) n_steps / (LAST_POINT - FIRST_POINT);
+  out_site->has_stopped = LAST_POINT - last_step > MAX (longest_wait, (LAST_POINT - FIRST_POINT) / 8);
   return rise > (double) hat_error_of (candidate->variance) && n_steps >= MIN_STEPS && fall <= MAX_FALL * rise && r_squared >= MIN_R_SQUARED
          && (double) bytes[LAST_POINT] - (double) bytes[late] >= MIN_LATE_RISE * rise;
 }
@@ -254,9 +259,12 @@ static int
 compare_growing (gconstpointer a, gconstpointer b)
 {
   const HatGrowingSite *x = a, *y = b;
+  const double x_rank = x->slope_bytes_per_s * x->persistence, y_rank = y->slope_bytes_per_s * y->persistence;
 
-  if (x->slope_bytes_per_s != y->slope_bytes_per_s)
-    return x->slope_bytes_per_s > y->slope_bytes_per_s ? -1 : 1;
+  if (x->has_stopped != y->has_stopped)
+    return x->has_stopped ? 1 : -1;
+  if (x_rank != y_rank)
+    return x_rank > y_rank ? -1 : 1;
   return x->stack < y->stack ? -1 : x->stack > y->stack;
 }
 
@@ -269,19 +277,18 @@ judge (HatHeap *heap, GArray *candidates)
   for (guint i = 0; i < candidates->len; i++)
     {
       const Candidate *candidate = &g_array_index (candidates, Candidate, i);
-      double slope;
-      if (!is_growing (candidate, &slope))
-        continue;
-      const HatGrowingSite site = {
+      HatGrowingSite site = {
         .stack = candidate->stack,
-        .slope_bytes_per_s = slope / seconds_per_point,
         .blocks = candidate->blocks[LAST_POINT],
         .bytes = candidate->bytes[LAST_POINT],
         .blocks_variance = candidate->last.blocks.variance,
         .bytes_variance = candidate->last.bytes.variance,
         .n_points = N_POINTS,
-        .points = g_memdup2 (candidate->bytes, sizeof candidate->bytes),
       };
+      if (!is_growing (candidate, &site))
+        continue;
+      site.slope_bytes_per_s /= seconds_per_point;
+      site.points = g_memdup2 (candidate->bytes, sizeof candidate->bytes);
       g_array_append_val (sites, site);
     }
   g_array_sort (sites, compare_growing);

@@ -55,6 +55,24 @@ add_symbols (HatRecorder *recorder)
     fprintf (stderr, "\r\033[K");
 }
 
+/* What the program's files say of its leaks and pointers. */
+static void
+add_program_notes (HatRecorder *recorder)
+{
+  static const char *const keys[] = { [HAT_PROGRAM_SUPPRESSIONS] = HAT_NOTE_PROGRAM_SUPPRESSIONS, [HAT_PROGRAM_WEAK] = HAT_NOTE_PROGRAM_WEAK };
+  guint n;
+  const HatModule *modules = hat_trace_writer_modules (recorder->writer, &n);
+  char *texts[HAT_N_PROGRAM_NOTES];
+
+  hat_program_notes (modules, n, texts);
+  for (guint i = 0; i < HAT_N_PROGRAM_NOTES; i++)
+    {
+      if (texts[i] && keys[i])
+        hat_trace_writer_add_note (recorder->writer, keys[i], texts[i]);
+      g_free (texts[i]);
+    }
+}
+
 /* A program in which the hook never ran still is a process of the trace. */
 static void
 add_unseen_process (HatRecorder *recorder)
@@ -184,7 +202,10 @@ hat_recorder_finish (HatRecorder *recorder)
   if (recorder->error == NULL)
     hat_trace_writer_flush (recorder->writer, TRUE, &recorder->error);
   if (recorder->error == NULL)
-    add_symbols (recorder);
+    {
+      add_program_notes (recorder);
+      add_symbols (recorder);
+    }
   g_autoptr (GError) error = NULL;
   is_written = hat_trace_writer_finish (recorder->writer, recorder->stopped_ns, recorder->error ? &error : &recorder->error);
   say_how_it_went (recorder, is_written && recorder->error == NULL);

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 
 void
-hat_report_json_stack (HatJson *json, HatTrace *trace, HatStackId stack)
+hat_report_json_stack (HatJson *json, const char *name, HatTrace *trace, HatStackId stack)
 {
   guint n;
   g_autofree HatStackFrame *frames = hat_stack_frames (trace, stack, &n);
-  hat_json_begin_array (json, "stack");
+  hat_json_begin_array (json, name);
   for (guint i = 0; i < n; i++)
     {
       hat_json_begin_object (json, NULL);
@@ -126,7 +126,7 @@ write_sites (HatJson *json, HatTrace *trace, const HatSites *sites, gint top)
       hat_json_begin_object (json, NULL);
       write_costs (json, order[i], sites->variances ? &sites->variances[order[i] - sites->sites] : NULL);
       hat_json_null (json, "type");
-      hat_report_json_stack (json, trace, order[i]->stack);
+      hat_report_json_stack (json, "stack", trace, order[i]->stack);
       hat_json_end_object (json);
     }
   hat_json_end_array (json);

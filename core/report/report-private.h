@@ -3,6 +3,7 @@
 
 /* What the reports share: which processes and which range are meant, and the words for them. */
 
+#include "core/graph/graph.h"
 #include "core/report/json.h"
 #include "core/report/report.h"
 
@@ -16,6 +17,12 @@ gboolean hat_report_time (const char *text, HatTrace *trace, guint process, gint
 /* The part of the process' life from `from` to `to` (texts, NULL = its ends). Error: USAGE. */
 gboolean hat_report_range (HatHeap *heap, const char *from, const char *to, HatRange *out_range, GError **error);
 
+/* The graph of a process' snapshot, and in *out_index which one it is. Errors: USAGE if there is none, and those of hat_graph_new(). */
+HatGraph *hat_report_graph_of (HatHeap *heap, const HatSnapshotOptions *options, guint *out_index, const HatProgress *progress,
+                               GError **error);
+/* "snapshot 0 at 1.2 s (exit), the program stood still for 3.1 ms". */
+char *hat_report_snapshot_text (const HatSnapshotInfo *info, guint index);
+
 const char *hat_process_name (const HatProcess *process); /* base name of its executable */
 /* The image that replaced this one by exec, or NULL. */
 const HatProcess *hat_process_successor (HatTrace *trace, guint process);
@@ -24,7 +31,7 @@ guint hat_process_image (HatTrace *trace, guint process); /* how many images its
 
 gboolean hat_report_json (HatTrace *trace, const HatReportOptions *options, GString *out, const HatProgress *progress,
                           GError **error);
-void hat_report_json_stack (HatJson *json, HatTrace *trace, HatStackId stack);
+void hat_report_json_stack (HatJson *json, const char *name, HatTrace *trace, HatStackId stack);
 gboolean hat_report_text (HatTrace *trace, const HatReportOptions *options, GString *out, const HatProgress *progress,
                           GError **error);
 

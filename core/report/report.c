@@ -61,6 +61,46 @@ hat_report_range (HatHeap *heap, const char *from, const char *to, HatRange *out
   return TRUE;
 }
 
+HatGraph *
+hat_report_graph_of (HatHeap *heap, const HatSnapshotOptions *options, guint *out_index, const HatProgress *progress,
+                     GError **error)
+{
+  HatTrace *trace = hat_heap_trace (heap);
+  guint n;
+  hat_trace_snapshots (trace, hat_heap_process (heap), &n);
+  *out_index = options->index < 0 ? n - 1 : (guint) options->index;
+  if (*out_index >= n)
+    {
+      if (n == 0)
+        g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "process %u has no snapshot: what held what is not known, record it with one",
+                     hat_heap_process (heap));
+      else
+        g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "there is no snapshot %d, process %u has %u, counted from 0",
+                     options->index, hat_heap_process (heap), n);
+      return NULL;
+    }
+  g_autoptr (HatGraphRules) rules = hat_graph_rules_new (trace);
+  g_autofree char *text = NULL;
+  g_autoptr (GError) local_error = NULL;
+  if (options->rules && !g_file_get_contents (options->rules, &text, NULL, &local_error))
+    {
+      g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "rules: %s", local_error->message);
+      return NULL;
+    }
+  if (text && !hat_graph_rules_add (rules, text, options->rules, error))
+    return NULL;
+  return hat_graph_new (heap, *out_index, rules, NULL, progress, error);
+}
+
+char *
+hat_report_snapshot_text (const HatSnapshotInfo *info, guint index)
+{
+  g_autofree char *time = hat_format_time (info->time_ns);
+  g_autofree char *pause = hat_format_time (info->pause_ns);
+  return g_strdup_printf ("snapshot %u at %s (%s%s%s), the program stood still for %s", index, time,
+                          hat_snapshot_reason_name (info->reason), info->detail ? " " : "", info->detail ? info->detail : "", pause);
+}
+
 const char *
 hat_process_name (const HatProcess *process)
 {

@@ -28,16 +28,50 @@ gboolean hat_report (HatTrace *trace, const HatReportOptions *options, GString *
 gboolean hat_report_assert (HatTrace *trace, gint process, const char *expression, gboolean *out_holds, GString *out,
                             const HatProgress *progress, GError **error);
 
+/* What leaks and graph need to read a snapshot. */
+typedef struct
+{
+  gint index;           /* of the process' snapshots; -1 = the last one */
+  const char *rules;    /* file of fields that are weak (core/graph/graph.h), or NULL; those kept in the trace always count */
+} HatSnapshotOptions;
+
 typedef struct
 {
   gint process;
   gboolean json;
-  const char *suppressions; /* file of LeakSanitizer syntax ("leak:PATTERN" lines), or NULL */
+  HatSnapshotOptions snapshot;
+  const char *suppressions;              /* file (core/report/suppressions.h), or NULL; those kept in the trace always count */
+  char *(*demangle) (const char *name); /* hat_demangle() of core/symbols */
 } HatLeaksOptions;
 
-/* *out_n_leaks: groups listed (after suppressions). */
+/* *out_n_leaks: groups of lost blocks (direct, cycle, indirect) and of blocks never freed in processes without a snapshot, after
+ * suppressions. What an image held that exec replaced does not count. */
 gboolean hat_report_leaks (HatTrace *trace, const HatLeaksOptions *options, GString *out, guint *out_n_leaks,
                            const HatProgress *progress, GError **error);
+
+typedef enum
+{
+  HAT_GRAPH_AS_TEXT,
+  HAT_GRAPH_AS_JSON,
+  HAT_GRAPH_AS_DOT,     /* Graphviz; of the whole graph, blocks of a stack and type are one node */
+  HAT_GRAPH_AS_GRAPHML,
+} HatGraphFormat;
+
+typedef struct
+{
+  guint process;
+  HatSnapshotOptions snapshot;
+  HatGraphFormat format;
+  /* At most one of these; addresses as text. None: the whole graph. */
+  const char *from_block;
+  const char *type;     /* name or pattern, of a type or of a function that allocates */
+  const char *paths_to;
+  gint depth;           /* pointers to follow from there, or from what roots point to; -1 = default */
+} HatGraphOptions;
+
+/* Error USAGE: no such block, type, snapshot. */
+gboolean hat_report_graph (HatTrace *trace, const HatGraphOptions *options, GString *out, const HatProgress *progress,
+                           GError **error);
 
 typedef struct
 {

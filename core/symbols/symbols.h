@@ -46,6 +46,18 @@ typedef enum
  * with g_free. */
 HatSymbolsLevel hat_symbols_level (const HatModule *module, const HatSymbolOptions *options, char **out_advice);
 
+/* Numbers of the notes in the section .note.heapatlas. */
+typedef enum
+{
+  HAT_PROGRAM_SUPPRESSIONS = 1,
+  HAT_PROGRAM_WEAK = 2,
+  HAT_N_PROGRAM_NOTES,
+} HatProgramNote;
+
+/* The text that HEAPATLAS_SUPPRESSIONS() and HEAPATLAS_WEAK() of core/heapatlas.h put into these modules' files, line by line; NULL
+ * where there is none. Free each with g_free. */
+void hat_program_notes (const HatModule *modules, guint n_modules, char *out_texts[HAT_N_PROGRAM_NOTES]);
+
 /* Demangled, or a copy. Free with g_free. */
 char *hat_demangle (const char *name);
 

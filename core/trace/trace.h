@@ -68,6 +68,13 @@ typedef struct
   const char *value;
 } HatNote;
 
+/* Keys of notes that say what is known of leaks and pointers: by the user (hat_trace_append_notes()), by the recorded program. The
+ * text is that of a file of suppressions (core/report/suppressions.h) or rules (core/graph/graph.h). There may be several. */
+#define HAT_NOTE_SUPPRESSIONS "suppressions"
+#define HAT_NOTE_PROGRAM_SUPPRESSIONS "suppressions.program"
+#define HAT_NOTE_WEAK "weak"
+#define HAT_NOTE_PROGRAM_WEAK "weak.program"
+
 typedef struct
 {
   guint32 pid;

@@ -60,12 +60,12 @@ def unreadable_files_are_one_line_and_status_3():
 def help_and_version():
     equal(run(HEAPATLAS, '--version').stdout.strip(), 'heapatlas 0.1.0', 'version')
     text = run(HEAPATLAS, '--help').stdout
-    for command in ['record', 'report', 'leaks', 'types', 'export', 'check']:
+    for command in ['record', 'report', 'leaks', 'graph', 'types', 'export', 'check']:
         assert command in text, command
         done = run(HEAPATLAS, command, '--help')
         equal(done.returncode, 0, f'{command} --help')
         assert 'Usage' in done.stdout or 'usage' in done.stdout, done.stdout
-    for command in ['graph', 'diff', 'convert']:
+    for command in ['diff', 'convert']:
         assert not re.search(rf'^\s+{command}\b', text, re.M), f'{command} is not built and must not be listed'
 
 
@@ -146,7 +146,7 @@ def record_speaks_two_lines_and_none_with_q():
 def man_page_and_completion():
     page = run('man', '--warnings', '-l', os.path.join(TOP, 'data', 'man', 'heapatlas.1')) if os.path.exists('/usr/bin/man') else None
     text = open(os.path.join(TOP, 'data', 'man', 'heapatlas.1')).read()
-    for word in ['record', 'report', 'leaks', 'types', 'export', 'check', 'EXIT STATUS']:
+    for word in ['record', 'report', 'leaks', 'graph', 'types', 'export', 'check', 'EXIT STATUS']:
         assert word in text, word
     assert page is None or page.returncode == 0, page.stderr
     words = run('bash', '-c', f'. {TOP}/data/completions/heapatlas; COMP_WORDS=(heapatlas re); COMP_CWORD=1; '

@@ -884,6 +884,7 @@ typedef enum
   STAY,
   GROW_AND_CLEAN_UP, /* freed in the last moment */
   GROW_IN_STEPS,     /* eight of them */
+  FILL_CACHE,        /* four times as fast, until it is full: at six sevenths of the time */
   N_SHAPES,
 } Shape;
 
@@ -920,12 +921,14 @@ shapes_trace (void)
           [STAY] = round < 10,
           [GROW_AND_CLEAN_UP] = round < SHAPE_ROUNDS - 5,
           [GROW_IN_STEPS] = round % 500 < 20,
+          [FILL_CACHE] = round < SHAPE_ROUNDS * 6 / 7,
         };
         const guint n_free = shape == SAW_TOOTH && !grows[shape]                             ? 1
                              : shape == GROW_AND_CLEAN_UP && round == SHAPE_ROUNDS - 1       ? g_queue_get_length (&live[shape])
                                                                                              : 0;
-        HatEvent event = { .kind = HAT_EVENT_ALLOC, .time_ns = (gint64) round * 1000000, .stack = 2 + shape, .size = 100 };
-        event.address = 0x10000 + (round * N_SHAPES + shape) * 128;
+        HatEvent event = { .kind = HAT_EVENT_ALLOC, .time_ns = (gint64) round * 1000000, .stack = 2 + shape,
+                           .size = shape == FILL_CACHE ? 400 : 100 };
+        event.address = 0x10000 + (round * N_SHAPES + shape) * 512;
         if (grows[shape])
           g_queue_push_tail (&live[shape], GSIZE_TO_POINTER (hat_trace_writer_add_event (writer, 0, &event)));
         for (guint i = 0; i < n_free; i++)
@@ -966,6 +969,12 @@ test_growing (void)
   g_assert_false (found[STAY]);
   g_assert_true (found[GROW_AND_CLEAN_UP]);
   g_assert_true (found[GROW_IN_STEPS]);
+  /* What only fills once ranks below what never stops, however fast it was. */
+  g_assert_true (found[FILL_CACHE]);
+  g_assert_cmpuint (growing->sites[growing->n - 1].stack, ==, 2 + FILL_CACHE);
+  g_assert_true (growing->sites[growing->n - 1].has_stopped);
+  g_assert_cmpfloat (growing->sites[growing->n - 1].slope_bytes_per_s, >, 2 * growing->sites[0].slope_bytes_per_s);
+  g_assert_cmpfloat (growing->sites[0].persistence, >, 0.9);
   /* 100 bytes a millisecond. */
   g_assert_cmpfloat_with_epsilon (growing->sites[0].slope_bytes_per_s, 100000, 2000);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/graph/pattern.h"
 #include "core/report/function-name.h"
 #include "core/report/json.h"
 #include "core/report/plain-text.h"
@@ -351,7 +352,7 @@ test_ugly_json (void)
   g_assert_cmpuint (json_array_get_length (json_object_get_array_member (json_array_get_object_element (processes, 0),
                                                                          "sites")), ==, 50);
 
-  HatLeaksOptions options = { .process = -1, .json = TRUE };
+  HatLeaksOptions options = { .process = -1, .json = TRUE, .snapshot.index = -1 };
   g_autoptr (GString) leaks = g_string_new (NULL);
   guint n_leaks;
   g_assert_true (hat_report_leaks (trace, &options, leaks, &n_leaks, NULL, NULL));
@@ -636,18 +637,98 @@ test_suppression_patterns (void)
     { "std::vector<*>::push", "std::vector<int, A>::push_back", TRUE },
   };
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    if (hat_pattern_found (cases[i].pattern, cases[i].text) != cases[i].matches)
+      g_error ("%s and %s: not %d", cases[i].pattern, cases[i].text, cases[i].matches);
+}
+
+static char *
+fake_demangle (const char *name)
+{
+  return g_strdup (g_str_equal (name, "_Z5inner") ? "inner" : name);
+}
+
+/* Stacks of outer -> middle -> inner, and of outer -> other. */
+static HatTrace *
+stacks_trace (HatStackId *out_inner, HatStackId *out_other)
+{
+  Builder builder;
+  builder_init (&builder);
+  const guint process = add_process (&builder, "/usr/bin/stacks", -1, FALSE);
+  const HatStackId outer = call (&builder, HAT_STACK_NONE, "outer", "/src/outer.c");
+  *out_inner = call (&builder, call (&builder, outer, "middle", NULL), "inner", "/src/inner.c");
+  *out_other = call (&builder, outer, "other", NULL);
+  allocate (&builder, process, *out_inner, 10);
+  allocate (&builder, process, *out_other, 20);
+  end_process (&builder, process, 0, 0);
+  hat_trace_writer_add_note (builder.writer, HAT_NOTE_SUPPRESSIONS, "leak:^kept_in_the_trace$");
+  return builder_finish (&builder);
+}
+
+#define LOST (1u << HAT_LEAK_DIRECT | 1u << HAT_LEAK_CYCLE)
+#define ALL ((1u << HAT_N_LEAK_CLASSES) - 1)
+
+static void
+test_suppressed_stacks (void)
+{
+  static const struct { const char *text; guint inner, other; } cases[] = {
+    { "# nothing\n\n", 0, 0 },
+    { "  leak:outer  \r\n", ALL, ALL },
+    { "leak:^middle$", ALL, 0 },
+    { "leak:/src/inner", ALL, 0 },
+    { "leak:libugly", ALL, ALL },
+    { "{\n name\n Memcheck:Leak\n fun:malloc\n fun:inner\n fun:middle\n}\n", ALL, 0 },
+    { "{\n name\n Memcheck:Leak\n fun:inner\n}\n", ALL, 0 },
+    { "{\n name\n Memcheck:Leak\n fun:_Zn?m\n fun:inner\n}\n", 0, 0 },
+    { "{\n name\n Memcheck:Leak\n fun:*alloc\n fun:_Z5inner\n}\n", ALL, 0 },
+    { "{\n name\n Memcheck:Leak\n fun:malloc\n fun:middle\n}\n", 0, 0 },
+    { "{\n name\n Memcheck:Leak\n fun:malloc\n ...\n fun:outer\n}\n", ALL, ALL },
+    { "{\n name\n Memcheck:Leak\n ...\n fun:mid*\n fun:o?ter\n}\n", ALL, 0 },
+    { "{\n name\n Memcheck:Leak\n ...\n fun:outer\n fun:outer\n}\n", 0, 0 },
+    { "{\n name\n Memcheck:Leak\n obj:*vgpreload*\n obj:*libugly.so\n}\n", ALL, ALL },
+    { "{\n name\n Memcheck:Leak\n fun:malloc\n src:inner.c:7\n}\n", ALL, 0 },
+    { "{\n name\n Memcheck:Leak\n match-leak-kinds: definite\n fun:malloc\n fun:inner\n}\n", LOST | 1u << HAT_LEAK_UNFREED, 0 },
+    { "{\n name\n Memcheck:Leak\n match-leak-kinds: reachable, possible\n fun:malloc\n fun:inner\n}\n",
+      1u << HAT_LEAK_REACHABLE | 1u << HAT_LEAK_POSSIBLE | 1u << HAT_LEAK_UNFREED, 0 },
+    { "{\n name\n Memcheck:Cond\n fun:inner\n}\nleak:other\n", 0, ALL },
+    { "{\n name\n Helgrind:Race\n anything at all\n}\n", 0, 0 },
+    { "{\n name\n Helgrind,Memcheck:Leak\n fun:inner\n}\n{\n name\n Memcheck:Leak\n fun:other\n}\n", ALL, ALL },
+  };
+  HatStackId inner, other;
+  g_autoptr (HatTrace) trace = stacks_trace (&inner, &other);
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      g_autofree char *text = g_strdup_printf ("# comment\n\n  leak:%s  \r\n", cases[i].pattern);
       g_autoptr (GError) error = NULL;
-      g_autoptr (HatSuppressions) suppressions = hat_suppressions_parse (text, "file", &error);
+      g_autoptr (HatSuppressions) suppressions = hat_suppressions_new (NULL, fake_demangle);
+      hat_suppressions_add (suppressions, cases[i].text, "file", &error);
       g_assert_no_error (error);
-      if (hat_suppressions_match (suppressions, cases[i].text) != cases[i].matches)
-        g_error ("%s and %s: not %d", cases[i].pattern, cases[i].text, cases[i].matches);
+      g_autofree guint8 *stacks = hat_suppressions_stacks (suppressions, trace);
+      if ((stacks ? stacks[inner] : 0) != cases[i].inner || (stacks ? stacks[other] : 0) != cases[i].other)
+        g_error ("%s: %x and %x", cases[i].text, stacks ? stacks[inner] : 0, stacks ? stacks[other] : 0);
     }
-  g_autoptr (GError) error = NULL;
-  g_assert_null (hat_suppressions_parse ("leak:a\n{ valgrind }\n", "file", &error));
-  g_assert_error (error, HAT_ERROR, HAT_ERROR_USAGE);
-  g_assert_nonnull (strstr (error->message, "file:2"));
+  /* What is kept in the trace counts. */
+  g_autoptr (HatSuppressions) kept = hat_suppressions_new (trace, NULL);
+  g_autofree guint8 *stacks = hat_suppressions_stacks (kept, trace);
+  g_assert_nonnull (stacks);
+
+  static const struct { const char *text, *where; } bad[] = {
+    { "leak:a\n{ valgrind }\n", "file:2" },
+    { "leak:\n", "file:1" },
+    { "fun:alone\n", "file:1" },
+    { "{\n name\n Memcheck:Leak\n fun:open\n", "file:1" },
+    { "{\n name\n}\n", "file:3" },
+    { "{\n name\n no tool\n}\n", "file:3" },
+    { "{\n name\n Memcheck:Leak\n what is this\n}\n", "file:4" },
+    { "{\n name\n Memcheck:Leak\n match-leak-kinds: some\n fun:a\n}\n", "file:4" },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (HatSuppressions) suppressions = hat_suppressions_new (NULL, NULL);
+      g_assert_false (hat_suppressions_add (suppressions, bad[i].text, "file", &error));
+      g_assert_error (error, HAT_ERROR, HAT_ERROR_USAGE);
+      if (strstr (error->message, bad[i].where) == NULL)
+        g_error ("%s: %s", bad[i].text, error->message);
+    }
 }
 
 static void
@@ -655,7 +736,7 @@ test_leaks (void)
 {
   g_autoptr (HatTrace) trace = plain_trace ();
   g_autoptr (GError) error = NULL;
-  HatLeaksOptions options = { .process = -1, .json = TRUE };
+  HatLeaksOptions options = { .process = -1, .json = TRUE, .snapshot.index = -1 };
   g_autoptr (GString) out = g_string_new (NULL);
   guint n_leaks;
   g_assert_true (hat_report_leaks (trace, &options, out, &n_leaks, NULL, &error));
@@ -671,7 +752,7 @@ test_leaks (void)
   assert_keys (unfreed, "blocks bytes", "");
   g_assert_cmpint (json_object_get_int_member (unfreed, "bytes"), ==, 1000);
   JsonObject *group = json_array_get_object_element (json_object_get_array_member (process, "groups"), 0);
-  assert_keys (group, "class blocks bytes type confidence why first_ns last_ns stack", "example");
+  assert_keys (group, "class blocks bytes type confidence why first_ns last_ns stack", "example retained_bytes");
   g_assert_cmpstr (json_object_get_string_member (group, "class"), ==, "unfreed");
   g_assert_cmpint (json_object_get_int_member (group, "blocks"), ==, 10);
   g_assert_cmpuint (json_array_get_length (json_object_get_array_member (process, "cycles")), ==, 0);
@@ -686,6 +767,214 @@ test_leaks (void)
   unlink (file);
   g_assert_false (hat_report_leaks (trace, &options, suppressed, &n_leaks, NULL, &error));
   g_assert_error (error, HAT_ERROR, HAT_ERROR_IO);
+}
+
+/* ---- with a snapshot ---- */
+
+/* In this order: held by a global, held by that one; dropped; two that hold each other; a tail of theirs. 100 bytes each. */
+static HatTrace *
+snapshot_trace (void)
+{
+  Builder builder;
+  builder_init (&builder);
+  const guint process = add_process (&builder, "/usr/bin/lossy", -1, FALSE);
+  const HatStackId outer = call (&builder, HAT_STACK_NONE, "main", "/src/lossy.c");
+  const char *const names[] = { "make_root", "make_child", "make_dropped", "make_ring", "make_ring", "make_tail" };
+  HatStackId ring = HAT_STACK_NONE;
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      const HatStackId stack = i == 4 ? ring : call (&builder, outer, names[i], "/src/lossy.c");
+      ring = stack;
+      allocate (&builder, process, stack, 100);
+    }
+  guint32 first_edge[] = { 0, 1, 1, 1, 2, 4, 4 }, edge_to[] = { 1, 4, 3, 5 }, edge_word[] = { 2, 0, 0, 1 };
+  HatRoot root = { .kind = HAT_ROOT_GLOBAL, .name = "the \"root\" <&>", .module = builder.module, .offset = 64, .address = 0x400040,
+                   .thread = G_MAXUINT32, .frame = HAT_NO_FRAME };
+  const HatSnapshot snapshot = {
+    .info = { .reason = HAT_SNAPSHOT_EXIT, .pause_ns = 1500000, .n_blocks = 6, .n_edges = 4, .n_roots = 1 },
+    .first_edge = first_edge, .edge_to = edge_to, .edge_word = edge_word, .roots = &root,
+  };
+  const guint index = hat_trace_writer_begin_snapshot (builder.writer, process, builder.now_ns);
+  hat_trace_writer_add_snapshot (builder.writer, process, index, &snapshot);
+  end_process (&builder, process, 0, 0);
+  return builder_finish (&builder);
+}
+
+static JsonArray *
+leaks_of (HatTrace *trace, const HatLeaksOptions *options, guint *out_n, JsonParser **out_parser)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GString) out = g_string_new (NULL);
+  g_assert_true (hat_report_leaks (trace, options, out, out_n, NULL, &error));
+  *out_parser = parse (out);
+  return json_object_get_array_member (json_node_get_object (json_parser_get_root (*out_parser)), "processes");
+}
+
+static void
+test_lost (void)
+{
+  g_autoptr (HatTrace) trace = snapshot_trace ();
+  g_autoptr (JsonParser) parser = NULL;
+  HatLeaksOptions options = { .process = -1, .json = TRUE, .snapshot.index = -1 };
+  guint n;
+  JsonObject *process = json_array_get_object_element (leaks_of (trace, &options, &n, &parser), 0);
+  g_assert_cmpuint (n, ==, 3);
+  JsonObject *snapshot = json_object_get_object_member (process, "snapshot");
+  assert_keys (snapshot, "index time_ns reason pause_ns", "detail read_bytes windowed blocks pointers roots threads_skipped");
+  g_assert_cmpstr (json_object_get_string_member (snapshot, "reason"), ==, "exit");
+  g_assert_cmpint (json_object_get_int_member (snapshot, "pause_ns"), ==, 1500000);
+  static const struct { const char *name; gint blocks; } classes[]
+    = { { "direct", 1 }, { "indirect", 1 }, { "cycle", 2 }, { "possible", 0 }, { "reachable", 2 }, { "unfreed", 0 } };
+  for (guint i = 0; i < G_N_ELEMENTS (classes); i++)
+    {
+      JsonObject *of = json_object_get_object_member (json_object_get_object_member (process, "classes"), classes[i].name);
+      g_assert_cmpint (json_object_get_int_member (of, "blocks"), ==, classes[i].blocks);
+      g_assert_cmpint (json_object_get_int_member (of, "bytes"), ==, 100 * classes[i].blocks);
+    }
+  JsonArray *groups = json_object_get_array_member (process, "groups");
+  g_assert_cmpuint (json_array_get_length (groups), ==, 3);
+  JsonObject *ring = json_array_get_object_element (groups, 1);
+  assert_keys (ring, "class blocks bytes type confidence why first_ns last_ns stack", "example retained_bytes");
+  g_assert_cmpstr (json_object_get_string_member (ring, "class"), ==, "cycle");
+  g_assert_cmpstr (json_object_get_string_member (ring, "confidence"), ==, "likely");
+  g_assert_cmpint (json_object_get_int_member (ring, "retained_bytes"), ==, 300);
+  JsonArray *cycles = json_object_get_array_member (process, "cycles");
+  g_assert_cmpuint (json_array_get_length (cycles), ==, 1);
+  JsonObject *cycle = json_array_get_object_element (cycles, 0);
+  assert_keys (cycle, "blocks bytes confidence nodes edges", "class");
+  assert_keys (json_array_get_object_element (json_object_get_array_member (cycle, "nodes"), 0), "id address type", "");
+  JsonArray *edges = json_object_get_array_member (cycle, "edges");
+  g_assert_cmpuint (json_array_get_length (edges), ==, 2);
+  assert_keys (json_array_get_object_element (edges, 0), "from to field strength", "offset");
+
+  /* A known ring takes its tail with it. */
+  g_autofree char *file = NULL;
+  g_autoptr (JsonParser) known = NULL;
+  close (g_file_open_tmp ("test-report-XXXXXX", &file, NULL));
+  g_file_set_contents (file, "{\n ring\n Memcheck:Leak\n match-leak-kinds: definite\n fun:malloc\n fun:make_ring\n}\n", -1, NULL);
+  options.suppressions = file;
+  process = json_array_get_object_element (leaks_of (trace, &options, &n, &known), 0);
+  g_assert_cmpuint (n, ==, 1);
+  g_assert_cmpuint (json_array_get_length (json_object_get_array_member (process, "cycles")), ==, 0);
+  g_assert_cmpint (json_object_get_int_member (json_object_get_object_member (process, "suppressed"), "blocks"), ==, 3);
+
+  /* A rule opens the ring: its first block is dropped, all else hangs on it. */
+  g_autoptr (JsonParser) ruled = NULL;
+  g_file_set_contents (file, "weak:make_ring+0\n", -1, NULL);
+  options.suppressions = NULL;
+  options.snapshot.rules = file;
+  process = json_array_get_object_element (leaks_of (trace, &options, &n, &ruled), 0);
+  JsonObject *direct = json_object_get_object_member (json_object_get_object_member (process, "classes"), "direct");
+  g_assert_cmpint (json_object_get_int_member (direct, "blocks"), ==, 3); /* both ways are at offset 0 */
+  unlink (file);
+
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GString) out = g_string_new (NULL);
+  options.snapshot = (HatSnapshotOptions) { .index = 1 };
+  g_assert_false (hat_report_leaks (trace, &options, out, &n, NULL, &error));
+  g_assert_error (error, HAT_ERROR, HAT_ERROR_USAGE);
+}
+
+static GString *
+graph_of (HatTrace *trace, HatGraphOptions options)
+{
+  g_autoptr (GError) error = NULL;
+  GString *out = g_string_new (NULL);
+  options.snapshot.index = -1;
+  hat_report_graph (trace, &options, out, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (g_utf8_validate (out->str, out->len, NULL));
+  return out;
+}
+
+static void
+test_graph_json (void)
+{
+  g_autoptr (HatTrace) trace = snapshot_trace ();
+  static const struct { HatGraphOptions options; guint nodes, edges, roots; } cases[] = {
+    { { .depth = -1 }, 6, 4, 1 },
+    { { .depth = 0 }, 1, 0, 1 },
+    { { .depth = 1 }, 2, 1, 1 },
+    { { .depth = -1, .from_block = "0x14000" }, 3, 3, 0 }, /* the ring's first */
+    { { .depth = -1, .type = "make_ring" }, 3, 3, 0 },
+    { { .depth = 0, .type = "make_*" }, 6, 4, 1 },
+    { { .depth = -1, .paths_to = "0x12000" }, 2, 1, 1 },
+    { { .depth = -1, .paths_to = "0x16000" }, 3, 2, 0 },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      HatGraphOptions options = cases[i].options;
+      options.format = HAT_GRAPH_AS_JSON;
+      g_autoptr (GString) out = graph_of (trace, options);
+      g_autoptr (JsonParser) parser = parse (out);
+      JsonObject *root = json_node_get_object (json_parser_get_root (parser));
+      assert_keys (root, "process snapshot stacks nodes edges roots", "");
+      JsonArray *nodes = json_object_get_array_member (root, "nodes"), *edges = json_object_get_array_member (root, "edges");
+      JsonArray *roots = json_object_get_array_member (root, "roots"), *stacks = json_object_get_array_member (root, "stacks");
+      g_test_message ("case %u", i);
+      g_assert_cmpuint (json_array_get_length (nodes), ==, cases[i].nodes);
+      g_assert_cmpuint (json_array_get_length (edges), ==, cases[i].edges);
+      g_assert_cmpuint (json_array_get_length (roots), ==, cases[i].roots);
+      for (guint k = 0; k < cases[i].nodes; k++)
+        {
+          JsonObject *node = json_array_get_object_element (nodes, k);
+          assert_keys (node, "id address size type type_evidence retained_bytes class strong_count weak_count stack",
+                       "unknown_count birth_ns thread owner doubtful");
+          g_assert_cmpint (json_object_get_int_member (node, "id"), ==, k);
+          g_assert_cmpint (json_object_get_int_member (node, "stack"), <, json_array_get_length (stacks));
+        }
+      for (guint k = 0; k < cases[i].edges; k++)
+        {
+          JsonObject *edge = json_array_get_object_element (edges, k);
+          assert_keys (edge, "from to offset field strength evidence interior", "certain into");
+          g_assert_cmpint (json_object_get_int_member (edge, "to"), <, cases[i].nodes);
+        }
+      for (guint k = 0; k < cases[i].roots; k++)
+        assert_keys (json_array_get_object_element (roots, k), "kind name thread frame to", "into module address");
+    }
+}
+
+/* A parser of XML counts its elements. */
+static void
+count_element (GMarkupParseContext *context, const char *name, const char **names, const char **values, gpointer data, GError **error)
+{
+  ((guint *) data)[g_str_equal (name, "node")] += g_str_equal (name, "node") || g_str_equal (name, "edge");
+}
+
+static void
+test_graph_formats (void)
+{
+  g_autoptr (HatTrace) trace = snapshot_trace ();
+  const GMarkupParser parser = { .start_element = count_element };
+  guint counts[2] = { 0 };
+  g_autoptr (GMarkupParseContext) context = g_markup_parse_context_new (&parser, 0, counts, NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GString) xml = graph_of (trace, (HatGraphOptions) { .depth = -1, .format = HAT_GRAPH_AS_GRAPHML });
+  g_assert_true (g_markup_parse_context_parse (context, xml->str, xml->len, &error) && g_markup_parse_context_end_parse (context, &error));
+  g_assert_cmpuint (counts[1], ==, 7); /* six blocks and a root */
+  g_assert_cmpuint (counts[0], ==, 5);
+
+  g_autoptr (GString) dot = graph_of (trace, (HatGraphOptions) { .depth = -1, .format = HAT_GRAPH_AS_DOT });
+  g_assert_nonnull (strstr (dot->str, "the \\\"root\\\" <&>"));
+  g_assert_nonnull (strstr (dot->str, "b3 -> b4"));
+  g_assert_nonnull (strstr (dot->str, "constraint=false")); /* back to its owner */
+
+  g_autoptr (GString) text = graph_of (trace, (HatGraphOptions) { .depth = -1 });
+  g_assert_nonnull (strstr (text->str, "make_child"));
+  g_autoptr (GString) one = graph_of (trace, (HatGraphOptions) { .depth = -1, .from_block = "0x14001" });
+  g_assert_nonnull (strstr (one->str, "Pointers to it"));
+  g_autoptr (GString) paths = graph_of (trace, (HatGraphOptions) { .depth = -1, .paths_to = "0x12000" });
+  g_assert_nonnull (strstr (paths->str, "global the \"root\" <&> in libugly.so"));
+
+  static const HatGraphOptions bad[] = {
+    { .from_block = "0x1" }, { .from_block = "main" }, { .paths_to = "" }, { .type = "nothing" }, { .snapshot.index = 3 }, { .process = 7 },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      g_autoptr (GError) bad_error = NULL;
+      g_assert_false (hat_report_graph (trace, &bad[i], text, NULL, &bad_error));
+      g_assert_error (bad_error, HAT_ERROR, HAT_ERROR_USAGE);
+    }
 }
 
 static gboolean
@@ -723,7 +1012,11 @@ main (int argc, char **argv)
   g_test_add_func ("/report/function-names", test_function_names);
   g_test_add_func ("/report/random-function-names", test_random_function_names);
   g_test_add_func ("/report/suppression-patterns", test_suppression_patterns);
+  g_test_add_func ("/report/suppressed-stacks", test_suppressed_stacks);
   g_test_add_func ("/report/leaks", test_leaks);
+  g_test_add_func ("/report/lost", test_lost);
+  g_test_add_func ("/report/graph-json", test_graph_json);
+  g_test_add_func ("/report/graph-formats", test_graph_formats);
   g_test_add_func ("/report/cancelled", test_cancelled);
   return g_test_run ();
 }

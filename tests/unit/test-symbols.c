@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "core/heapatlas.h"
 #include "core/symbols/ahead-private.h"
 #include "core/symbols/module-symbols.h"
 #include "core/trace/writer.h"
@@ -935,6 +936,30 @@ test_memory_of_a_large_program (void)
   g_test_trap_assert_passed ();
 }
 
+/* ---- notes of programs ---- */
+
+HEAPATLAS_SUPPRESSIONS ("leak:init_cache\nleak:^plugin_")
+HEAPATLAS_SUPPRESSIONS ("leak:second")
+HEAPATLAS_WEAK ("weak:node_new+16")
+
+static void
+test_program_notes (void)
+{
+  g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
+  const HatModule modules[] = { { .path = self }, { .path = "/nowhere" }, { .path = "[vdso]" }, { .path = self, .build_id = { 1, 2, 3 } } };
+  char *texts[HAT_N_PROGRAM_NOTES], *none[HAT_N_PROGRAM_NOTES];
+  hat_program_notes (modules, G_N_ELEMENTS (modules), texts);
+  hat_program_notes (modules + 1, 3, none); /* missing, no file, another file than was mapped */
+  g_assert_nonnull (strstr (texts[HAT_PROGRAM_SUPPRESSIONS], "leak:init_cache\nleak:^plugin_\n"));
+  g_assert_nonnull (strstr (texts[HAT_PROGRAM_SUPPRESSIONS], "leak:second\n"));
+  g_assert_cmpstr (texts[HAT_PROGRAM_WEAK], ==, "weak:node_new+16\n");
+  for (guint i = 0; i < HAT_N_PROGRAM_NOTES; i++)
+    {
+      g_assert_null (none[i]);
+      g_free (texts[i]);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -949,6 +974,7 @@ main (int argc, char **argv)
   g_test_add_func ("/symbols/split-typed-and-compressed-forms-agree", test_other_forms);
   g_test_add_func ("/symbols/shared-debug-file-is-followed", test_shared_debug_file);
   g_test_add_func ("/symbols/names-of-c", test_names_of_c);
+  g_test_add_func ("/symbols/program-notes", test_program_notes);
   g_test_add_func ("/symbols/dropped-function-claims-nothing", test_dropped_function_claims_nothing);
   g_test_add_func ("/symbols/stripped-function-is-one", test_stripped_function_is_one);
   g_test_add_func ("/symbols/names-of-cxx", test_names_of_cxx);

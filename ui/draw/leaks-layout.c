@@ -78,7 +78,7 @@ growing_row (const HatLeaksInput *input, guint index)
   row.count = block_count (site->blocks, site->blocks_variance);
   row.when = g_strdup_printf ("%s%s/s", input->is_sample ? "~" : "", slope);
   row.share = input->growing->sites[0].slope_bytes_per_s > 0
-                  ? site->slope_bytes_per_s / input->growing->sites[0].slope_bytes_per_s
+                  ? MIN (1, site->slope_bytes_per_s / input->growing->sites[0].slope_bytes_per_s)
                   : 0;
   return row;
 }
