@@ -110,7 +110,7 @@ add_root (GraphFixture *fixture, HatRootKind kind, const char *name, guint32 to)
 {
   HatRoot root = { .address = 0x7000 + 8 * fixture->roots->len, .to = to, .module = kind == HAT_ROOT_GLOBAL ? 0 : G_MAXUINT32,
                    .thread = kind == HAT_ROOT_GLOBAL ? G_MAXUINT32 : 0, .frame = kind == HAT_ROOT_GLOBAL ? HAT_NO_FRAME : 0,
-                   .name = name, .kind = kind };
+                   .name = g_intern_string (name), .kind = kind };
 
   g_array_append_val (fixture->roots, root);
 }

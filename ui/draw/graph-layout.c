@@ -157,18 +157,15 @@ lay_out_tree (Sheet *sheet)
   g_autofree double *middle = g_new0 (double, n + 1);
   double top = 0;
 
-  /* From the leaves up: children stand behind their parents in the array. One more pseudo node, n, is above all. */
-  for (guint i = n + 1; i-- > 0;)
+  /* From the leaves up: children stand behind their parents in the array. */
+  for (guint i = n; i-- > 0;)
     {
       Contour own = { g_array_new (FALSE, FALSE, sizeof (double)), g_array_new (FALSE, FALSE, sizeof (double)) };
       Contour all = { NULL, NULL };
       g_autoptr (GArray) children = g_array_new (FALSE, FALSE, sizeof (guint));
-      guint at = i == n ? 0 : i + 1;
-      double half = i == n ? 0 : sheet->rects[i].height / 2 + sheet->margin[i] + ROW_GAP / 2, first, last;
+      double half = sheet->rects[i].height / 2 + sheet->margin[i] + ROW_GAP / 2, first, last;
 
-      if (i == n)
-        continue; /* after all others */
-      for (; at < n && sheet->nodes[at].depth > sheet->nodes[i].depth; at = hat_graph_model_end (sheet->model, at))
+      for (guint at = i + 1; at < n && sheet->nodes[at].depth > sheet->nodes[i].depth; at = hat_graph_model_end (sheet->model, at))
         g_array_append_val (children, at);
       for (guint k = 0; k < children->len; k++)
         {
