@@ -331,6 +331,9 @@ def test_graph():
     poll('a pointer is chosen', lambda: re.match(r'[0-9,]+ × history_add', selected(picture)))
     app.act(picture, 'graph.declare-weak')
     poll('the rule is told', lambda: any(re.fullmatch(r'weak:history_add\+\d+: kept with the trace', n.get_name()) for n in app.walk()))
+    poll('the graph is there anew', lambda: picture.get_description().startswith('Object graph, tree of owners:'))
+    save_as(app, 'win.export', home('graph.dot'))
+    poll('Graphviz reads it', lambda: b'</svg>' in subprocess.run(['dot', '-Tsvg', home('graph.dot')], capture_output=True).stdout)
     app.close()
     with open(copy, 'rb') as f:
         assert b'weak:history_add+' in f.read()

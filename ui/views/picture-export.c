@@ -3,6 +3,7 @@
 
 #include "ui/views/picture-export.h"
 
+#include "core/report/report.h"
 #include "ui/draw/export.h"
 #include "ui/views/picture.h"
 
@@ -41,14 +42,42 @@ render (const Job *job, GError **error)
   return is_done ? gdk_memory_texture_new (WIDTH * SCALE, HEIGHT * SCALE, GDK_MEMORY_DEFAULT, bytes, stride) : NULL;
 }
 
+gboolean
+hat_picture_export_is_text (const char *path)
+{
+  return g_str_has_suffix (path, ".dot") || g_str_has_suffix (path, ".graphml") || g_str_has_suffix (path, ".json");
+}
+
+/* The object graph as others read it. */
+static gboolean
+write_graph (const Job *job, GError **error)
+{
+  HatGraphOptions options = { .process = hat_heap_process (job->question->heap),
+                              .snapshot = { .index = (gint) job->options.snapshot },
+                              .format = g_str_has_suffix (job->path, ".dot")    ? HAT_GRAPH_AS_DOT
+                                        : g_str_has_suffix (job->path, ".json") ? HAT_GRAPH_AS_JSON
+                                                                                : HAT_GRAPH_AS_GRAPHML,
+                              .depth = -1 };
+  g_autoptr (GString) text = g_string_new (NULL);
+  return hat_report_graph (hat_heap_trace (job->question->heap), &options, text, NULL, error)
+         && g_file_set_contents (job->path, text->str, (gssize) text->len, error);
+}
+
+static gboolean
+write_file (const Job *job, GError **error)
+{
+  if (hat_picture_export_is_text (job->path))
+    return write_graph (job, error);
+  return hat_export_write (job->question->heap, &job->options, job->path, NULL, error);
+}
+
 static void
 work (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
   Job *job = data;
   GError *error = NULL;
   GdkTexture *texture = NULL;
-  if (job->path ? hat_export_write (job->question->heap, &job->options, job->path, NULL, &error)
-                : (texture = render (job, &error)) != NULL)
+  if (job->path ? write_file (job, &error) : (texture = render (job, &error)) != NULL)
     g_task_return_pointer (task, texture, g_object_unref);
   else
     g_task_return_error (task, error);

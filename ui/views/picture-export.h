@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 
 void hat_picture_export_async (HatViewState *state, const char *view, const char *path, GAsyncReadyCallback callback,
                                gpointer data);
+gboolean hat_picture_export_is_text (const char *path); /* .dot, .graphml, .json: the object graph itself, whatever the view */
 gboolean hat_picture_export_finish (GAsyncResult *result, GError **error);
 
 /* As a picture in memory. */

@@ -106,7 +106,8 @@ on_export_response (GtkNativeDialog *dialog, int response, HatWindow *self)
       g_autofree char *path = g_file_get_path (file);
       const char *view = g_object_get_data (G_OBJECT (dialog), "view");
       gboolean has_extension
-          = g_str_has_suffix (path, ".png") || g_str_has_suffix (path, ".svg") || g_str_has_suffix (path, ".pdf");
+          = g_str_has_suffix (path, ".png") || g_str_has_suffix (path, ".svg") || g_str_has_suffix (path, ".pdf")
+            || (g_str_equal (view, "graph") && hat_picture_export_is_text (path));
       GtkFileFilter *filter = gtk_file_chooser_get_filter (GTK_FILE_CHOOSER (dialog));
       const char *extension = filter ? g_object_get_data (G_OBJECT (filter), "extension") : NULL;
       g_autofree char *full
@@ -122,10 +123,12 @@ export_view (HatWindow *self, const char *view)
   static const struct
   {
     const char *name, *extension;
-  } formats[] = { { "PNG picture", ".png" }, { "SVG drawing", ".svg" }, { "PDF document", ".pdf" } };
+  } formats[] = { { "PNG picture", ".png" },   { "SVG drawing", ".svg" }, { "PDF document", ".pdf" },
+                  { "Graphviz graph", ".dot" }, { "GraphML", ".graphml" }, { "JSON", ".json" } };
+  guint n = g_str_equal (view, "graph") ? G_N_ELEMENTS (formats) : 3;
   GtkFileChooserNative *dialog
       = file_dialog (self, "Export a Picture", GTK_FILE_CHOOSER_ACTION_SAVE, G_CALLBACK (on_export_response));
-  for (guint i = 0; i < G_N_ELEMENTS (formats); i++)
+  for (guint i = 0; i < n; i++)
     {
       g_autofree char *pattern = g_strconcat ("*", formats[i].extension, NULL);
       g_object_set_data (G_OBJECT (add_filter (dialog, formats[i].name, pattern)), "extension",
