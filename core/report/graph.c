@@ -543,7 +543,7 @@ append_row (GString *out, HatGraph *graph, const HatGraphFold *fold, guint depth
       g_autofree char *root = hat_graph_root_text (graph, roots[0]);
       g_string_append_printf (name, " <- %s", root);
     }
-  g_autofree char *shown = hat_plain_function (name->str, HAT_PLAIN_COLUMNS - 22 - 2 * depth);
+  g_autofree char *shown = hat_plain_name (name->str, HAT_PLAIN_COLUMNS - 22 - 2 * depth);
   hat_plain_bytes_column (out, fold->retained_bytes, 10);
   hat_plain_bytes_column (out, fold->bytes, 10);
   g_string_append_printf (out, "  %*s%s\n", 2 * depth, "", shown);
