@@ -514,7 +514,9 @@ append_text (GString *out, const Findings *findings)
     append_classes (out, findings);
   else
     append_unfreed (out, findings);
-  if (findings->graph && findings->groups->len == 0)
+  if (findings->graph && !findings->has_allocated)
+    g_string_append (out, "No allocation was seen.\n");
+  else if (findings->graph && findings->groups->len == 0)
     g_string_append (out, findings->suppressed ? "Nothing else is lost.\n" : "Nothing is lost.\n");
   if (findings->suppressed > 0)
     {
