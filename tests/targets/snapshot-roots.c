@@ -50,6 +50,17 @@ lose (void)
   hidden = ~(uintptr_t) make ("lost", 1005); /* a pointer nobody can read */
 }
 
+/* Before a free chunk, whose header lies in this block's last bytes: there the allocator's own list points. */
+static __attribute__ ((noinline)) void
+lose_before_a_free_chunk (void)
+{
+  void *volatile block = make ("lost", 1032);
+  void *volatile next = malloc (2000);
+  static void *volatile guard;
+  guard = make ("guard", 1033);
+  free (next);
+}
+
 static __attribute__ ((noinline)) void
 overwrite (void)
 {
@@ -217,6 +228,8 @@ main (int argc, char **argv)
         pthread_create (&thread, NULL, keep_moving, (void *) i);
       usleep (50000);
     }
+  lose_before_a_free_chunk ();
+  overwrite ();
   if (strstr (how, "mark"))
     {
       HEAPATLAS_SNAPSHOT ("here");
