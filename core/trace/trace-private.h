@@ -78,6 +78,9 @@ const char *hat_trace_take_snapshot (HatTrace *trace, guint32 process, HatReader
 /* Decodes every snapshot of the process and all that was kept of its blocks. */
 gboolean hat_trace_check_snapshots (HatTrace *trace, guint process, const HatProgress *progress, GError **error);
 
+/* Those of hat_trace_keep_note() that are not in the file. */
+void hat_trace_take_kept_notes (HatTrace *trace);
+
 HatSymbols *hat_symbols_ref (HatSymbols *symbols);
 const char *hat_symbols_read (HatReader *reader, guint32 n_frames, HatSymbols **out_symbols);
 void hat_symbols_write (const HatSymbols *symbols, HatBytes *out);

@@ -323,6 +323,7 @@ hat_trace_open (const char *path, const HatProgress *progress, GError **error)
       g_propagate_error (error, g_steal_pointer (&wrong));
       return NULL;
     }
+  hat_trace_take_kept_notes (trace);
   return g_steal_pointer (&trace);
 }
 

@@ -291,6 +291,9 @@ guint64 hat_trace_decoded_events (HatTrace *trace);
 
 /* Appends notes to a finished trace with a new footer (law 11). */
 gboolean hat_trace_append_notes (const char *path, const HatNote *notes, guint n, GError **error);
+/* The same for one that a person makes while looking at the trace: if the file cannot be written, it goes to the user's data folder, where
+ * hat_trace_open() finds it by the trace's id. `trace` itself stays as it is. Error: IO. */
+gboolean hat_trace_keep_note (HatTrace *trace, const HatNote *note, GError **error);
 
 /* Verifies every chunk's checksum and decodes everything, for `heapatlas check`. */
 gboolean hat_trace_check (HatTrace *trace, const HatProgress *progress, GError **error);

@@ -565,36 +565,39 @@ overlap (const HatRect *a, const HatRect *b)
 }
 
 static void
+check_leaks (const HatCandidates *candidates, double width, double height)
+{
+  g_autoptr (HatLeaksLayout) leaks = hat_leaks_layout_new (candidates, "title", width, height);
+
+  g_assert_cmpuint (leaks->n_rows + leaks->n_left_out, ==, candidates->n);
+  for (guint i = 0; i < leaks->n_rows; i++)
+    {
+      const HatRect *rect = &leaks->rows[i].rect;
+      g_assert_cmpfloat (rect->y + rect->height, <=, height);
+      g_assert_cmpint (hat_leaks_layout_hit (leaks, rect->x + 1, rect->y + 1), ==, i);
+      for (guint k = 0; k < i; k++)
+        g_assert_false (overlap (rect, &leaks->rows[k].rect));
+    }
+}
+
+static void
 test_leaks_and_cards (void)
 {
   g_autoptr (HatHeap) heap = heap_of_fixture (20000);
   g_autoptr (GError) error = NULL;
   g_autoptr (HatUnfreedGroups) unfreed = hat_heap_unfreed (heap, NULL, &error);
-  g_autoptr (HatGrowing) growing = hat_heap_growing (heap, NULL, &error);
+  g_autoptr (HatCandidates) candidates = hat_candidates_new (heap, NULL, NULL, NULL, &error);
   g_autoptr (HatOverview) overview = hat_overview_new (heap, NULL, &error);
-  HatLeaksInput input = {
-    hat_heap_trace (heap), unfreed, growing, { hat_heap_start (heap), hat_heap_end (heap) }, FALSE, "title"
-  };
 
   g_assert_no_error (error);
+  g_assert_cmpuint (candidates->n, ==, candidates->growing->n + unfreed->n);
   g_assert_cmpuint (overview->n_cards, >=, 6);
   for (guint round = 0; round < 30; round++)
     {
       double width = g_test_rand_double_range (320, 2600), height = g_test_rand_double_range (240, 1600);
-      g_autoptr (HatLeaksLayout) leaks = hat_leaks_layout_new (&input, width, height);
       g_autoptr (HatOverviewLayout) cards = hat_overview_layout_new (overview, width, height);
-      guint n_unfreed = 0;
 
-      for (guint i = 0; i < leaks->n_rows; i++)
-        {
-          const HatRect *rect = &leaks->rows[i].rect;
-          n_unfreed += leaks->rows[i].unfreed >= 0;
-          g_assert_cmpfloat (rect->y + rect->height, <=, height);
-          g_assert_cmpint (hat_leaks_layout_hit (leaks, rect->x + 1, rect->y + 1), ==, i);
-          for (guint k = 0; k < i; k++)
-            g_assert_false (overlap (rect, &leaks->rows[k].rect));
-        }
-      g_assert_cmpuint (n_unfreed + leaks->n_left_out, ==, unfreed->n);
+      check_leaks (candidates, width, height);
       for (guint i = 0; i < cards->n_rects; i++)
         {
           const HatRect *rect = &cards->rects[i];
@@ -848,8 +851,7 @@ test_sample (void)
   g_autoptr (HatFlameLayout) flame = hat_flame_layout_new (&input, 800, 600);
   g_autoptr (HatOverview) overview = hat_overview_new (heap, NULL, NULL);
   g_autoptr (HatUnfreedGroups) unfreed = hat_heap_unfreed (heap, NULL, NULL);
-  const HatLeaksInput leaks_input = { hat_heap_trace (heap), unfreed, NULL, life, TRUE, NULL };
-  g_autoptr (HatLeaksLayout) leaks = hat_leaks_layout_new (&leaks_input, 800, 600);
+  g_autoptr (HatCandidates) candidates = hat_candidates_new (heap, NULL, NULL, NULL, NULL);
 
   check_timeline_of_sample (heap, life, -1);
   check_timeline_of_sample (heap, life, 0);
@@ -864,8 +866,8 @@ test_sample (void)
       g_assert_cmpstr (overview->cards[i].number, ==, "not known");
     else if (overview->cards[i].kind != HAT_CARD_GROWING && overview->cards[i].kind != HAT_CARD_RSS)
       assert_within (overview->cards[i].number);
-  assert_within (leaks->headline);
-  g_assert_cmpstr (leaks->sentence, ==, HAT_SAMPLE_HAS_NO_SNAPSHOT);
+  assert_within (candidates->headline);
+  g_assert_cmpstr (candidates->sentence, ==, HAT_SAMPLE_HAS_NO_SNAPSHOT);
   g_assert_cmpuint (unfreed->blocks, ==, sites->totals.live_blocks);
 }
 

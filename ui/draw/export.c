@@ -138,13 +138,20 @@ paint_no_graph (const Picture *picture, const char *title, const char *sentence,
   hat_paint_empty (text, &picture->palette, (HatRect){ 16, 0, picture->width - 32, picture->height }, title, sentence);
 }
 
+/* The object graph of a snapshot, with the rules that are kept in the trace. */
+static HatGraph *
+graph_of (const Picture *picture, guint snapshot, GError **error)
+{
+  g_autoptr (HatGraphRules) rules = hat_graph_rules_new (picture->trace);
+  return hat_graph_new (picture->heap, snapshot, rules, NULL, picture->progress, error);
+}
+
 static gboolean
 paint_graph (const Picture *picture, cairo_t *cr, GError **error)
 {
   guint n, snapshot = picture->options->snapshot;
   const HatSnapshotInfo *infos = hat_trace_snapshots (picture->trace, hat_heap_process (picture->heap), &n);
   guint rows = (guint) MAX (picture->height / 22, 12);
-  g_autoptr (HatGraphRules) rules = hat_graph_rules_new (picture->trace);
   g_autoptr (HatColors) colors = hat_colors_new (picture->heap);
   g_autoptr (HatGraph) graph = NULL;
   g_autoptr (HatGraphModel) model = NULL;
@@ -165,7 +172,7 @@ paint_graph (const Picture *picture, cairo_t *cr, GError **error)
         paint_no_graph (picture, "Nothing is left in this snapshot", "Record with --snapshot-at-peak or --snapshot-at FUNCTION.", cr);
       return TRUE;
     }
-  graph = hat_graph_new (picture->heap, snapshot, rules, NULL, picture->progress, error);
+  graph = graph_of (picture, snapshot, error);
   model = graph ? hat_graph_model_new (graph, colors, HAT_GRAPH_OWNERS, rows, picture->progress, error) : NULL;
   if (!model)
     return FALSE;
@@ -235,18 +242,19 @@ paint_calls (const Picture *picture, cairo_t *cr, GError **error)
 static gboolean
 paint_leaks (const Picture *picture, cairo_t *cr, GError **error)
 {
-  g_autofree char *title = title_of (picture, "never freed");
-  g_autoptr (HatUnfreedGroups) unfreed = hat_heap_unfreed (picture->heap, picture->progress, error);
-  g_autoptr (HatGrowing) growing = unfreed ? hat_heap_growing (picture->heap, picture->progress, error) : NULL;
+  g_autofree char *title = title_of (picture, "leak candidates");
+  g_autoptr (HatGraph) graph = NULL;
+  g_autoptr (HatCandidates) candidates = NULL;
   g_autoptr (HatLeaksLayout) layout = NULL;
-  HatLeaksInput input = {
-    picture->trace, unfreed, growing, { hat_heap_start (picture->heap), hat_heap_end (picture->heap) },
-    hat_heap_sample_bytes (picture->heap) > 0, title
-  };
+  guint n, snapshot = picture->options->snapshot;
 
-  if (!growing)
+  hat_trace_snapshots (picture->trace, hat_heap_process (picture->heap), &n);
+  if (n > 0 && !(graph = graph_of (picture, MIN (snapshot, n - 1), error)))
     return FALSE;
-  layout = hat_leaks_layout_new (&input, picture->width, picture->height);
+  candidates = hat_candidates_new (picture->heap, graph, NULL, picture->progress, error);
+  if (!candidates)
+    return FALSE;
+  layout = hat_leaks_layout_new (candidates, title, picture->width, picture->height);
   hat_leaks_paint (layout, &picture->palette, cr);
   return TRUE;
 }

@@ -4,6 +4,7 @@
 
 #include "ui/draw/leaks-paint.h"
 
+#include "core/heap/estimate.h"
 #include "core/heap/format.h"
 
 static void
@@ -61,86 +62,75 @@ hat_leaks_paint_sparkline (const guint64 *points, guint n, HatColor color, HatRe
     }
 }
 
-/* Columns: amount and count | bar, function and callers | when. */
+/* Columns: amount and count | badge, function, callers, why | when. */
 static void
-paint_row (const HatLeaksLayout *layout, const HatPalette *palette, HatText *text, const HatLeaksRow *row,
-           cairo_t *cr)
+paint_row (const HatLeaksLayout *layout, const HatPalette *palette, HatText *text, const HatLeaksRow *row, cairo_t *cr)
 {
   const HatRect *r = &row->rect;
-  double amount = layout->input.is_sample ? 150 : 96, when = layout->width >= 760 ? 230 : layout->width >= 560 ? 150 : 0;
-  double left = r->x + 10 + amount + 12, middle = r->width - amount - when - 44;
-  HatColor color = row->growing >= 0 ? palette->accent : palette->warning;
-  HatRect picture = { r->x + r->width - when - 8, r->y + 4, when, 16 };
+  const HatCandidate *candidate = &layout->candidates->candidates[row->candidate];
+  const double amount = candidate->bytes_variance > 0 ? 150 : 96;
+  const double when = layout->width >= 760 ? 230 : layout->width >= 560 ? 150 : 0;
+  const double left = r->x + 10 + amount + 12, middle = r->width - amount - when - 44, badge = 76;
+  const HatColor color = candidate->leak_class == HAT_LEAK_REACHABLE ? palette->accent : palette->classes[candidate->leak_class];
+  const HatRect picture = { r->x + r->width - when - 8, r->y + 6, when - 4, 18 };
 
   hat_paint_round (cr, palette->surface, *r, 6);
-  hat_text_line (text, HAT_FONT_BOLD, palette->text, (HatRect){ r->x + 10, r->y + 2, amount, 20 }, HAT_ALIGN_RIGHT,
-                 row->amount);
-  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ r->x + 10, r->y + 21, amount, 18 },
-                 HAT_ALIGN_RIGHT, row->count);
-  hat_text_line (text, HAT_FONT_BOLD, palette->text, (HatRect){ left, r->y + 2, middle, 20 }, HAT_ALIGN_LEFT,
+  hat_text_line (text, HAT_FONT_BOLD, palette->text, (HatRect){ r->x + 10, r->y + 4, amount, 20 }, HAT_ALIGN_RIGHT, row->amount);
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ r->x + 10, r->y + 23, amount, 18 }, HAT_ALIGN_RIGHT, row->count);
+  hat_paint_round (cr, color, (HatRect){ left, r->y + 6, badge, 16 }, 4);
+  hat_text_line (text, HAT_FONT_SMALL, hat_color_text_on (color), (HatRect){ left, r->y + 6, badge, 16 }, HAT_ALIGN_CENTER,
+                 hat_candidate_badge (candidate));
+  hat_text_line (text, HAT_FONT_BOLD, palette->text, (HatRect){ left + badge + 8, r->y + 4, middle - badge - 8, 20 }, HAT_ALIGN_LEFT,
                  row->function);
-  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ left, r->y + 20, middle, 16 }, HAT_ALIGN_LEFT,
-                 row->stack);
-  hat_paint_round (cr, palette->empty, (HatRect){ left, r->y + r->height - 5, middle, 3 }, 1.5);
-  hat_paint_round (cr, color, (HatRect){ left, r->y + r->height - 5, MAX (middle * CLAMP (row->share, 0, 1), 2), 3 },
-                   1.5);
+  hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ left, r->y + 23, middle, 16 }, HAT_ALIGN_LEFT, candidate->why);
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ left, r->y + 38, middle, 16 }, HAT_ALIGN_LEFT, row->callers);
+  hat_paint_round (cr, palette->empty, (HatRect){ r->x + 10, r->y + r->height - 12, amount, 3 }, 1.5);
+  hat_paint_round (cr, color, (HatRect){ r->x + 10, r->y + r->height - 12, MAX (amount * CLAMP (row->share, 0, 1), 2), 3 }, 1.5);
   if (when <= 0)
     return;
-  if (row->growing >= 0)
-    {
-      const HatGrowingSite *site = &layout->input.growing->sites[row->growing];
-      hat_leaks_paint_sparkline (site->points, site->n_points, color, (HatRect){ picture.x, picture.y, when - 4, 18 },
-                                 cr);
-    }
+  if (candidate->growing)
+    hat_leaks_paint_sparkline (candidate->growing->points, candidate->growing->n_points, color, picture, cr);
   else
     hat_leaks_paint_births (row->first, row->last, palette, picture, cr);
-  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ picture.x, r->y + 22, when - 4, 16 },
-                 HAT_ALIGN_RIGHT, row->when);
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ picture.x, r->y + 28, when - 4, 16 }, HAT_ALIGN_RIGHT, row->when);
 }
 
 static void
 paint_left_out (const HatLeaksLayout *layout, const HatPalette *palette, HatText *text)
 {
-  double y = layout->height - 22;
-  g_autofree char *bytes = NULL, *label = NULL;
-
   if (!layout->n_left_out)
     return;
-  for (guint i = 0; i < layout->n_rows; i++)
-    if (layout->rows[i].unfreed >= 0)
-      y = layout->rows[i].rect.y + layout->rows[i].rect.height + 3;
-  bytes = hat_format_bytes_within (layout->left_out_bytes, hat_error_of (layout->left_out_variance));
-  label = g_strdup_printf ("and %u more place%s with %s", layout->n_left_out, layout->n_left_out == 1 ? "" : "s",
-                           bytes);
-  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ 16, y, layout->width - 32, 18 },
-                 HAT_ALIGN_CENTER, label);
+  const HatRect *last = layout->n_rows ? &layout->rows[layout->n_rows - 1].rect : NULL;
+  const double y = last ? last->y + last->height + 3 : layout->height - 22;
+  g_autofree char *bytes = hat_format_bytes_within (layout->left_out_bytes, hat_error_of (layout->left_out_variance));
+  g_autofree char *label
+      = g_strdup_printf ("and %u more place%s with %s", layout->n_left_out, layout->n_left_out == 1 ? "" : "s", bytes);
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ 16, y, layout->width - 32, 18 }, HAT_ALIGN_CENTER, label);
 }
 
 void
 hat_leaks_paint (const HatLeaksLayout *layout, const HatPalette *palette, cairo_t *cr)
 {
   g_autoptr (HatText) text = hat_text_new (cr);
-  double y = layout->input.title ? 40 : 8;
+  const HatCandidates *candidates = layout->candidates;
+  const double y = layout->title ? 40 : 8;
 
   hat_paint_fill (cr, palette->background, (HatRect){ 0, 0, layout->width, layout->height });
-  if (layout->input.title)
-    hat_text_line (text, HAT_FONT_TITLE, palette->text, layout->title, HAT_ALIGN_LEFT, layout->input.title);
-  if (!layout->n_rows && !layout->input.unfreed->n)
+  if (layout->title)
+    hat_text_line (text, HAT_FONT_TITLE, palette->text, layout->title_rect, HAT_ALIGN_LEFT, layout->title);
+  if (!candidates->n)
     {
-      hat_paint_empty (text, palette, (HatRect){ 16, y, layout->width - 32, layout->height - y }, layout->headline,
-                       layout->sentence);
+      hat_paint_empty (text, palette, (HatRect){ 16, y, layout->width - 32, layout->height - y }, candidates->headline,
+                       candidates->sentence);
       return;
     }
-  hat_text_line (text, HAT_FONT_BOLD, palette->text, (HatRect){ 16, y, layout->width - 32, 24 }, HAT_ALIGN_LEFT,
-                 layout->headline);
-  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ 16, y + 22, layout->width - 32, 18 },
-                 HAT_ALIGN_LEFT, layout->sentence);
+  hat_text_line (text, HAT_FONT_BOLD, palette->text, (HatRect){ 16, y, layout->width - 32, 24 }, HAT_ALIGN_LEFT, candidates->headline);
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ 16, y + 22, layout->width - 32, 18 }, HAT_ALIGN_LEFT,
+                 candidates->sentence);
   if (layout->width >= 560 && layout->n_rows)
-    hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ 16, y + 44, layout->width - 40, 18 },
-                   HAT_ALIGN_RIGHT, "when the blocks were allocated, over the life of the process");
+    hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ 16, y + 44, layout->width - 40, 18 }, HAT_ALIGN_RIGHT,
+                   "when the blocks were allocated, over the life of the process");
   for (guint i = 0; i < layout->n_rows; i++)
     paint_row (layout, palette, text, &layout->rows[i], cr);
-  if (layout->growing_title.height > 0)
-    hat_text_line (text, HAT_FONT_BOLD, palette->text, layout->growing_title, HAT_ALIGN_LEFT, "Kept growing");
   paint_left_out (layout, palette, text);
 }

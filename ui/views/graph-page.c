@@ -366,7 +366,7 @@ declare_weak (HatGraphPage *self)
                                       : g_strdup_printf ("weak:%s+%" G_GUINT64_FORMAT, label, line->offset);
   HatNote note = { HAT_NOTE_WEAK, rule };
   g_autoptr (GError) error = NULL;
-  gboolean is_kept = hat_trace_append_notes (hat_trace_path (hat_heap_trace (hat_view_state_get (state)->heap)), &note, 1, &error);
+  gboolean is_kept = hat_trace_keep_note (hat_heap_trace (hat_view_state_get (state)->heap), &note, &error);
   g_free (self->note);
   self->note = is_kept ? g_strdup_printf ("%s: kept with the trace", rule)
                        : g_strdup_printf ("%s: for this window only, %s", rule, error->message);

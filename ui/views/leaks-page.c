@@ -8,6 +8,7 @@
 #include "core/heap/estimate.h"
 #include "core/heap/format.h"
 #include "ui/draw/leaks-paint.h"
+#include "ui/views/block-picker.h"
 #include "ui/views/picture.h"
 #include "ui/views/toolbar.h"
 
@@ -17,101 +18,125 @@ struct _HatLeaksPage
 {
   HatPage parent_instance;
   GtkListBox *list;
-  GtkLabel *headline;
-  GtkWidget *why; /* there are no classes */
-  HatHeap *heap;
-  HatUnfreedGroups *unfreed;
-  HatGrowing *growing;
+  GtkLabel *headline, *sentence;
+  HatBlockPicker *picker;
+  HatCandidates *candidates;
+  GString *suppressions; /* made here and kept in the trace, which is open as it was before */
 };
 
 G_DEFINE_FINAL_TYPE (HatLeaksPage, hat_leaks_page, HAT_TYPE_PAGE)
 
-typedef struct
-{
-  HatHeap *heap;
-  HatUnfreedGroups *unfreed;
-  HatGrowing *growing;
-} Answer;
-
-static void
-free_answer (gpointer data)
-{
-  Answer *answer = data;
-  g_clear_pointer (&answer->unfreed, hat_unfreed_free);
-  g_clear_pointer (&answer->growing, hat_growing_free);
-  g_clear_pointer (&answer->heap, hat_heap_unref);
-  g_free (answer);
-}
-
+/* `extra`: suppressions. */
 static gpointer
-query_leaks (const HatQuestion *question, gpointer extra, const HatProgress *progress, GError **error)
+query_candidates (const HatQuestion *question, gpointer extra, const HatProgress *progress, GError **error)
 {
-  Answer *answer = g_new0 (Answer, 1);
-  answer->heap = hat_heap_ref (question->heap);
-  if ((answer->unfreed = hat_heap_unfreed (question->heap, progress, error))
-      && (answer->growing = hat_heap_growing (question->heap, progress, error)))
-    return answer;
-  free_answer (answer);
-  return NULL;
+  g_autoptr (HatGraph) graph = NULL;
+
+  if (question->snapshot != HAT_NO_SNAPSHOT && !(graph = hat_question_graph (question, progress, error)))
+    return NULL;
+  return hat_candidates_new (question->heap, graph, extra, progress, error);
 }
 
 /* ---- cards ---- */
 
-typedef struct
+static const HatCandidate *
+candidate_of (GtkWidget *widget)
 {
-  HatStackId stack;
-  const HatUnfreed *unfreed; /* or */
-  const HatGrowingSite *growing;
-  HatRange life;
-} Card;
-
-static void
-paint_births (gpointer data, const HatPalette *palette, HatRect rect, cairo_t *cr)
-{
-  const Card *card = data;
-  double length = MAX (1, card->life.to - card->life.from);
-  hat_leaks_paint_births ((card->unfreed->first_ns - card->life.from) / length,
-                          (card->unfreed->last_ns - card->life.from) / length, palette, rect, cr);
+  GtkWidget *row = GTK_IS_LIST_BOX_ROW (widget) ? widget : gtk_widget_get_ancestor (widget, GTK_TYPE_LIST_BOX_ROW);
+  return g_object_get_data (G_OBJECT (row), "candidate");
 }
 
 static void
-paint_growth (gpointer data, const HatPalette *palette, HatRect rect, cairo_t *cr)
+paint_candidate (gpointer data, const HatPalette *palette, HatRect rect, cairo_t *cr)
 {
-  const Card *card = data;
-  hat_leaks_paint_sparkline (card->growing->points, card->growing->n_points, palette->warning, rect, cr);
+  HatLeaksPage *self = g_object_get_data (data, "page");
+  const HatCandidate *candidate = g_object_get_data (data, "candidate");
+  const gint64 start = hat_heap_start (self->candidates->heap);
+  const double life = MAX (1, hat_heap_end (self->candidates->heap) - start);
+
+  if (candidate->growing)
+    hat_leaks_paint_sparkline (candidate->growing->points, candidate->growing->n_points, palette->warning, rect, cr);
+  else
+    hat_leaks_paint_births ((candidate->first_ns - start) / life, (candidate->last_ns - start) / life, palette, rect, cr);
 }
 
-static const Card *
-card_of (GtkWidget *widget)
+static void
+on_show_graph (GtkButton *button, HatLeaksPage *self)
 {
-  return g_object_get_data (G_OBJECT (gtk_widget_get_ancestor (widget, GTK_TYPE_LIST_BOX_ROW)), "card");
+  hat_block_picker_pick (self->picker, candidate_of (GTK_WIDGET (button))->example);
+  gtk_widget_activate_action (GTK_WIDGET (self), "win.show-view", "s", "graph");
 }
 
 static void
 on_show_blocks (GtkButton *button, HatLeaksPage *self)
 {
-  const Card *card = card_of (GTK_WIDGET (button));
   HatViewState *state = hat_page_state (HAT_PAGE (self));
-  hat_view_state_set_cursor (state, card->life.to);
-  hat_view_state_select_stack (state, card->stack);
+
+  hat_view_state_set_cursor (state, hat_heap_end (self->candidates->heap));
+  hat_view_state_select_stack (state, candidate_of (GTK_WIDGET (button))->stack);
   gtk_widget_activate_action (GTK_WIDGET (self), "win.show-view", "s", "map");
 }
 
 static void
 on_show_births (GtkButton *button, HatLeaksPage *self)
 {
-  const Card *card = card_of (GTK_WIDGET (button));
+  const HatCandidate *candidate = candidate_of (GTK_WIDGET (button));
   HatViewState *state = hat_page_state (HAT_PAGE (self));
-  HatRange range = card->unfreed ? (HatRange){ card->unfreed->first_ns, card->unfreed->last_ns } : card->life;
-  hat_view_state_select_stack (state, card->stack);
+  HatRange range = { candidate->first_ns, candidate->last_ns };
+
+  if (candidate->leak_class == HAT_LEAK_REACHABLE)
+    range = (HatRange){ hat_heap_start (self->candidates->heap), hat_heap_end (self->candidates->heap) };
+  hat_view_state_select_stack (state, candidate->stack);
   hat_view_state_set_range (state, (HatRange){ range.from, MAX (range.to, range.from + 1) });
 }
 
 static void
 on_show_source (GtkButton *button, HatLeaksPage *self)
 {
-  hat_view_state_select_stack (hat_page_state (HAT_PAGE (self)), card_of (GTK_WIDGET (button))->stack);
+  hat_view_state_select_stack (hat_page_state (HAT_PAGE (self)), candidate_of (GTK_WIDGET (button))->stack);
   gtk_widget_activate_action (GTK_WIDGET (self), "win.show-inspector", NULL);
+}
+
+static void ask (HatLeaksPage *self);
+
+static void
+on_suppress_response (AdwMessageDialog *dialog, const char *response, HatLeaksPage *self)
+{
+  const char *pattern = gtk_editable_get_text (GTK_EDITABLE (adw_message_dialog_get_extra_child (dialog)));
+  g_autoptr (GError) error = NULL;
+
+  if (!g_str_equal (response, "suppress") || !*pattern || !self->candidates)
+    return;
+  g_autofree char *line = g_strdup_printf ("leak:%s\n", pattern);
+  const HatNote note = { HAT_NOTE_SUPPRESSIONS, line };
+  if (!hat_trace_keep_note (hat_heap_trace (self->candidates->heap), &note, &error))
+    {
+      hat_page_show_error (HAT_PAGE (self), error);
+      return;
+    }
+  g_string_append (self->suppressions, line);
+  ask (self);
+}
+
+static void
+on_suppress (GtkButton *button, HatLeaksPage *self)
+{
+  const HatCandidate *candidate = candidate_of (GTK_WIDGET (button));
+  GtkWidget *entry = gtk_entry_new ();
+  GtkWidget *dialog = adw_message_dialog_new (GTK_WINDOW (gtk_widget_get_root (GTK_WIDGET (self))), "Suppress These Leaks?", NULL);
+
+  gtk_editable_set_text (GTK_EDITABLE (entry), hat_stack_function (hat_heap_trace (self->candidates->heap), candidate->stack));
+  gtk_entry_set_activates_default (GTK_ENTRY (entry), TRUE);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (entry), GTK_ACCESSIBLE_PROPERTY_LABEL, "Function, file or module", -1);
+  adw_message_dialog_set_body (ADW_MESSAGE_DIALOG (dialog),
+                               "Leaks with this in the function, file or module of a frame will not be listed any more; * stands for any "
+                               "text. It is kept with the recording.");
+  adw_message_dialog_set_extra_child (ADW_MESSAGE_DIALOG (dialog), entry);
+  adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog), "cancel", "_Cancel", "suppress", "_Suppress", NULL);
+  adw_message_dialog_set_response_appearance (ADW_MESSAGE_DIALOG (dialog), "suppress", ADW_RESPONSE_SUGGESTED);
+  adw_message_dialog_set_default_response (ADW_MESSAGE_DIALOG (dialog), "suppress");
+  g_signal_connect_object (dialog, "response", G_CALLBACK (on_suppress_response), self, 0);
+  gtk_window_present (GTK_WINDOW (dialog));
 }
 
 static void
@@ -133,72 +158,62 @@ make_label (const char *text, const char *css_class)
   return label;
 }
 
-static char *
-card_amount (const Card *card)
-{
-  const HatUnfreed *u = card->unfreed;
-  const HatGrowingSite *g = card->growing;
-  g_autofree char *bytes = u ? hat_format_bytes_within (u->bytes, hat_error_of (u->bytes_variance))
-                             : hat_format_bytes_within (g->bytes, hat_error_of (g->bytes_variance));
-  g_autofree char *blocks = u ? hat_format_count_within (u->blocks, hat_error_of (u->blocks_variance))
-                              : hat_format_count_within (g->blocks, hat_error_of (g->blocks_variance));
-  gboolean is_one = (card->unfreed ? card->unfreed->blocks : card->growing->blocks) == 1;
-  return g_strdup_printf ("%s in %s %s", bytes, blocks, is_one ? "block" : "blocks");
-}
-
-static char *
-card_sentence (const Card *card)
-{
-  if (card->growing)
-    {
-      g_autofree char *slope = hat_format_bytes ((guint64) card->growing->slope_bytes_per_s);
-      return g_strdup_printf ("Grows %s%s/s and never falls back", card->growing->bytes_variance > 0 ? "~" : "", slope);
-    }
-  g_autofree char *first = hat_format_time (card->unfreed->first_ns), *last = hat_format_time (card->unfreed->last_ns);
-  if (card->unfreed->blocks == 1)
-    return g_strdup_printf ("Allocated at %s, never freed", first);
-  return g_strdup_printf ("Allocated from %s to %s, never freed", first, last);
-}
-
-/* function and amount, sentence, callers; the small picture; buttons */
 static GtkWidget *
-build_card (HatLeaksPage *self, const Card *values)
+make_text (const char *text)
 {
-  HatTrace *trace = hat_heap_trace (self->heap);
-  Card *card = g_memdup2 (values, sizeof *values);
-  GtkWidget *row = gtk_list_box_row_new (), *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6),
-            *top = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12);
-  GtkWidget *buttons = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
-  g_autofree char *function = hat_format_function (hat_stack_function (trace, card->stack), 80);
-  g_autofree char *amount = card_amount (card), *sentence = card_sentence (card);
-  g_autofree char *callers = hat_leaks_callers (trace, card->stack, 4);
-  GtkWidget *badge = make_label (card->growing ? "GROWING" : "UNFREED", "leak-badge");
-  GtkWidget *name = make_label (function, "heading"), *size = make_label (amount, "numeric");
-  GtkWidget *picture = hat_small_picture_new (card->growing ? paint_growth : paint_births, card, NULL, 60, 26);
+  GtkWidget *label = make_label (text, "dim-label");
+  gtk_label_set_wrap (GTK_LABEL (label), TRUE);
+  gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_NONE);
+  return label;
+}
 
-  g_object_set_data_full (G_OBJECT (row), "card", card, g_free);
-  gtk_widget_add_css_class (badge, card->growing ? "growing" : "unfreed");
+/* badge, function and amount; why; callers; buttons and the small picture */
+static GtkWidget *
+build_card (HatLeaksPage *self, const HatCandidate *candidate)
+{
+  HatTrace *trace = hat_heap_trace (self->candidates->heap);
+  GtkWidget *row = gtk_list_box_row_new (), *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6),
+            *top = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12), *buttons = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
+  g_autofree char *function = hat_format_function (hat_stack_function (trace, candidate->stack), 80);
+  g_autofree char *bytes = hat_candidate_amount (candidate), *blocks = hat_candidate_count (candidate);
+  g_autofree char *amount = g_strdup_printf ("%s in %s", bytes, blocks);
+  g_autofree char *callers = hat_candidate_callers (trace, candidate->stack, 4);
+  g_autofree char *css = g_ascii_strdown (hat_candidate_badge (candidate), -1);
+  const char *confidence = hat_confidence_name (candidate->confidence);
+  GtkWidget *badge = make_label (hat_candidate_badge (candidate), "leak-badge");
+  GtkWidget *name = make_label (function, "heading"), *size = make_label (amount, "numeric");
+  GtkWidget *picture = hat_small_picture_new (paint_candidate, row, NULL, 60, 26);
+
+  g_object_set_data (G_OBJECT (row), "candidate", (gpointer) candidate);
+  g_object_set_data (G_OBJECT (row), "page", self);
+  gtk_widget_add_css_class (badge, css);
   gtk_widget_set_hexpand (name, TRUE);
   gtk_box_append (GTK_BOX (top), badge);
   gtk_box_append (GTK_BOX (top), name);
   gtk_box_append (GTK_BOX (top), size);
+  if (confidence)
+    gtk_box_append (GTK_BOX (top), make_label (confidence, "dim-label"));
   gtk_box_append (GTK_BOX (box), top);
-  gtk_box_append (GTK_BOX (box), make_label (sentence, "dim-label"));
-  if (callers && *callers)
+  gtk_box_append (GTK_BOX (box), make_text (candidate->why));
+  if (*callers)
     {
       g_autofree char *text = g_strdup_printf ("called by %s", callers);
       gtk_box_append (GTK_BOX (box), make_label (text, "dim-label"));
     }
   gtk_widget_set_hexpand (picture, TRUE);
   gtk_widget_set_halign (picture, GTK_ALIGN_FILL);
-  add_button (buttons, card->growing ? "Show its blocks" : "Show on the map", G_CALLBACK (on_show_blocks), self);
+  if (candidate->example != HAT_GRAPH_NONE)
+    add_button (buttons, "Show graph", G_CALLBACK (on_show_graph), self);
+  add_button (buttons, "Show on the map", G_CALLBACK (on_show_blocks), self);
   add_button (buttons, "Show in the timeline", G_CALLBACK (on_show_births), self);
   add_button (buttons, "Source", G_CALLBACK (on_show_source), self);
+  if (candidate->leak_class != HAT_LEAK_REACHABLE)
+    add_button (buttons, "Suppress…", G_CALLBACK (on_suppress), self);
   gtk_box_append (GTK_BOX (buttons), picture);
   gtk_box_append (GTK_BOX (box), buttons);
   gtk_widget_add_css_class (box, "leak-card");
   gtk_list_box_row_set_child (GTK_LIST_BOX_ROW (row), box);
-  g_autofree char *label = g_strdup_printf ("%s, %s. %s", function, amount, sentence);
+  g_autofree char *label = g_strdup_printf ("%s: %s, %s. %s", hat_candidate_badge (candidate), function, amount, candidate->why);
   gtk_accessible_update_property (GTK_ACCESSIBLE (row), GTK_ACCESSIBLE_PROPERTY_LABEL, label, -1);
   return row;
 }
@@ -206,7 +221,7 @@ build_card (HatLeaksPage *self, const Card *values)
 static gboolean
 is_wanted (HatLeaksPage *self, HatStackId stack, const char *filter)
 {
-  HatTrace *trace = hat_heap_trace (self->heap);
+  HatTrace *trace = hat_heap_trace (self->candidates->heap);
   guint n;
   if (*filter == '\0')
     return TRUE;
@@ -230,14 +245,14 @@ add_rest (HatLeaksPage *self, guint from)
 {
   guint64 bytes = 0;
   double variance = 0;
-  for (guint i = from; i < self->unfreed->n; i++)
+  for (guint i = from; i < self->candidates->n; i++)
     {
-      bytes += self->unfreed->groups[i].bytes;
-      variance += self->unfreed->groups[i].bytes_variance;
+      bytes += self->candidates->candidates[i].bytes;
+      variance += self->candidates->candidates[i].bytes_variance;
     }
   g_autofree char *amount = hat_format_bytes_within (bytes, hat_error_of (variance));
   g_autofree char *text
-      = g_strdup_printf ("%u smaller groups, %s: search to narrow them down", self->unfreed->n - from, amount);
+      = g_strdup_printf ("%u smaller groups, %s: search to narrow them down", self->candidates->n - from, amount);
   GtkWidget *row = gtk_list_box_row_new (), *label = make_label (text, "dim-label");
   gtk_widget_add_css_class (label, "leak-card");
   gtk_list_box_row_set_selectable (GTK_LIST_BOX_ROW (row), FALSE);
@@ -249,34 +264,29 @@ static void
 fill (HatLeaksPage *self)
 {
   const char *filter = hat_view_state_get (hat_page_state (HAT_PAGE (self)))->filter;
-  HatRange life = { hat_heap_start (self->heap), hat_heap_end (self->heap) };
+  const HatCandidates *candidates = self->candidates;
   guint n_cards = 0, i = 0;
+
   clear_list (self);
-  for (guint k = 0; k < self->growing->n && n_cards < MOST_CARDS; k++)
-    if (is_wanted (self, self->growing->sites[k].stack, filter))
+  for (; i < candidates->n && n_cards < MOST_CARDS; i++)
+    if (is_wanted (self, candidates->candidates[i].stack, filter))
       {
-        Card card = { self->growing->sites[k].stack, NULL, &self->growing->sites[k], life };
-        gtk_list_box_append (self->list, build_card (self, &card));
+        gtk_list_box_append (self->list, build_card (self, &candidates->candidates[i]));
         n_cards++;
       }
-  for (; i < self->unfreed->n && n_cards < MOST_CARDS; i++)
-    if (is_wanted (self, self->unfreed->groups[i].stack, filter))
-      {
-        Card card = { self->unfreed->groups[i].stack, &self->unfreed->groups[i], NULL, life };
-        gtk_list_box_append (self->list, build_card (self, &card));
-        n_cards++;
-      }
-  if (i < self->unfreed->n)
+  if (i < candidates->n)
     add_rest (self, i);
   if (n_cards == 0 && *filter)
     hat_page_show_empty (HAT_PAGE (self), "edit-find-symbolic", "No leak candidate matches",
                          "Change what is searched for.");
+  else if (n_cards == 0)
+    hat_page_show_empty (HAT_PAGE (self), "hat-leaks-symbolic", candidates->headline, candidates->sentence);
   else
     hat_page_show_content (HAT_PAGE (self));
 }
 
 static void
-on_leaks (gpointer owner, gpointer data, const GError *error)
+on_candidates (gpointer owner, gpointer data, const GError *error)
 {
   HatLeaksPage *self = owner;
   if (data == NULL)
@@ -284,57 +294,56 @@ on_leaks (gpointer owner, gpointer data, const GError *error)
       hat_page_show_error (HAT_PAGE (self), error);
       return;
     }
-  Answer *answer = data;
   clear_list (self);
-  g_clear_pointer (&self->unfreed, hat_unfreed_free);
-  g_clear_pointer (&self->growing, hat_growing_free);
-  g_clear_pointer (&self->heap, hat_heap_unref);
-  self->unfreed = g_steal_pointer (&answer->unfreed);
-  self->growing = g_steal_pointer (&answer->growing);
-  self->heap = g_steal_pointer (&answer->heap);
-  free_answer (answer);
-  g_autofree char *summary = hat_leaks_summary (self->unfreed, self->growing);
-  gtk_label_set_label (self->headline, summary);
-  gtk_widget_set_visible (self->why, hat_heap_sample_bytes (self->heap) > 0);
-  if (self->unfreed->n == 0 && self->growing->n == 0)
-    hat_page_show_empty (HAT_PAGE (self), "hat-leaks-symbolic", "No leak candidates",
-                         hat_heap_sample_bytes (self->heap) > 0 ? "All blocks of the sample were freed. " HAT_SAMPLE_HAS_NO_SNAPSHOT
-                                                                : "Everything that was allocated was freed.");
-  else
-    fill (self);
+  g_clear_pointer (&self->candidates, hat_candidates_free);
+  self->candidates = data;
+  if (self->candidates->graph)
+    hat_view_state_set_graph (hat_page_state (HAT_PAGE (self)), self->candidates->graph);
+  gtk_label_set_label (self->headline, self->candidates->headline);
+  gtk_label_set_label (self->sentence, self->candidates->sentence);
+  fill (self);
 }
 
-static const HatQueryKind leaks_kind = { query_leaks, on_leaks, free_answer, NULL };
+static const HatQueryKind candidates_kind = { query_candidates, on_candidates, (GDestroyNotify) hat_candidates_free, g_free };
+
+static void
+ask (HatLeaksPage *self)
+{
+  hat_page_ask (HAT_PAGE (self), &candidates_kind, g_strdup (self->suppressions->str));
+}
 
 static void
 hat_leaks_page_update (HatPage *page, HatChanges changes)
 {
   HatLeaksPage *self = HAT_LEAKS_PAGE (page);
+  const HatGraph *shown = self->candidates ? self->candidates->graph : NULL;
   if (changes & HAT_CHANGED_HEAP)
-    hat_page_ask (page, &leaks_kind, NULL);
-  else if (changes & HAT_CHANGED_FILTER && self->unfreed
-           && self->heap == hat_view_state_get (hat_page_state (page))->heap
-           && (self->unfreed->n > 0 || self->growing->n > 0))
+    g_string_truncate (self->suppressions, 0);
+  if (changes & HAT_CHANGED_HEAP || (changes & HAT_CHANGED_SNAPSHOT && hat_view_state_get (hat_page_state (page))->graph != shown))
+    ask (self);
+  else if (changes & HAT_CHANGED_FILTER && self->candidates && self->candidates->n > 0
+           && self->candidates->heap == hat_view_state_get (hat_page_state (page))->heap)
     fill (self);
 }
 
 static void
 on_row_selected (GtkListBox *list, GtkListBoxRow *row, HatLeaksPage *self)
 {
-  const Card *card = row ? g_object_get_data (G_OBJECT (row), "card") : NULL;
-  if (card)
-    hat_view_state_select_stack (hat_page_state (HAT_PAGE (self)), card->stack);
+  const HatCandidate *candidate = row ? candidate_of (GTK_WIDGET (row)) : NULL;
+  if (candidate)
+    hat_view_state_select_stack (hat_page_state (HAT_PAGE (self)), candidate->stack);
 }
 
 static void
 hat_leaks_page_dispose (GObject *object)
 {
   HatLeaksPage *self = HAT_LEAKS_PAGE (object);
-  if (self->heap)
+  if (self->candidates)
     clear_list (self);
-  g_clear_pointer (&self->unfreed, hat_unfreed_free);
-  g_clear_pointer (&self->growing, hat_growing_free);
-  g_clear_pointer (&self->heap, hat_heap_unref);
+  g_clear_pointer (&self->candidates, hat_candidates_free);
+  g_clear_pointer (&self->picker, hat_block_picker_free);
+  if (self->suppressions)
+    g_string_free (g_steal_pointer (&self->suppressions), TRUE);
   G_OBJECT_CLASS (hat_leaks_page_parent_class)->dispose (object);
 }
 
@@ -348,6 +357,7 @@ hat_leaks_page_class_init (HatLeaksPageClass *klass)
 static void
 hat_leaks_page_init (HatLeaksPage *self)
 {
+  self->suppressions = g_string_new (NULL);
 }
 
 GtkWidget *
@@ -355,6 +365,7 @@ hat_leaks_page_new (HatViewState *state)
 {
   HatLeaksPage *self = g_object_new (HAT_TYPE_LEAKS_PAGE, NULL);
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *scroller = gtk_scrolled_window_new ();
+  self->picker = hat_block_picker_new (state);
   self->list = GTK_LIST_BOX (gtk_list_box_new ());
   gtk_widget_add_css_class (GTK_WIDGET (self->list), "boxed-list");
   gtk_widget_add_css_class (GTK_WIDGET (self->list), "leaks");
@@ -364,12 +375,10 @@ hat_leaks_page_new (HatViewState *state)
   gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scroller), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), GTK_WIDGET (self->list));
   gtk_widget_set_vexpand (scroller, TRUE);
-  self->why = make_label (HAT_SAMPLE_HAS_NO_SNAPSHOT, "dim-label");
-  gtk_label_set_wrap (GTK_LABEL (self->why), TRUE);
-  gtk_label_set_ellipsize (GTK_LABEL (self->why), PANGO_ELLIPSIZE_NONE);
-  gtk_widget_add_css_class (self->why, "leaks-why");
+  self->sentence = GTK_LABEL (make_text (""));
+  gtk_widget_add_css_class (GTK_WIDGET (self->sentence), "leaks-why");
   gtk_box_append (GTK_BOX (box), hat_toolbar_new (&self->headline));
-  gtk_box_append (GTK_BOX (box), self->why);
+  gtk_box_append (GTK_BOX (box), GTK_WIDGET (self->sentence));
   gtk_box_append (GTK_BOX (box), scroller);
   hat_page_set_up (HAT_PAGE (self), state, box);
   return GTK_WIDGET (self);
