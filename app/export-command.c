@@ -75,9 +75,12 @@ parse_grouping (Options *options)
       hat_usage ("export: --by is for the views timeline and map, leave it out");
       return FALSE;
     }
+  options->export.by_class = view == HAT_VIEW_MAP && g_str_equal (options->by, "class");
+  if (options->export.by_class)
+    return TRUE;
   if (!hat_grouping_parse (options->by, &options->export.by) || options->export.by == HAT_BY_NONE)
     {
-      hat_usage ("export: cannot group by \"%s\", use function, site, module, thread, size or age", options->by);
+      hat_usage ("export: cannot group by \"%s\", use function, site, module, thread, size, age or (map) class", options->by);
       return FALSE;
     }
   return TRUE;
@@ -195,7 +198,7 @@ main (int argc, char **argv)
     { "from", 0, 0, G_OPTION_ARG_STRING, &options.from, "Only what happens after T", "T" },
     { "to", 0, 0, G_OPTION_ARG_STRING, &options.to, "Only what happens until T", "T" },
     { "by", 0, 0, G_OPTION_ARG_STRING, &options.by,
-      "Colour timeline and map by function, site, module, thread, size or age", "WHAT" },
+      "Colour timeline and map by function, site, module, thread, size or age, the map also by (leak) class", "WHAT" },
     { "cost", 0, 0, G_OPTION_ARG_STRING, &options.cost, "Of calls: live, peak, allocated, allocations or temporary",
       "COST" },
     { "size", 0, 0, G_OPTION_ARG_STRING, &options.size, "Width and height (default 1280x800)", "WxH" },

@@ -100,6 +100,14 @@ paint_timeline (const Picture *picture, cairo_t *cr, GError **error)
   return TRUE;
 }
 
+/* The object graph of a snapshot, with the rules that are kept in the trace. */
+static HatGraph *
+graph_of (const Picture *picture, guint snapshot, GError **error)
+{
+  g_autoptr (HatGraphRules) rules = hat_graph_rules_new (picture->trace);
+  return hat_graph_new (picture->heap, snapshot, rules, NULL, picture->progress, error);
+}
+
 static gboolean
 paint_map (const Picture *picture, cairo_t *cr, GError **error)
 {
@@ -111,8 +119,23 @@ paint_map (const Picture *picture, cairo_t *cr, GError **error)
   g_autoptr (HatMapLayout) layout = NULL;
   g_autoptr (HatColors) colors = hat_colors_new (picture->heap);
   g_autofree char *words = NULL, *what = NULL, *title = NULL;
+  g_autoptr (HatGraph) graph = NULL;
   HatMapStyle style = { .colors = colors, .by = by, .isolated = -1 };
 
+  if (options->by_class)
+    {
+      guint n, snapshot = options->snapshot == G_MAXUINT ? hat_snapshot_usual (picture->heap) : options->snapshot;
+      const HatSnapshotInfo *infos = hat_trace_snapshots (picture->trace, hat_heap_process (picture->heap), &n);
+      if (snapshot >= n)
+        {
+          g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "leak classes need a snapshot, which this recording has none of");
+          return FALSE;
+        }
+      style.graph = graph = graph_of (picture, snapshot, error);
+      if (!graph)
+        return FALSE;
+      at = at < 0 ? infos[snapshot].time_ns : at;
+    }
   if (at < 0)
     at = options->range.to > options->range.from ? options->range.to
                                                  : hat_heap_summary (picture->heap)->totals.peak_time_ns;
@@ -120,7 +143,7 @@ paint_map (const Picture *picture, cairo_t *cr, GError **error)
   if (!live)
     return FALSE;
   words = hat_live_words (picture->heap, live);
-  what = g_strdup_printf ("%s, by %s", words, hat_grouping_name (by));
+  what = g_strdup_printf ("%s, by %s", words, graph ? "leak class" : hat_grouping_name (by));
   style.title = title = title_of (picture, what);
   model = hat_map_model_new (picture->heap, live, hat_heap_regions_at (picture->heap, at));
   layout = hat_map_layout_new (model, &style, (HatMapView){ 0 }, picture->width, picture->height);
@@ -136,14 +159,6 @@ paint_no_graph (const Picture *picture, const char *title, const char *sentence,
 
   hat_paint_fill (cr, picture->palette.background, (HatRect){ 0, 0, picture->width, picture->height });
   hat_paint_empty (text, &picture->palette, (HatRect){ 16, 0, picture->width - 32, picture->height }, title, sentence);
-}
-
-/* The object graph of a snapshot, with the rules that are kept in the trace. */
-static HatGraph *
-graph_of (const Picture *picture, guint snapshot, GError **error)
-{
-  g_autoptr (HatGraphRules) rules = hat_graph_rules_new (picture->trace);
-  return hat_graph_new (picture->heap, snapshot, rules, NULL, picture->progress, error);
 }
 
 static gboolean

@@ -16,6 +16,7 @@ typedef struct
   gint64 at_ns;        /* instant of the map; -1 = the peak */
   HatRange range;      /* from == to: the whole process */
   HatGrouping by;      /* bands of the timeline, colours of the map; HAT_BY_NONE = the picture's default */
+  gboolean by_class;   /* map: colours are leak classes, at the snapshot */
   HatCost cost;        /* of calls */
   guint snapshot;      /* of the graph; G_MAXUINT = hat_snapshot_usual() */
   guint width, height; /* logical pixels, or points in PDF; 0 = 1280 x 800 */

@@ -109,6 +109,37 @@ add_to_column (Filler *filler, gint64 column, guint64 index, HatSwatch swatch, g
   filler->touched_bytes[i] += bytes;
 }
 
+/* The block in the graph of a snapshot; the live set is mostly that of the same instant. */
+static guint32
+graph_block (const HatMapLayout *layout, guint64 index, const HatBlock *block)
+{
+  HatGraph *graph = layout->style.graph;
+  guint32 at = index < hat_graph_n_blocks (graph) ? (guint32) index : HAT_GRAPH_NONE;
+  HatGraphBlock found;
+
+  for (guint round = 0; round < 2; round++, at = hat_graph_find (graph, block->address))
+    if (at != HAT_GRAPH_NONE)
+      {
+        hat_graph_block (graph, at, &found);
+        if (found.address == block->address && found.stack == block->stack && found.size == block->size)
+          return at;
+      }
+  return HAT_GRAPH_NONE;
+}
+
+static HatSwatch
+swatch_of (const HatMapLayout *layout, guint64 index, const HatBlock *block)
+{
+  if (!layout->style.graph)
+    return hat_colors_block (layout->style.colors, layout->style.by, block, layout->model->live->time_ns);
+  const guint32 at = graph_block (layout, index, block);
+  HatGraphBlock found;
+  if (at == HAT_GRAPH_NONE)
+    return HAT_SWATCH_OTHER;
+  hat_graph_block (layout->style.graph, at, &found);
+  return (HatSwatch) (HAT_SWATCH_CLASS + found.leak_class);
+}
+
 /* Part [from, to) of a block, in offsets from the row's start. */
 static void
 add_part (Filler *filler, guint64 index, const HatBlock *block, guint64 from, guint64 to)
@@ -116,7 +147,7 @@ add_part (Filler *filler, guint64 index, const HatBlock *block, guint64 from, gu
   const HatMapLayout *layout = filler->layout;
   double inverse = 1 / layout->bytes_per_px;
   double x = (double) from * inverse, width = (double) (to - from) * inverse;
-  HatSwatch swatch = hat_colors_block (layout->style.colors, layout->style.by, block, layout->model->live->time_ns);
+  HatSwatch swatch = swatch_of (layout, index, block);
   gboolean selected = is_selected (filler, block);
 
   filler->swatch_bytes[swatch] += to - from;
@@ -340,7 +371,12 @@ place_legend (Filler *filler, HatRect area)
   for (guint i = 0; i < n; i++)
     {
       HatLegendItem item = { .swatch = swatches[i], .key = swatches[i] };
-      item.label = hat_colors_label (layout->style.colors, layout->style.by, swatches[i]);
+      if (swatches[i] >= HAT_SWATCH_CLASS)
+        item.label = g_strdup (hat_leak_class_name (swatches[i] - HAT_SWATCH_CLASS));
+      else if (layout->style.graph)
+        item.label = g_strdup ("not in the snapshot");
+      else
+        item.label = hat_colors_label (layout->style.colors, layout->style.by, swatches[i]);
       if (!item.label)
         item.label = g_strdup ("other");
       item.detail = hat_format_bytes (filler->swatch_bytes[swatches[i]]);
@@ -589,6 +625,13 @@ append_block (GString *text, const HatMapLayout *layout, const HatBlock *block)
   if (block->thread < n_threads && threads[block->thread].name)
     g_string_append_printf (text, ", thread %s", threads[block->thread].name);
   g_string_append_printf (text, ", %s old", age);
+  const guint32 at = layout->style.graph ? graph_block (layout, (guint64) (block - layout->model->live->blocks), block) : HAT_GRAPH_NONE;
+  if (at != HAT_GRAPH_NONE)
+    {
+      HatGraphBlock found;
+      hat_graph_block (layout->style.graph, at, &found);
+      g_string_append_printf (text, ", %s", hat_leak_class_name (found.leak_class));
+    }
   g_autofree char *stands_for = hat_stands_for_words (layout->model->heap, block->size);
   if (stands_for)
     g_string_append_printf (text, "; %s", stands_for);

@@ -8,6 +8,7 @@
  * touches only the blocks that are visible. A layout has at most one cell per pixel column of each visible row,
  * whatever the number of blocks, and is what a widget keeps to repaint from. */
 
+#include "core/graph/graph.h"
 #include "ui/draw/colors.h"
 
 G_BEGIN_DECLS
@@ -31,6 +32,7 @@ typedef struct
 {
   HatColors *colors; /* never NULL; borrowed */
   HatGrouping by;    /* AGE, SIZE, FUNCTION (or SITE), MODULE, THREAD */
+  HatGraph *graph;   /* colours are the leak classes in it, whatever `by` says; NULL: they are not. Borrowed */
   gint isolated;     /* only this swatch keeps its colour, or -1 */
   const char *title; /* NULL: none */
   /* What is selected: blocks of these stacks, or of one id. All NULL or 0: nothing. */

@@ -12,6 +12,7 @@ struct _HatMapPage
   HatPage parent_instance;
   HatMapPicture *picture;
   GtkLabel *headline;
+  GtkDropDown *colour_choice; /* visible if there is a snapshot */
 };
 
 G_DEFINE_FINAL_TYPE (HatMapPage, hat_map_page, HAT_TYPE_PAGE)
@@ -21,28 +22,33 @@ typedef struct
   HatHeap *heap;
   HatLive *live;
   HatMapModel *model;
+  HatGraph *graph; /* of the colours, or NULL */
 } Answer;
 
 static void
 free_answer (gpointer data)
 {
   Answer *answer = data;
+  g_clear_pointer (&answer->graph, hat_graph_unref);
   g_clear_pointer (&answer->model, hat_map_model_unref);
   g_clear_pointer (&answer->live, hat_live_free);
   g_clear_pointer (&answer->heap, hat_heap_unref);
   g_free (answer);
 }
 
+/* `extra`: whether the colours are leak classes. */
 static gpointer
 query_map (const HatQuestion *question, gpointer extra, const HatProgress *progress, GError **error)
 {
   g_autoptr (HatLive) live = hat_heap_live (question->heap, question->cursor_ns, progress, error);
-  if (live == NULL)
+  g_autoptr (HatGraph) graph = NULL;
+  if (live == NULL || (extra && !(graph = hat_question_graph (question, progress, error))))
     return NULL;
   Answer *answer = g_new0 (Answer, 1);
   answer->heap = hat_heap_ref (question->heap);
   answer->model = hat_map_model_new (question->heap, live, hat_heap_regions_at (question->heap, question->cursor_ns));
   answer->live = g_steal_pointer (&live);
+  answer->graph = g_steal_pointer (&graph);
   return answer;
 }
 
@@ -59,7 +65,10 @@ on_map (gpointer owner, gpointer data, const GError *error)
   Answer *answer = data;
   g_autofree char *headline = hat_live_words (answer->heap, answer->live);
   gtk_label_set_label (self->headline, headline);
+  hat_map_picture_set_graph (self->picture, answer->graph);
   hat_map_picture_set_model (self->picture, answer->heap, answer->model);
+  if (answer->graph)
+    hat_view_state_set_graph (hat_page_state (HAT_PAGE (self)), answer->graph);
   if (answer->live->n > 0)
     hat_page_show_content (HAT_PAGE (self));
   else
@@ -71,11 +80,39 @@ on_map (gpointer owner, gpointer data, const GError *error)
 static const HatQueryKind map_kind = { query_map, on_map, free_answer, NULL };
 
 static void
+ask (HatMapPage *self)
+{
+  const gboolean has_snapshot = hat_view_state_get (hat_page_state (HAT_PAGE (self)))->snapshot != HAT_NO_SNAPSHOT;
+  const gboolean by_class = has_snapshot && gtk_drop_down_get_selected (self->colour_choice) == 1;
+
+  gtk_widget_set_visible (GTK_WIDGET (self->colour_choice), has_snapshot);
+  hat_page_ask (HAT_PAGE (self), &map_kind, GINT_TO_POINTER (by_class));
+}
+
+/* Leak classes are those of the snapshot: the cursor goes there. */
+static void
+on_colour_chosen (GtkDropDown *choice, GParamSpec *pspec, HatMapPage *self)
+{
+  HatViewState *state = hat_page_state (HAT_PAGE (self));
+  const HatQuestion *now = hat_view_state_get (state);
+  guint n;
+
+  if (now->heap == NULL)
+    return;
+  const HatSnapshotInfo *infos = hat_trace_snapshots (hat_heap_trace (now->heap), hat_heap_process (now->heap), &n);
+  if (gtk_drop_down_get_selected (choice) == 1 && now->snapshot < n)
+    hat_view_state_set_cursor (state, infos[now->snapshot].time_ns);
+  ask (self);
+}
+
+static void
 hat_map_page_update (HatPage *page, HatChanges changes)
 {
   HatMapPage *self = HAT_MAP_PAGE (page);
-  if (changes & (HAT_CHANGED_HEAP | HAT_CHANGED_CURSOR))
-    hat_page_ask (page, &map_kind, NULL);
+  const gboolean is_stale = changes & HAT_CHANGED_SNAPSHOT && gtk_drop_down_get_selected (self->colour_choice) == 1
+                            && hat_view_state_get (hat_page_state (page))->graph == NULL;
+  if (changes & (HAT_CHANGED_HEAP | HAT_CHANGED_CURSOR) || is_stale)
+    ask (self);
   if (changes & HAT_CHANGED_HEAP)
     {
       hat_map_picture_set_model (self->picture, NULL, NULL);
@@ -103,7 +140,10 @@ hat_map_page_new (HatViewState *state)
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0);
   GtkWidget *toolbar = hat_toolbar_new (&self->headline);
   GtkWidget *picture = hat_map_picture_new (state);
+  static const char *const colours[] = { "As the timeline", "Leak class", NULL };
   self->picture = HAT_MAP_PICTURE (picture);
+  self->colour_choice = hat_toolbar_add_choice (toolbar, "Colour", colours);
+  g_signal_connect (self->colour_choice, "notify::selected", G_CALLBACK (on_colour_chosen), self);
   hat_toolbar_add_action (toolbar, "zoom-out-symbolic", "Zoom out", "map.zoom-out", picture);
   hat_toolbar_add_action (toolbar, "zoom-fit-best-symbolic", "Whole heap", "map.fit", picture);
   hat_toolbar_add_action (toolbar, "zoom-in-symbolic", "Zoom in", "map.zoom-in", picture);

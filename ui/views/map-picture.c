@@ -18,6 +18,7 @@ struct _HatMapPicture
   HatMapView view;
   gint isolated;
   HatBlockId shown_block; /* the selection that was scrolled to */
+  HatGraph *graph;        /* of the colours, or NULL */
 };
 
 G_DEFINE_FINAL_TYPE (HatMapPicture, hat_map_picture, HAT_TYPE_PICTURE)
@@ -32,7 +33,8 @@ hat_map_picture_lay_out (HatPicture *picture, double width, double height)
   const HatQuestion *now = hat_view_state_get (self->state);
   const HatSelection *selection = hat_view_state_selection (self->state);
   HatMapStyle style
-      = { .colors = self->colors, .by = now->by == HAT_BY_NONE ? HAT_BY_AGE : now->by, .isolated = self->isolated };
+      = { .colors = self->colors, .by = now->by == HAT_BY_NONE ? HAT_BY_AGE : now->by, .isolated = self->isolated,
+          .graph = self->graph };
   style.selected_stacks = selection->kind == HAT_SELECTED_BLOCK ? NULL : selection->stacks;
   style.selected_block = selection->kind == HAT_SELECTED_BLOCK ? selection->block.id : 0;
   self->layout = hat_map_layout_new (self->model, &style, self->view, width, height);
@@ -148,6 +150,19 @@ activate (GtkWidget *widget, const char *name, GVariant *parameter)
 }
 
 void
+hat_map_picture_set_graph (HatMapPicture *self, HatGraph *graph)
+{
+  g_return_if_fail (HAT_IS_MAP_PICTURE (self));
+  if (graph)
+    hat_graph_ref (graph);
+  if ((graph == NULL) != (self->graph == NULL))
+    self->isolated = -1;
+  g_clear_pointer (&self->graph, hat_graph_unref);
+  self->graph = graph;
+  hat_picture_invalidate (HAT_PICTURE (self));
+}
+
+void
 hat_map_picture_refresh (HatMapPicture *self)
 {
   const HatSelection *selection = hat_view_state_selection (self->state);
@@ -191,6 +206,7 @@ hat_map_picture_dispose (GObject *object)
   HatMapPicture *self = HAT_MAP_PICTURE (object);
   g_clear_pointer (&self->layout, hat_map_layout_free);
   g_clear_pointer (&self->model, hat_map_model_unref);
+  g_clear_pointer (&self->graph, hat_graph_unref);
   g_clear_pointer (&self->colors, hat_colors_unref);
   g_clear_pointer (&self->heap, hat_heap_unref);
   g_clear_object (&self->state);

@@ -17,6 +17,8 @@ G_DECLARE_FINAL_TYPE (HatMapPicture, hat_map_picture, HAT, MAP_PICTURE, HatPictu
 GtkWidget *hat_map_picture_new (HatViewState *state);
 /* Takes a reference; NULL: nothing to show. `heap` is what the model was made from. */
 void hat_map_picture_set_model (HatMapPicture *self, HatHeap *heap, HatMapModel *model);
+/* The colours are leak classes from now on, or follow the grouping again. Takes a reference. */
+void hat_map_picture_set_graph (HatMapPicture *self, HatGraph *graph);
 /* The selection, grouping or colours changed. */
 void hat_map_picture_refresh (HatMapPicture *self);
 
