@@ -386,8 +386,7 @@ append_group (GString *out, const Findings *findings, guint number)
   else
     {
       g_string_append_printf (out, "%s: %s, %s\n", hat_leak_class_name (group->leak_class), blocks, when);
-      g_autofree char *why = hat_plain_name (group->why, HAT_PLAIN_COLUMNS - 15);
-      g_string_append_printf (out, "%15s%s\n", "", why);
+      hat_plain_field (out, "", "%s", group->why);
       if (group->retained_bytes > group->bytes)
         {
           g_autofree char *more = hat_format_bytes (group->retained_bytes - group->bytes);
