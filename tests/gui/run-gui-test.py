@@ -120,13 +120,15 @@ def counter(app, name):
 
 
 def test_recording():
-    """Counters, a mark, ending the program from the window."""
+    """Counters, a mark, a snapshot, ending the program from the window."""
     app = App('--', STEADY, '0')
     for name in ('Live', 'Events', 'Events per second', 'Resident', 'Trace', 'Allocated per second'):
         poll(f'{name} counts', lambda: counter(app, name) not in ('', '0', '0 B', '0/s', '0 B/s'))
     assert counter(app, 'Lost') == '0' and counter(app, 'Processes') == '1'
     app.maximise()
     app.press('Mark')
+    app.press('Snapshot')
+    poll('the snapshot is told of', lambda: app.find('snapshot 0: the program stood still for ', start=True))
     screenshot('live')
     app.press('End Program')
     app.wait('Overview')

@@ -11,6 +11,8 @@
 #include "tests/unit/graph-fixture.h"
 #include "ui/draw/graph-paint.h"
 
+#define ROWS 34u /* of a first look */
+
 typedef struct
 {
   GraphFixture *fixture;
@@ -96,7 +98,7 @@ static void
 test_five (void)
 {
   CASE (c, graph_of_five (c.fixture));
-  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_ROWS);
+  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, ROWS);
   guint n, session = find_title (model, "session_new"), peer = find_title (model, "peer_new"), chip = find_title (model, "current");
   const HatGraphNode *nodes = hat_graph_model_nodes (model, &n);
   const HatGraphLine *back = find_line (model, peer, session), *down = find_line (model, session, peer);
@@ -115,7 +117,7 @@ static void
 test_folds (void)
 {
   CASE (c, graph_of_sessions (c.fixture, 60, 12));
-  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_ROWS), unfolded = NULL, collapsed = NULL;
+  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, ROWS), unfolded = NULL, collapsed = NULL;
   guint n, sessions = find_title (model, "60 × session_new"), chain = find_title (model, "40 × list_push");
   const HatGraphNode *nodes = hat_graph_model_nodes (model, &n);
   g_autoptr (GError) error = NULL;
@@ -162,7 +164,7 @@ static void
 test_long_list (void)
 {
   CASE (c, graph_of_double_list (c.fixture, 300));
-  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_ROWS);
+  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, ROWS);
   const HatGraphLine *line = find_line (model, find_title (model, "300 × list_push"), find_title (model, "300 × session_set_name"));
 
   g_assert_true (line->is_tree && line->n > 0 && line->strength == HAT_STRENGTH_STRONG);
@@ -186,10 +188,10 @@ test_never_a_hairball (void)
       graph_add_global (c.fixture, name, child);
     }
   c.graph = graph_make (c.fixture);
-  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_REFERENCES, HAT_NODE_ROWS);
+  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_REFERENCES, ROWS);
   assert_tree (model);
   hat_graph_model_nodes (model, &n);
-  g_assert_cmpuint (n, <=, HAT_NODE_ROWS * 2 + 2 * HAT_NODE_CHILDREN);
+  g_assert_cmpuint (n, <=, ROWS * 2 + 2 * HAT_NODE_CHILDREN);
   for (guint round = 0; round < 4; round++)
     {
       const HatGraphNode *nodes = hat_graph_model_nodes (model, &n);
@@ -214,7 +216,7 @@ static void
 test_paths_and_focus (void)
 {
   CASE (c, graph_of_double_list (c.fixture, 40));
-  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_ROWS), paths = NULL, focus = NULL;
+  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, ROWS), paths = NULL, focus = NULL;
   g_autoptr (GError) error = NULL;
   guint32 name = hat_graph_n_blocks (c.graph) - 1;
   guint n, gap, chip;
@@ -350,7 +352,7 @@ static void
 test_rings (void)
 {
   CASE (c, graph_of_ring (c.fixture, 5));
-  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_ROWS);
+  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, ROWS);
   g_autoptr (HatGraphLayout) layout = hat_graph_layout_new (model, "");
   guint n, n_in = 0;
   const HatGraphNode *nodes = hat_graph_model_nodes (model, &n);
@@ -370,7 +372,7 @@ test_dot (void)
                                          "echo graph 1 1 1; echo node 0 nan 1 1 1; echo stop", "exit 1", "kill -9 $$" };
   CASE (c, graph_of_five (c.fixture));
   CASE (big, graph_of_wide_tree (big.fixture, 1200));
-  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_ROWS), many = look (&big, HAT_GRAPH_OWNERS, HAT_GRAPH_DOT_NODES + 40);
+  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, ROWS), many = look (&big, HAT_GRAPH_OWNERS, HAT_GRAPH_DOT_NODES + 40);
   g_autofree char *folder = g_dir_make_tmp ("heapatlas-dot-XXXXXX", NULL), *path = g_build_filename (folder, "dot", NULL),
                   *mark = g_build_filename (folder, "asked", NULL);
   HatGraphLayout *layout;
@@ -456,7 +458,7 @@ static void
 test_paint (void)
 {
   CASE (c, graph_of_sessions (c.fixture, 60, 12));
-  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_ROWS);
+  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, ROWS);
   g_autoptr (HatGraphLayout) layout = hat_graph_layout_new (model, "");
   gsize bytes = 800 * 600 * 4;
 
@@ -515,7 +517,7 @@ static void
 test_words (void)
 {
   CASE (c, graph_of_sessions (c.fixture, 60, 12));
-  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, HAT_NODE_ROWS);
+  g_autoptr (HatGraphModel) model = look (&c, HAT_GRAPH_OWNERS, ROWS);
   g_autofree char *summary = hat_graph_model_summary (model), *node = hat_graph_node_text (model, find_title (model, "cache_new"));
   guint n;
 

@@ -166,7 +166,7 @@ paint_graph (const Picture *picture, cairo_t *cr, GError **error)
 {
   guint n, snapshot = picture->options->snapshot;
   const HatSnapshotInfo *infos = hat_trace_snapshots (picture->trace, hat_heap_process (picture->heap), &n);
-  guint rows = (guint) MAX (picture->height / 22, 12);
+  guint rows = hat_graph_rows (picture->height);
   g_autoptr (HatColors) colors = hat_colors_new (picture->heap);
   g_autoptr (HatGraph) graph = NULL;
   g_autoptr (HatGraphModel) model = NULL;

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define ROW_PX 24
+#define LEAST_ROWS 12
 #define MOST_LOST 10u        /* top nodes kept for what is lost, however small */
 #define FIRST_CHILDREN 8u    /* of a node that the first look unfolds */
 #define SMALL_SHARE 200u     /* the first look leaves nodes below 1/200 of everything folded */
@@ -624,6 +626,12 @@ unfold_biggest (Builder *builder, guint rows, guint64 all)
         return;
       expand (builder, best, FIRST_CHILDREN);
     }
+}
+
+guint
+hat_graph_rows (double height)
+{
+  return (guint) MAX (height / ROW_PX, LEAST_ROWS);
 }
 
 HatGraphModel *

@@ -17,7 +17,6 @@ typedef struct _HatGraphModel HatGraphModel;
 
 #define HAT_NODE_NONE G_MAXUINT
 #define HAT_NODE_CHILDREN 30u /* at most so many children come at once */
-#define HAT_NODE_ROWS 34u     /* that a first look unfolds: so many are readable in a window */
 
 typedef enum
 {
@@ -71,6 +70,7 @@ typedef struct
   const char *field, *evidence; /* of the same, or NULL */
 } HatGraphLine;
 
+guint hat_graph_rows (double height); /* of a first look in a picture of this height in pixels, so that all of them can be read */
 /* The first look: the roots' biggest children, and what is biggest below them as long as there are no more than `rows` leaves.
  * PATHS cannot be looked at so. Errors: CANCELLED. */
 HatGraphModel *hat_graph_model_new (HatGraph *graph, HatColors *colors, HatGraphTree tree, guint rows,

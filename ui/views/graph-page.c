@@ -72,6 +72,7 @@ typedef struct
   HatGraphModel *model; /* NULL: none yet */
   guint node;
   guint32 block;
+  guint rows; /* of a first look */
 } Ask;
 
 typedef struct
@@ -124,7 +125,7 @@ answer_model (Answer *answer, const HatQuestion *question, const Ask *ask, const
     case ASK_FOCUS:
       return hat_graph_model_focus (ask->model, ask->tree, ask->block, progress, error);
     default:
-      return hat_graph_model_new (answer->graph, question->colors, ask->tree, HAT_NODE_ROWS, progress, error);
+      return hat_graph_model_new (answer->graph, question->colors, ask->tree, ask->rows, progress, error);
     }
 }
 
@@ -310,6 +311,7 @@ ask (HatGraphPage *self, AskKind kind, guint32 block)
   extra->tree = gtk_drop_down_get_selected (self->tree_choice);
   extra->node = hat_graph_picture_get_selected (self->picture);
   extra->block = block;
+  extra->rows = hat_graph_rows (gtk_widget_get_height (GTK_WIDGET (self->picture)));
   extra->model = model ? hat_graph_model_ref (model) : NULL;
   if (kind == ASK_ALL || model)
     hat_page_ask (HAT_PAGE (self), &graph_kind, extra);

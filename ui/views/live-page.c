@@ -167,7 +167,7 @@ struct _HatLivePage
   GtkLabel *finishing_label;
   GtkProgressBar *finishing_bar;
   GtkButton *skip;
-  GtkButton *stop, *end, *mark;
+  GtkButton *stop, *end, *mark, *snapshot;
   GtkTextView *output;
   GtkTextBuffer *buffer;
   GtkEntry *input;
@@ -206,6 +206,7 @@ update_buttons (HatLivePage *self)
   gboolean is_finished = hat_live_recording_is_finished (self->recording);
   gtk_widget_set_sensitive (GTK_WIDGET (self->stop), !is_finishing && !is_finished);
   gtk_widget_set_sensitive (GTK_WIDGET (self->mark), !is_finishing && !is_finished);
+  gtk_widget_set_sensitive (GTK_WIDGET (self->snapshot), runs && !is_finishing && !is_finished);
   gtk_widget_set_sensitive (GTK_WIDGET (self->end), runs);
   set_input_sensitive (self, runs);
   gtk_revealer_set_reveal_child (self->finishing, is_finishing && !is_finished);
@@ -323,6 +324,12 @@ on_mark (GtkButton *button, HatLivePage *self)
 {
   g_autofree char *name = g_strdup_printf ("mark %u", ++self->n_marks);
   hat_live_recording_mark (self->recording, name);
+}
+
+static void
+on_snapshot (GtkButton *button, HatLivePage *self)
+{
+  hat_live_recording_snapshot (self->recording);
 }
 
 static void
@@ -453,8 +460,11 @@ build_buttons (HatLivePage *self)
   self->stop = add_button (box, "Stop Recording", "suggested-action", G_CALLBACK (on_stop), self);
   self->end = add_button (box, "End Program", "destructive-action", G_CALLBACK (on_end), self);
   self->mark = add_button (box, "Mark", "flat", G_CALLBACK (on_mark), self);
+  self->snapshot = add_button (box, "Snapshot", "flat", G_CALLBACK (on_snapshot), self);
   gtk_widget_set_tooltip_text (GTK_WIDGET (self->stop), "Record no more, let the program run on");
   gtk_widget_set_tooltip_text (GTK_WIDGET (self->end), "Ask the program to end");
+  gtk_widget_set_tooltip_text (GTK_WIDGET (self->snapshot),
+                               "See what points to what: the program stands still for a moment, and a call in it may return early");
   gtk_widget_set_tooltip_text (GTK_WIDGET (self->mark), "Set a mark in the timeline (Ctrl+M)");
   self->notice = GTK_LABEL (notice);
   gtk_label_set_ellipsize (self->notice, PANGO_ELLIPSIZE_END);

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/heap/format.h"
+
 #define CONTROL_FD 3
 #define READ_BYTES 65536
 #define MOST_READS 4 /* of that size, before the window gets its turn again */
@@ -292,6 +294,24 @@ take_process (HatLiveRecording *self, const char *line)
 }
 
 static void
+add_mark (HatLiveRecording *self, const char *name, gint64 time_ns)
+{
+  HatMark mark = { g_strdup (name), time_ns };
+  g_array_append_val (self->marks, mark);
+  g_signal_emit (self, signals[STATUS], 0);
+}
+
+static void
+take_snapshot_line (HatLiveRecording *self, const char *line)
+{
+  g_autofree char *name = g_strdup_printf ("snapshot %" G_GUINT64_FORMAT, number (line, "number"));
+  g_autofree char *pause = hat_format_time ((gint64) number (line, "pause_ns"));
+  g_autofree char *text = g_strdup_printf ("%s: the program stood still for %s", name, pause);
+  add_mark (self, name, (gint64) number (line, "time_ns"));
+  g_signal_emit (self, signals[WARNING], 0, text);
+}
+
+static void
 take_line (HatLiveRecording *self, const char *line)
 {
   if (g_str_has_prefix (line, "status "))
@@ -306,6 +326,8 @@ take_line (HatLiveRecording *self, const char *line)
       self->progress = share ? g_ascii_strtod (share, NULL) : 0;
       g_signal_emit (self, signals[STATUS], 0);
     }
+  else if (g_str_has_prefix (line, "snapshot "))
+    take_snapshot_line (self, line);
   else if (g_str_has_prefix (line, "warning "))
     g_signal_emit (self, signals[WARNING], 0, line + strlen ("warning "));
   else if (g_str_has_prefix (line, "error "))
@@ -525,12 +547,17 @@ void
 hat_live_recording_mark (HatLiveRecording *self, const char *name)
 {
   g_autofree char *line = g_strdup_printf ("mark %s", name);
-  HatMark mark = { g_strdup (name), 0 };
+  gint64 time_ns = 0;
   if (self->history->len)
-    mark.time_ns = g_array_index (self->history, HatLiveStatus, self->history->len - 1).time_ns;
-  g_array_append_val (self->marks, mark);
+    time_ns = g_array_index (self->history, HatLiveStatus, self->history->len - 1).time_ns;
   tell (self, g_strdelimit (line, "\n\r", ' '));
-  g_signal_emit (self, signals[STATUS], 0);
+  add_mark (self, name, time_ns);
+}
+
+void
+hat_live_recording_snapshot (HatLiveRecording *self)
+{
+  tell (self, "snapshot");
 }
 
 void

@@ -52,6 +52,8 @@ double hat_live_recording_progress (HatLiveRecording *self,
 void hat_live_recording_stop (HatLiveRecording *self); /* record no more, the program runs on */
 void hat_live_recording_end (HatLiveRecording *self, gboolean by_force);
 void hat_live_recording_mark (HatLiveRecording *self, const char *name);
+/* Of what points to what, now: the program stands still for a moment. Told by a warning, and a mark of its own, when it is taken. */
+void hat_live_recording_snapshot (HatLiveRecording *self);
 void hat_live_recording_skip_symbols (HatLiveRecording *self);
 void hat_live_recording_send_input (HatLiveRecording *self, const char *line); /* a newline is added */
 void hat_live_recording_close_input (HatLiveRecording *self);
