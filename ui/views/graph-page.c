@@ -311,7 +311,7 @@ ask (HatGraphPage *self, AskKind kind, guint32 block)
   extra->tree = gtk_drop_down_get_selected (self->tree_choice);
   extra->node = hat_graph_picture_get_selected (self->picture);
   extra->block = block;
-  extra->rows = hat_graph_rows (gtk_widget_get_height (GTK_WIDGET (self->picture)));
+  extra->rows = hat_graph_rows (gtk_widget_get_height (GTK_WIDGET (self)));
   extra->model = model ? hat_graph_model_ref (model) : NULL;
   if (kind == ASK_ALL || model)
     hat_page_ask (HAT_PAGE (self), &graph_kind, extra);
