@@ -386,7 +386,8 @@ append_group (GString *out, const Findings *findings, guint number)
   else
     {
       g_string_append_printf (out, "%s: %s, %s\n", hat_leak_class_name (group->leak_class), blocks, when);
-      hat_plain_field (out, "", "%s", group->why);
+      g_string_append_printf (out, "%15s", "");
+      hat_plain_wrapped (out, group->why, 15);
       if (group->retained_bytes > group->bytes)
         {
           g_autofree char *more = hat_format_bytes (group->retained_bytes - group->bytes);

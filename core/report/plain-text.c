@@ -296,6 +296,27 @@ trailing_spaces (const GString *out)
 }
 
 void
+hat_plain_wrapped (GString *out, const char *text, guint indent)
+{
+  guint room = HAT_PLAIN_COLUMNS - indent;
+  const char *rest = text;
+  while (hat_plain_width (rest) > room)
+    {
+      gsize end = prefix_bytes (rest, room), space = end;
+      while (space > 0 && rest[space] != ' ')
+        space--;
+      gsize cut = space > 0 ? space : end;
+      g_string_append_len (out, rest, cut);
+      g_string_truncate (out, out->len - trailing_spaces (out));
+      g_string_append_printf (out, "\n%*s", (int) indent, "");
+      rest += cut;
+      rest += strspn (rest, " ");
+    }
+  g_string_append (out, rest);
+  g_string_append_c (out, '\n');
+}
+
+void
 hat_plain_field (GString *out, const char *label, const char *format, ...)
 {
   va_list args;
@@ -305,22 +326,7 @@ hat_plain_field (GString *out, const char *label, const char *format, ...)
 
   g_string_append (out, "  ");
   hat_plain_column (out, label, -LABEL_COLUMNS);
-  guint room = HAT_PLAIN_COLUMNS - 2 - LABEL_COLUMNS;
-  const char *rest = value;
-  while (hat_plain_width (rest) > room)
-    {
-      gsize end = prefix_bytes (rest, room), space = end;
-      while (space > 0 && rest[space] != ' ')
-        space--;
-      gsize cut = space > 0 ? space : end;
-      g_string_append_len (out, rest, cut);
-      g_string_truncate (out, out->len - trailing_spaces (out));
-      g_string_append_printf (out, "\n%*s", 2 + LABEL_COLUMNS, "");
-      rest += cut;
-      rest += strspn (rest, " ");
-    }
-  g_string_append (out, rest);
-  g_string_append_c (out, '\n');
+  hat_plain_wrapped (out, value, 2 + LABEL_COLUMNS);
 }
 
 static void

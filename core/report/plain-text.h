@@ -35,6 +35,8 @@ void hat_plain_count_column (GString *out, guint64 count, int width);
 void hat_plain_percent_column (GString *out, guint64 part, guint64 whole, int width);
 void hat_plain_bar (GString *out, guint64 part, guint64 whole, guint width);
 void hat_plain_sparkline (GString *out, const guint64 *values, guint n);
+/* The rest of a line that has `indent` columns already, wrapped under itself. */
+void hat_plain_wrapped (GString *out, const char *text, guint indent);
 /* A line "  label       value", wrapped under the value if it is long. */
 void hat_plain_field (GString *out, const char *label, const char *format, ...) G_GNUC_PRINTF (3, 4);
 /* The live bytes of a range as an area with axes. */

@@ -52,7 +52,7 @@ def select_a_range(app):
 def read_the_stack_of_a_leak(app):
     app.view(6)
     app.wait('Leak candidates', start=True)
-    row = poll('a leak candidate', lambda: next((n for n in app.walk() if n.get_name().startswith('history_add,') and app.shows(n)), None))
+    row = poll('a leak candidate', lambda: next((n for n in app.walk() if n.get_name().startswith('GROWING: history_add,') and app.shows(n)), None))
     app.click(row)
     stack = app.wait('Stack')
     names = poll('the stack has frames', lambda: [stack.get_child_at_index(i).get_name() for i in range(stack.get_child_count())])
