@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define ROW_PX 24
+#define ROW_PX 18.5 /* a node of one row of text, and the gap below it */
 #define LEAST_ROWS 12
 #define MOST_LOST 10u        /* top nodes kept for what is lost, however small */
 #define FIRST_CHILDREN 8u    /* of a node that the first look unfolds */

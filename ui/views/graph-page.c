@@ -302,6 +302,15 @@ on_graph (gpointer owner, gpointer data, const GError *error)
 
 static const HatQueryKind graph_kind = { query_graph, on_graph, free_answer, free_ask };
 
+/* In pixels. The first look is asked for before the page has its place: most of the window will be its. */
+static double
+height_for_rows (HatGraphPage *self)
+{
+  const int height = gtk_widget_get_height (GTK_WIDGET (self));
+  GtkRoot *root = gtk_widget_get_root (GTK_WIDGET (self));
+  return height > 0 ? height : root ? gtk_widget_get_height (GTK_WIDGET (root)) * 0.65 : 0;
+}
+
 static void
 ask (HatGraphPage *self, AskKind kind, guint32 block)
 {
@@ -311,7 +320,7 @@ ask (HatGraphPage *self, AskKind kind, guint32 block)
   extra->tree = gtk_drop_down_get_selected (self->tree_choice);
   extra->node = hat_graph_picture_get_selected (self->picture);
   extra->block = block;
-  extra->rows = hat_graph_rows (gtk_widget_get_height (GTK_WIDGET (self)));
+  extra->rows = hat_graph_rows (height_for_rows (self));
   extra->model = model ? hat_graph_model_ref (model) : NULL;
   if (kind == ASK_ALL || model)
     hat_page_ask (HAT_PAGE (self), &graph_kind, extra);
