@@ -62,6 +62,8 @@ def poll(what, function, deadline=DEADLINE):
         if time.monotonic() > end:
             screenshot('failed')
             for app in App.all:
+                if app.process.poll() is not None:
+                    sys.exit(f'{what}: the window ended with {app.process.returncode}: {app.said()}')
                 print([(n.get_role_name(), n.get_name()) for n in app.walk() if n.get_name()], file=sys.stderr)
             raise AssertionError(f'{what}: not within {deadline} s ({last})')
         time.sleep(0.05)
@@ -195,5 +197,7 @@ class App:
         self.check_messages()
 
     def check_messages(self):
-        bad = [line for line in self.said().splitlines() if 'CRITICAL' in line or 'ERROR' in line or 'WARNING' in line]
+        # GTK 4.8 paints the inside of a pulsing progress bar (a gizmo, none of ours) before its place is known, about once in ten runs.
+        bad = [line for line in self.said().splitlines() if ('CRITICAL' in line or 'ERROR' in line or 'WARNING' in line)
+               and 'Trying to snapshot GtkGizmo' not in line]
         assert not bad, bad[:5]
