@@ -15,7 +15,7 @@ int
 main (void)
 {
   if (!gtk_init_check ())
-    return 77;
+    return 1; /* no display: the test asks for 0 */
   GtkWidget *window = gtk_window_new (), *list = gtk_list_box_new ();
   for (int i = 0; i < 50; i++)
     {

@@ -43,12 +43,6 @@ plural (guint64 n)
   return n == 1 ? "" : "s";
 }
 
-gboolean
-hat_candidate_is_lost (const HatCandidate *candidate)
-{
-  return candidate->leak_class <= HAT_LEAK_INDIRECT;
-}
-
 const char *
 hat_candidate_badge (const HatCandidate *candidate)
 {

@@ -38,7 +38,6 @@ HatCandidates *hat_candidates_new (HatHeap *heap, HatGraph *graph, const char *s
 void hat_candidates_free (HatCandidates *candidates);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatCandidates, hat_candidates_free)
 
-gboolean hat_candidate_is_lost (const HatCandidate *candidate); /* direct, cycle, indirect */
 const char *hat_candidate_badge (const HatCandidate *candidate); /* "CYCLE", "GROWING", ... */
 char *hat_candidate_amount (const HatCandidate *candidate); /* "1.2 MiB" */
 char *hat_candidate_count (const HatCandidate *candidate);  /* "412 blocks" */
