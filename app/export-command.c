@@ -169,6 +169,8 @@ static int export(HatTrace *trace, Options *options, const char *path, const Hat
       g_set_error (&error, HAT_ERROR, HAT_ERROR_DAMAGED, "was cut off before its first process, there is nothing to draw");
       return hat_fail (path, error);
     }
+  if (options->process == -1)
+    options->process = hat_trace_busiest_process (trace);
   if (options->process < 0 || (guint) options->process >= hat_trace_n_processes (trace))
     return hat_usage ("export: there is no process %d in %s, it has %u, counted from 0", options->process, path,
                       hat_trace_n_processes (trace));
@@ -188,11 +190,11 @@ static int export(HatTrace *trace, Options *options, const char *path, const Hat
 int
 main (int argc, char **argv)
 {
-  g_auto (Options) options = { .snapshot = -1 };
+  g_auto (Options) options = { .process = -1, .snapshot = -1 };
   const GOptionEntry entries[] = {
     { "view", 0, 0, G_OPTION_ARG_STRING, &options.view, "Which picture", "VIEW" },
     { "output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output, "File to write: .png, .svg or .pdf", "FILE" },
-    { "process", 0, 0, G_OPTION_ARG_INT, &options.process, "Process, counted from 0 (default 0)", "N" },
+    { "process", 0, 0, G_OPTION_ARG_INT, &options.process, "Process, counted from 0 (default: the busiest)", "N" },
     { "snapshot", 0, 0, G_OPTION_ARG_INT, &options.snapshot, "Of the graph, counted from 0 (default the last one with blocks)", "N" },
     { "at", 0, 0, G_OPTION_ARG_STRING, &options.at, "The heap at an instant (map: the peak)", "T" },
     { "from", 0, 0, G_OPTION_ARG_STRING, &options.from, "Only what happens after T", "T" },

@@ -20,14 +20,14 @@ int
 hat_command_graph (int argc, char **argv)
 {
   gboolean json = FALSE, dot = FALSE, graphml = FALSE;
-  gint process = 0;
+  gint process = -1;
   g_autofree char *from_block = NULL, *type = NULL, *paths_to = NULL, *rules = NULL;
   HatGraphOptions options = { .snapshot.index = -1, .depth = -1 };
   const GOptionEntry entries[] = {
     { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON for programs", NULL },
     { "dot", 0, 0, G_OPTION_ARG_NONE, &dot, "Print a graph for Graphviz", NULL },
     { "graphml", 0, 0, G_OPTION_ARG_NONE, &graphml, "Print GraphML", NULL },
-    { "process", 0, 0, G_OPTION_ARG_INT, &process, "Process, counted from 0 (default 0)", "N" },
+    { "process", 0, 0, G_OPTION_ARG_INT, &process, "Process, counted from 0 (default: the busiest)", "N" },
     { "snapshot", 0, 0, G_OPTION_ARG_INT, &options.snapshot.index, "Snapshot, counted from 0 (default: the last one)", "N" },
     { "from-block", 0, 0, G_OPTION_ARG_STRING, &from_block, "The block at this address and what it points to", "ADDR" },
     { "type", 0, 0, G_OPTION_ARG_STRING, &type, "Blocks of this type, or allocated by this function", "NAME" },
@@ -39,13 +39,12 @@ hat_command_graph (int argc, char **argv)
   g_autofree char *path = NULL;
   if (!hat_parse_options (argc, argv, entries, "Shows what held what when a snapshot was taken.", description, &path))
     return HAT_EXIT_USAGE;
-  if (process < 0 || options.snapshot.index < -1 || options.depth < -1)
+  if (process < -1 || options.snapshot.index < -1 || options.depth < -1)
     return hat_usage ("graph: --process, --snapshot and --depth take numbers from 0");
   if (json + dot + graphml > 1)
     return hat_usage ("graph: --json, --dot and --graphml are different answers, take one");
   if ((from_block != NULL) + (type != NULL) + (paths_to != NULL) > 1)
     return hat_usage ("graph: --from-block, --type and --paths-to-roots are different questions, take one");
-  options.process = process;
   options.format = json ? HAT_GRAPH_AS_JSON : dot ? HAT_GRAPH_AS_DOT : graphml ? HAT_GRAPH_AS_GRAPHML : HAT_GRAPH_AS_TEXT;
   options.from_block = from_block;
   options.type = type;
@@ -57,6 +56,7 @@ hat_command_graph (int argc, char **argv)
   g_autoptr (HatTrace) trace = hat_open_trace (path, progress, &error);
   if (trace == NULL)
     return hat_fail (path, error);
+  options.process = process < 0 ? hat_trace_busiest_process (trace) : (guint) process;
   g_autoptr (GString) out = g_string_new (NULL);
   if (!hat_report_graph (trace, &options, out, progress, &error))
     return hat_fail (path, error);

@@ -53,18 +53,20 @@ of_binary (const char *path, GString *unknown)
 }
 
 static HatTypes *
-of_trace (const char *path, gint process, GString *unknown, const HatProgress *progress, GError **error)
+of_trace (const char *path, gint *process, GString *unknown, const HatProgress *progress, GError **error)
 {
   g_autoptr (HatTrace) trace = hat_trace_open (path, progress, error);
   if (!trace)
     return NULL;
   guint n = hat_trace_n_processes (trace);
-  if (process < 0 || (guint) process >= n)
+  if (*process == -1)
+    *process = hat_trace_busiest_process (trace);
+  if (*process < 0 || (guint) *process >= n)
     {
-      g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "types: there is no process %d in %s, it has %u, counted from 0", process, path, n);
+      g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "types: there is no process %d in %s, it has %u, counted from 0", *process, path, n);
       return NULL;
     }
-  return hat_types_of_process (trace, process, NULL, unknown);
+  return hat_types_of_process (trace, *process, NULL, unknown);
 }
 
 int
@@ -74,7 +76,7 @@ hat_command_types (int argc, char **argv)
   gint process = -1;
   const GOptionEntry entries[] = {
     { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON for programs", NULL },
-    { "process", 0, 0, G_OPTION_ARG_INT, &process, "Process of a trace, counted from 0 (default 0)", "N" },
+    { "process", 0, 0, G_OPTION_ARG_INT, &process, "Process of a trace, counted from 0 (default: the busiest)", "N" },
     { NULL },
   };
   g_autofree char *path = NULL, *name = NULL;
@@ -89,12 +91,12 @@ hat_command_types (int argc, char **argv)
   gboolean of_file;
   if (!is_binary (path, &of_file, &error))
     return hat_fail (path, error);
-  g_autoptr (HatTypes) types = of_file ? of_binary (path, unknown) : of_trace (path, MAX (process, 0), unknown, progress, &error);
+  g_autoptr (HatTypes) types = of_file ? of_binary (path, unknown) : of_trace (path, &process, unknown, progress, &error);
   if (!types || !hat_types_read_all (types, progress, &error))
     return hat_fail (path, error);
   if (unknown->len)
     hat_note ("%s", unknown->str);
-  const HatTypesOptions options = { .process = of_file ? -1 : MAX (process, 0), .name = name };
+  const HatTypesOptions options = { .process = of_file ? -1 : process, .name = name };
   guint n;
   if (json)
     hat_report_types_json (types, &options, out, &n);

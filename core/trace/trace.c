@@ -411,6 +411,16 @@ hat_trace_process (HatTrace *trace, guint process)
   return &process_at (trace, process)->info;
 }
 
+guint
+hat_trace_busiest_process (HatTrace *trace)
+{
+  guint best = 0;
+  for (guint i = 1; i < trace->processes->len; i++)
+    if (hat_trace_process (trace, i)->n_events > hat_trace_process (trace, best)->n_events)
+      best = i;
+  return best;
+}
+
 #define DEFINE_LIST(function, Type, field) \
   const Type *function (HatTrace *trace, guint process, guint *out_n) \
   { \

@@ -230,6 +230,8 @@ gint64 hat_trace_start_unix_us (HatTrace *trace);
 
 guint hat_trace_n_processes (HatTrace *trace);
 const HatProcess *hat_trace_process (HatTrace *trace, guint process);
+/* The one with the most events, which is what a wrapper script or a compiler driver was started for. 0 if there is none. */
+guint hat_trace_busiest_process (HatTrace *trace);
 const HatThread *hat_trace_threads (HatTrace *trace, guint process, guint *out_n);
 const HatMark *hat_trace_marks (HatTrace *trace, guint process, guint *out_n);
 const HatSample *hat_trace_samples (HatTrace *trace, guint process, guint *out_n);

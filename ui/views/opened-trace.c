@@ -133,16 +133,6 @@ free_job (gpointer data)
   g_free (job);
 }
 
-static guint
-busiest_process (HatTrace *trace)
-{
-  guint best = 0;
-  for (guint i = 1; i < hat_trace_n_processes (trace); i++)
-    if (hat_trace_process (trace, i)->n_events > hat_trace_process (trace, best)->n_events)
-      best = i;
-  return best;
-}
-
 static HatOpenedTrace *
 open_trace (Job *job, GError **error)
 {
@@ -157,7 +147,7 @@ open_trace (Job *job, GError **error)
     }
   if (!hat_trace_has_symbols (trace) && !hat_symbols_ensure (trace, &progress, error))
     return NULL;
-  guint process = busiest_process (trace);
+  guint process = hat_trace_busiest_process (trace);
   g_autoptr (HatHeap) heap = hat_heap_new (trace, process, &progress, error);
   if (heap == NULL)
     return NULL;
