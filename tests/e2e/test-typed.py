@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Types of blocks, fields and strengths of edges, counts, values, cycles and roots against programs that know them.
+
+The truth programs (tests/targets/typed-*) say, one a line, what is true when their snapshot ("held") is taken:
+
+  block|ADDRESS|TYPE               a block that is one TYPE
+  array|ADDRESS|TYPE|N             a block of N elements
+  within|ADDRESS|TYPE              the block around this address is a TYPE, or some
+  edge|FROM|FIELD|TO|STRENGTH      a pointer between blocks; each address is in its block. STRENGTH: strong, weak, any
+  count|BLOCK|STRONG|WEAK          references, as the library itself counts them (Rc::weak_count); -1 = it does not
+  value|BLOCK|FIELD|TEXT           a plain field
+  used|BLOCK|N|OF                  elements in use of a growing array
+  variable|FUNCTION|NAME|TYPE|TO   a local variable that points into the block at TO; global|NAME|TO
+  cycle|FIELD|BLOCK BLOCK...       lost blocks that hold each other; lost|BLOCK... lost
+  mismatch|BLOCK|COUNT|HOLDERS     counts more than are found
+
+In TYPE, * is any text and \\* a star. What they are compared to, all of `graph --json --snapshot 0`:
+
+  nodes: "type" is "TreeNode" or, of arrays, "int[25]" or "int[]"; "type_evidence" says how it is known;
+         "counted_strong", "counted_weak" (null = it has no counts; without the one weak reference that all strong ones share);
+         "values": [{"name", "type", "value"}], name being a path ("value.state.step"), value text ("42", "true", "Running");
+         "contents": "Vec<Rc<Node>>, 3 of 4 used" of the buffer of a container, null of others
+  edges: "field" is a path ("value.children.buf.ptr", "[2].next"); the program's FIELD is one of its parts
+  roots: "name" and "type" of the variable, "frame" its function, inlined ones too
+
+and of `leaks --json --snapshot 0`: the cycle, its fields, its strengths, "certain" or "proven".
+
+No type may be wrong, whether the program says so (block, array, within) or not; the log lists the types of what it does not speak of."""
+import collections, glob, re
+from harness import *
+
+SOURCE = os.path.join(TOP, 'tests', 'targets', 'typed-rust.rs')
+
+
+def matches(pattern, text):
+    parts = re.split(r'(\\\*|\*)', pattern)
+    return re.fullmatch(''.join('.*' if p == '*' else re.escape('*') if p == '\\*' else re.escape(p) for p in parts), text) is not None
+
+
+def parts_of(field):
+    """'value.children[2].ptr' -> {'value', 'children', '[2]', 'ptr'}"""
+    return set(re.findall(r'\[\d+\]|[^.\[\]]+', field or ''))
+
+
+class Heap:
+    """What a recorded truth program said, and what we know of it."""
+
+    def __init__(self, name, *command):
+        trace = path(f'{name}.heapatlas')
+        done = record(trace, *command, options=['-q'], env={**os.environ, 'G_SLICE': 'always-malloc'})
+        equal(done.returncode, 0, f'{name}: {done.stderr}')
+        self.name, self.said = name, collections.defaultdict(list)
+        for line in done.stdout.splitlines():
+            what, *rest = line.split('|')
+            self.said[what].append(rest)
+        graph, leaks = (run(HEAPATLAS, command, trace, '--json', '--snapshot', '0') for command in ('graph', 'leaks'))
+        equal((graph.returncode, leaks.returncode), (0, 0), f'{name}: {graph.stderr} {leaks.stderr}')
+        self.graph, self.leaks = json.loads(graph.stdout), json.loads(leaks.stdout)['processes'][0]
+        self.nodes = self.graph['nodes']
+        self.at = {int(n['address'], 16): n for n in self.nodes}
+        self.wrong = []
+
+    def block(self, address):
+        """The node at or around an address as the program said it."""
+        address = int(address, 16)
+        node = self.at.get(address) or next((n for n in self.nodes if 0 <= address - int(n['address'], 16) < n['size']), None)
+        assert node, f'{self.name}: no block at {address:#x}'
+        return node
+
+    def check(self, is_right, words):
+        if not is_right:
+            self.wrong.append(words)
+
+    def check_types(self):
+        spoken = set()
+        for address, type_, *count in [*self.said['block'], *self.said['array'], *self.said['within']]:
+            node = self.block(address)
+            spoken.add(node['id'])
+            found = node['type'] or 'nothing'
+            element, is_array = re.subn(r'\[\d*\]$', '', found)
+            right = matches(type_, found) if not count else is_array and matches(type_, element) and found.endswith(('[]', f'[{count[0]}]'))
+            if (address, type_) in [tuple(w) for w in self.said['within']]:
+                right = matches(type_, element)
+            self.check(right, f'{address} is {found} ({node["type_evidence"]}), not {type_}{count or ""}')
+        return spoken
+
+    def check_edges(self):
+        found = collections.defaultdict(list)
+        for edge in self.graph['edges']:
+            found[edge['from'], edge['to']].append(edge)
+        said = collections.defaultdict(list)
+        for from_, field, to, strength in self.said['edge']:
+            said[self.block(from_)['id'], self.block(to)['id']].append((field, strength))
+        for (from_, to), wanted in said.items():
+            for field, strength in wanted:
+                its = [e for e in found[from_, to] if field in parts_of(e['field'])]
+                self.check(its, f'{self.nodes[from_]["type"]} -> {self.nodes[to]["type"]}: no edge {field} in {[e["field"] for e in found[from_, to]]}')
+                for edge in its:
+                    self.check(strength in ('any', edge['strength']), f'{self.nodes[from_]["type"]}.{edge["field"]} is {edge["strength"]} ({edge["evidence"]}), not {strength}')
+        # Between blocks that the program speaks of there is nothing else, except of a block to itself.
+        for (from_, to), edges in found.items():
+            if from_ != to and (from_, to) in said:
+                for edge in edges:
+                    self.check(any(field in parts_of(edge['field']) for field, _ in said[from_, to]), f'{self.nodes[from_]["type"]}.{edge["field"]} is none of {said[from_, to]}')
+
+    def check_counts(self):
+        for address, strong, weak in self.said['count']:
+            node = self.block(address)
+            found = node.get('counted_strong'), node.get('counted_weak')
+            self.check(found == (int(strong), int(weak) if int(weak) >= 0 else found[1]), f'{node["type"]} {address} counts {found}, not {strong}, {weak}')
+        for address, count, holders in self.said['mismatch']:
+            node = self.block(address)
+            self.check((node.get('counted_strong'), node['strong_count']) == (int(count), int(holders)), f'{address}: counts {node.get("counted_strong")} with {node["strong_count"]} holders, not {count} with {holders}')
+
+    def check_values(self):
+        for address, field, value in self.said['value']:
+            node = self.block(address)
+            found = [v['value'] for v in node.get('values') or [] if field in parts_of(v['name'])]
+            self.check(value in found, f'{node["type"]} {address}: {field} is {found}, not {value}')
+        for address, n, of in self.said['used']:
+            node = self.block(address)
+            self.check(f'{n} of {of} used' in (node.get('contents') or ''), f'{node["type"]} {address}: contents {node.get("contents")}, not {n} of {of} used')
+
+    def check_cycles(self):
+        cycles = {frozenset(n['address'] for n in c['nodes']): c for c in self.leaks['cycles']}
+        for field, blocks in self.said['cycle']:
+            cycle = cycles.get(frozenset(self.block(b)['address'] for b in blocks.split()))
+            self.check(cycle, f'no cycle of {blocks} in {list(cycles)}')
+            if cycle:
+                self.check(cycle['confidence'] in ('certain', 'proven'), f'the cycle is {cycle["confidence"]}')
+                for edge in cycle['edges']:
+                    self.check(field in parts_of(edge['field']) and edge['strength'] == 'strong', f'the cycle has {edge}')
+        equal(len(cycles), len(self.said['cycle']), f'{self.name}: cycles')
+        for blocks, in self.said['lost']:
+            for block in blocks.split():
+                self.check(self.block(block)['class'] in ('direct', 'cycle', 'indirect'), f'{block} is {self.block(block)["class"]}, not lost')
+
+    def check_roots(self):
+        roots = self.graph['roots']
+        for function, name, type_, to in self.said['variable']:
+            id_ = self.block(to)['id']
+            its = [r for r in roots if r['to'] == id_ and r['name'] and name in parts_of(r['name'])]
+            self.check(any(matches(type_, r.get('type') or '') and matches(function, r['frame'] or '') for r in its),
+                       f'no variable {name} of {function} to {self.nodes[id_]["type"]}: {[(r["kind"], r["name"], r.get("type"), r["frame"]) for r in roots if r["to"] == id_]}')
+        for name, to in self.said['global']:
+            id_ = self.block(to)['id']
+            self.check(any(r['to'] == id_ and name in parts_of(r['name']) for r in roots), f'no global {name}')
+
+    def check_all(self):
+        spoken = self.check_types()
+        self.check_edges()
+        self.check_counts()
+        self.check_values()
+        self.check_cycles()
+        self.check_roots()
+        others = collections.Counter(f'{n["type"]} ({n["type_evidence"]})' for n in self.nodes if n['id'] not in spoken and n['type'])
+        live = sum(n['size'] for n in self.nodes)
+        print(f'# {self.name}: {len(spoken)} blocks spoken of; {sum(n["size"] for n in self.nodes if n["type"]) * 100 // live} % of live bytes typed; others: '
+              + '; '.join(f'{n} {type_}' for type_, n in others.most_common()), flush=True)
+        assert not self.wrong, f'{self.name}: {len(self.wrong)} wrong:\n' + '\n'.join(self.wrong)
+
+
+@check
+def types_of_c():
+    for level in 'O0', 'O2':
+        Heap(f'typed-c-{level}', target(f'typed-c-{level}')).check_all()
+
+
+@check
+def types_of_cxx():
+    for level in 'O0', 'O2':
+        Heap(f'typed-cxx-{level}', target(f'typed-cxx-{level}')).check_all()
+
+
+@check
+def types_of_gobject():
+    for level in 'O0', 'O2':
+        Heap(f'typed-gobject-{level}', target(f'typed-gobject-{level}')).check_all()
+
+
+@check
+def types_of_rust():
+    versions = {}
+    for compiler in ['/usr/bin/rustc', shutil.which('rustc'), *sorted(glob.glob(os.path.expanduser('~/.rustup/toolchains/*/bin/rustc'))), os.path.expanduser('~/.cargo/bin/rustc')]:
+        if compiler and os.path.exists(compiler):
+            versions.setdefault(run(compiler, '--version').stdout.strip(), compiler)
+    assert versions, 'no rustc'
+    for version, compiler in versions.items():
+        for what, options in [('debug', ['-g']), ('release', ['-g', '-O'])]:
+            name = f'typed-rust-{version.split()[1]}-{what}'
+            done = run(compiler, *options, '--edition', '2021', '--crate-name', 'typed_rust', SOURCE, '-o', path(name))
+            equal(done.returncode, 0, f'{compiler}: {done.stderr[-2000:]}')
+            print(f'# {version}, {what}', flush=True)
+            Heap(name, path(name)).check_all()
+
+
+if __name__ == '__main__':
+    main()
