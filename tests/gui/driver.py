@@ -114,17 +114,18 @@ class App:
         application = self.frame.get_parent()
         return [application.get_child_at_index(i) for i in reversed(range(application.get_child_count()))]
 
-    def walk(self, node=None, depth=0):
+    def walk(self, node=None, depth=0, most=300):
+        """Each node is a few calls over the bus: a table of blocks has 3,000, unless one looks at the first rows only."""
         if node is None:
             for window in self.windows():
-                yield from self.walk(window)
+                yield from self.walk(window, 0, most)
             return
         yield node
         if depth < 40:
-            for i in range(min(node.get_child_count(), 300)):
+            for i in range(min(node.get_child_count(), most)):
                 child = node.get_child_at_index(i)
                 if child and self.shows(child):
-                    yield from self.walk(child, depth + 1)
+                    yield from self.walk(child, depth + 1, most)
 
     def find(self, name, role=None, start=False):
         for node in self.walk():

@@ -357,7 +357,7 @@ SCHEMES = {'light': {'ADW_DEBUG_COLOR_SCHEME': 'prefer-light'}, 'dark': {'ADW_DE
 
 
 def is_calm(app):
-    return not any(n.get_name() == 'Working' for n in app.walk())
+    return not any(n.get_name() == 'Working' for n in app.walk(most=12))
 
 
 def shots(app, scheme, size):
