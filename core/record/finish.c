@@ -47,7 +47,7 @@ add_symbols (HatRecorder *recorder)
 
   if (recorder->first_has_ended)
     hat_recorder_let_interrupt ();
-  const HatSymbolOptions options = { .ahead = recorder->ahead };
+  const HatSymbolOptions options = { .ahead = recorder->ahead, .cache = recorder->symbol_cache };
   g_autoptr (HatSymbols) symbols = hat_symbols_resolve (modules, n_modules, frames, n_frames, &options, &callback, NULL);
   if (symbols)
     hat_trace_writer_add_symbols (recorder->writer, symbols);

@@ -35,6 +35,7 @@ typedef struct
   HatImages *images;
   HatSnapshots *snapshots; /* NULL: none are wanted */
   HatRequests requests;
+  char *symbol_cache; /* folder */
   HatSymbolsAhead *ahead;
   guint n_ahead; /* modules given to it */
 

@@ -248,7 +248,8 @@ start (HatRecorder *recorder, int *out_status, GError **error)
       warn (recorder, text);
     }
 
-  recorder->ahead = hat_symbols_ahead_new ();
+  recorder->symbol_cache = g_build_filename (g_get_user_cache_dir (), "heapatlas", "symbols", NULL);
+  recorder->ahead = hat_symbols_ahead_new (recorder->symbol_cache);
   recorder->stacks = hat_stacks_new (recorder->writer, hat_session_ips (&recorder->session));
   hat_clock_start (&recorder->clock);
   recorder->images = hat_images_new (&recorder->session, &recorder->clock, recorder->writer, recorder->stacks, recorder->launch.pid,
@@ -548,6 +549,7 @@ clear (HatRecorder *recorder)
   hat_preflight_clear (&recorder->program);
   hat_control_close (&recorder->control);
   g_clear_error (&recorder->error);
+  g_free (recorder->symbol_cache);
   g_free (recorder->output);
 }
 

@@ -12,12 +12,14 @@
 typedef struct
 {
   HatModule module;
-  HatModuleFiles files; /* the thread's, until it has ended */
+  HatModuleFiles files; /* the thread's, until it has ended, like the next */
+  HatSymbolCache *cache;
   gboolean is_open;
 } Item;
 
 struct _HatSymbolsAhead
 {
+  char *cache; /* folder, or NULL */
   GPtrArray *items; /* Item, owned */
   GAsyncQueue *queue; /* Item; `ahead` itself: no more */
   GThread *thread; /* NULL before the first item and after the last */
@@ -29,6 +31,7 @@ item_free (gpointer data)
 {
   Item *item = data;
   hat_module_files_close (&item->files);
+  hat_symbol_cache_free (item->cache);
   g_free ((gpointer) item->module.path);
   g_free (item);
 }
@@ -51,6 +54,9 @@ work (gpointer data)
       if (g_atomic_int_get (&ahead->is_ending) || kept > MAX_BYTES)
         continue;
       hat_module_files_open (&item->files, &item->module, NULL);
+      item->cache = hat_symbol_cache_open (ahead->cache, &item->files);
+      if (item->cache == NULL || hat_symbol_cache_is_empty (item->cache))
+        hat_module_files_open_shared (&item->files, NULL);
       item->is_open = TRUE;
       kept += bytes_of (&item->files);
     }
@@ -68,9 +74,10 @@ end_thread (HatSymbolsAhead *ahead)
 }
 
 HatSymbolsAhead *
-hat_symbols_ahead_new (void)
+hat_symbols_ahead_new (const char *cache)
 {
   HatSymbolsAhead *ahead = g_new0 (HatSymbolsAhead, 1);
+  ahead->cache = g_strdup (cache);
   ahead->items = g_ptr_array_new_with_free_func (item_free);
   ahead->queue = g_async_queue_new ();
   return ahead;
@@ -84,6 +91,7 @@ hat_symbols_ahead_free (HatSymbolsAhead *ahead)
   end_thread (ahead);
   g_ptr_array_unref (ahead->items);
   g_async_queue_unref (ahead->queue);
+  g_free (ahead->cache);
   g_free (ahead);
 }
 
@@ -122,7 +130,7 @@ hat_symbols_ahead_add (HatSymbolsAhead *ahead, const HatModule *module)
 }
 
 gboolean
-hat_symbols_ahead_take (HatSymbolsAhead *ahead, const HatModule *module, HatModuleFiles *out_files)
+hat_symbols_ahead_take (HatSymbolsAhead *ahead, const HatModule *module, HatModuleFiles *out_files, HatSymbolCache **out_cache)
 {
   end_thread (ahead);
   Item *item = find (ahead, module);
@@ -130,6 +138,7 @@ hat_symbols_ahead_take (HatSymbolsAhead *ahead, const HatModule *module, HatModu
     return FALSE;
   *out_files = item->files;
   item->files = (HatModuleFiles){ 0 };
+  *out_cache = g_steal_pointer (&item->cache);
   item->is_open = FALSE;
   return TRUE;
 }

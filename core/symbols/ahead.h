@@ -10,11 +10,12 @@
 
 G_BEGIN_DECLS
 
-HatSymbolsAhead *hat_symbols_ahead_new (void);
+/* `cache` as in HatSymbolOptions: debug information of what is in it already is not unpacked. */
+HatSymbolsAhead *hat_symbols_ahead_new (const char *cache);
 void hat_symbols_ahead_free (HatSymbolsAhead *ahead);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatSymbolsAhead, hat_symbols_ahead_free)
 
-/* To be opened, with default options. The module is copied. Not after hat_symbols_resolve() has been given `ahead`. */
+/* To be opened and no other options. The module is copied. Not after hat_symbols_resolve() has been given `ahead`. */
 void hat_symbols_ahead_add (HatSymbolsAhead *ahead, const HatModule *module);
 
 G_END_DECLS

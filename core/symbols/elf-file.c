@@ -35,6 +35,7 @@ hat_elf_file_open (const char *path)
   if (fstat (fd, &st) != 0 || !S_ISREG (st.st_mode))
     return NULL;
   file->size = st.st_size;
+  file->changed_ns = st.st_mtim.tv_sec * G_GINT64_CONSTANT (1000000000) + st.st_mtim.tv_nsec;
   file->elf = elf_begin (fd, ELF_C_READ_MMAP, NULL);
   if (!file->elf || elf_kind (file->elf) != ELF_K_ELF)
     return NULL;

@@ -17,6 +17,7 @@ typedef struct
   int fd;
   Elf *elf;
   gsize size;            /* of the file */
+  gint64 changed_ns;     /* when it was last written, since 1970 */
   gsize build_id_length; /* 0 = none */
   guint8 build_id[HAT_BUILD_ID_MAX];
 } HatElfFile;

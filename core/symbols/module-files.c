@@ -13,6 +13,14 @@ typedef struct
   const char *const *debug_dirs;
 } Search;
 
+static Search
+search_of (HatModuleFiles *files, const HatSymbolOptions *options)
+{
+  return (Search){ .files = files,
+                   .sysroot = options && options->sysroot ? options->sysroot : "",
+                   .debug_dirs = options && options->debug_dirs ? options->debug_dirs : default_debug_dirs };
+}
+
 static gboolean
 is_known (const HatModule *module)
 {
@@ -153,10 +161,11 @@ open_debug (const Search *search, const HatModule *module)
 }
 
 /* .gnu_debugaltlink: a path, absolute or from the debug file, and a build-id. */
-static void
-open_shared (const Search *search)
+void
+hat_module_files_open_shared (HatModuleFiles *files, const HatSymbolOptions *options)
 {
-  HatElfFile *with_dwarf = hat_module_files_dwarf (search->files);
+  const Search search = search_of (files, options);
+  HatElfFile *with_dwarf = hat_module_files_dwarf (files);
   Dwarf *dwarf = with_dwarf ? dwarf_begin_elf (with_dwarf->elf, DWARF_C_READ, NULL) : NULL;
   if (!dwarf)
     return;
@@ -165,16 +174,16 @@ open_shared (const Search *search)
   ssize_t length = dwelf_dwarf_gnu_debugaltlink (dwarf, &name, &id);
   if (length > 0 && length <= HAT_BUILD_ID_MAX)
     {
-      HatElfFile *file = open_by_build_id (search, id, length);
+      HatElfFile *file = open_by_build_id (&search, id, length);
       if (!file && name[0])
         {
           g_autofree char *folder = g_path_get_dirname (with_dwarf->path);
           g_autofree char *path =
-              name[0] == '/' ? g_strconcat (search->sysroot, name, NULL) : g_build_filename (folder, name, NULL);
+              name[0] == '/' ? g_strconcat (search.sysroot, name, NULL) : g_build_filename (folder, name, NULL);
           file = hat_elf_file_open (path);
         }
       if (file && file->build_id_length == (gsize) length && memcmp (file->build_id, id, length) == 0)
-        search->files->shared = g_steal_pointer (&file);
+        files->shared = g_steal_pointer (&file);
       hat_elf_file_close (file);
     }
   dwarf_end (dwarf);
@@ -184,14 +193,9 @@ void
 hat_module_files_open (HatModuleFiles *files, const HatModule *module, const HatSymbolOptions *options)
 {
   *files = (HatModuleFiles){ 0 };
-  Search search = {
-    .files = files,
-    .sysroot = options && options->sysroot ? options->sysroot : "",
-    .debug_dirs = options && options->debug_dirs ? options->debug_dirs : default_debug_dirs,
-  };
+  const Search search = search_of (files, options);
   open_image (&search, module);
   open_debug (&search, module);
-  open_shared (&search);
 }
 
 void

@@ -13,11 +13,13 @@ typedef struct
 {
   HatElfFile *image;   /* the mapped file, NULL if there is none that fits */
   HatElfFile *debug;   /* NULL if there is none, or `image` has it all */
-  HatElfFile *shared;  /* of whichever of the two has the debug info */
+  HatElfFile *shared;  /* of whichever of the two has the debug info; only after hat_module_files_open_shared() */
   gboolean is_changed; /* a file is at its path, but another one than was mapped */
 } HatModuleFiles;
 
 void hat_module_files_open (HatModuleFiles *files, const HatModule *module, const HatSymbolOptions *options);
+/* Finds `shared`, and unpacks the debug information for it, which may take a while. `options` as before. */
+void hat_module_files_open_shared (HatModuleFiles *files, const HatSymbolOptions *options);
 void hat_module_files_close (HatModuleFiles *files);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (HatModuleFiles, hat_module_files_close)
 

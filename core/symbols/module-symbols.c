@@ -22,13 +22,15 @@ compare_wanted (const void *a, const void *b)
   return one->address < other->address ? -1 : one->address > other->address;
 }
 
-/* One location for each different address. */
+/* One location for each different address that is not in the cache. */
 static GArray *
-locations_of (const HatWantedAddress *wanted, guint n)
+locations_of (const HatWantedAddress *wanted, guint n, const HatSymbolCache *cache)
 {
   GArray *locations = g_array_new (FALSE, FALSE, sizeof (HatCodeLocation));
+  guint n_frames;
   for (guint i = 0; i < n; i++)
-    if (i == 0 || wanted[i].address != wanted[i - 1].address)
+    if ((i == 0 || wanted[i].address != wanted[i - 1].address)
+        && !(cache && hat_symbol_cache_find (cache, wanted[i].address, &n_frames)))
       {
         HatCodeLocation location = { .address = wanted[i].address };
         g_array_append_val (locations, location);
@@ -82,6 +84,7 @@ typedef struct
 {
   const HatModule *module;
   HatCodeLocations *found;
+  HatSymbolCache *cache; /* NULL = none */
   HatSymbolTable *table;
   HatFunctionStarts *starts;
   HatResolvedFunc func;
@@ -102,17 +105,37 @@ fuller_name (const char *name, const Answer *answer, guint64 address)
   return g_str_has_suffix (in_table, scoped) ? in_table : name;
 }
 
-static void
-answer (const Answer *answer, const HatCodeLocation *location, const HatWantedAddress *wanted, guint n)
+/* The outermost function is NULL if nobody knows its name. */
+static guint
+frames_of (const Answer *answer, guint64 address, guint *next, HatSourceFrame frames[MAX_INLINED])
 {
-  HatSourceFrame frames[MAX_INLINED];
-  guint n_frames = chain (answer->found, location, frames);
-  for (guint i = 0; i + 1 < n_frames; i++)
+  guint n;
+  const HatSourceFrame *kept = answer->cache ? hat_symbol_cache_find (answer->cache, address, &n) : NULL;
+  if (kept)
+    {
+      n = MIN (n, MAX_INLINED);
+      memcpy (frames, kept, n * sizeof *kept);
+      if (frames[n - 1].function[0] == '\0')
+        frames[n - 1].function = NULL;
+      return n;
+    }
+  n = chain (answer->found, &g_array_index (answer->found->locations, HatCodeLocation, (*next)++), frames);
+  for (guint i = 0; i + 1 < n; i++)
     if (!frames[i].function)
       frames[i].function = "(unnamed)";
+  frames[n - 1].function = fuller_name (frames[n - 1].function, answer, address);
+  if (answer->cache)
+    hat_symbol_cache_add (answer->cache, address, frames, n);
+  return n;
+}
+
+static void
+answer (const Answer *answer, const HatWantedAddress *wanted, guint n, guint *next)
+{
+  HatSourceFrame frames[MAX_INLINED];
+  guint n_frames = frames_of (answer, wanted->address, next, frames);
   HatSourceFrame *outermost = &frames[n_frames - 1];
-  outermost->function = fuller_name (outermost->function, answer, location->address);
-  guint64 start = outermost->function ? 0 : hat_function_starts_find (answer->starts, location->address);
+  guint64 start = outermost->function ? 0 : hat_function_starts_find (answer->starts, wanted->address);
   for (guint i = 0; i < n; i++)
     {
       g_autofree char *offset =
@@ -134,32 +157,53 @@ answer_all (const Answer *self, const HatWantedAddress *wanted, guint n)
       guint first = i;
       while (i < n && wanted[i].address == wanted[first].address)
         i++;
-      answer (self, &g_array_index (self->found->locations, HatCodeLocation, next++), wanted + first, i - first);
+      answer (self, wanted + first, i - first, &next);
     }
+}
+
+/* What is not in the cache, from the files. FALSE only if cancelled. */
+static gboolean
+look_up (Answer *self, HatModuleFiles *files, const HatSymbolOptions *options, const HatProgress *progress, GError **error)
+{
+  HatElfFile *dwarf = hat_module_files_dwarf (files);
+  if (self->found->locations->len == 0)
+    return TRUE;
+  if (!files->shared)
+    hat_module_files_open_shared (files, options);
+  if (dwarf && !hat_debug_info_find (dwarf, files->shared, self->found, progress, error))
+    return FALSE;
+  self->table = hat_symbol_table_new (files->image, hat_module_files_table (files), HAT_SYMBOLS_FUNCTIONS);
+  return TRUE;
 }
 
 gboolean
 hat_module_resolve (const HatModule *module, const HatSymbolOptions *options, HatWantedAddress *wanted, guint n,
                     HatResolvedFunc func, gpointer data, const HatProgress *progress, GError **error)
 {
+  g_auto (HatModuleFiles) files;
+  g_autoptr (HatSymbolCache) cache = NULL;
+  if (options == NULL || options->ahead == NULL || !hat_symbols_ahead_take (options->ahead, module, &files, &cache))
+    {
+      hat_module_files_open (&files, module, options);
+      cache = hat_symbol_cache_open (options ? options->cache : NULL, &files);
+    }
   qsort (wanted, n, sizeof *wanted, compare_wanted);
   HatCodeLocations found = {
-    .locations = locations_of (wanted, n),
+    .locations = locations_of (wanted, n, cache),
     .frames = g_array_new (FALSE, FALSE, sizeof (HatInlineFrame)),
     .strings = g_string_chunk_new (4096),
   };
-  g_auto (HatModuleFiles) files;
-  if (options == NULL || options->ahead == NULL || !hat_symbols_ahead_take (options->ahead, module, &files))
-    hat_module_files_open (&files, module, options);
-  HatElfFile *dwarf = hat_module_files_dwarf (&files);
-  gboolean done = !dwarf || hat_debug_info_find (dwarf, files.shared, &found, progress, error);
+  Answer self = { .module = module, .found = &found, .cache = cache, .func = func, .data = data };
+  gboolean done = look_up (&self, &files, options, progress, error);
   if (done)
     {
-      g_autoptr (HatSymbolTable) table = hat_symbol_table_new (files.image, hat_module_files_table (&files), HAT_SYMBOLS_FUNCTIONS);
-      g_autoptr (HatFunctionStarts) starts = hat_function_starts_new (files.image);
-      Answer self = { .module = module, .found = &found, .table = table, .starts = starts, .func = func, .data = data };
+      self.starts = hat_function_starts_new (files.image);
       answer_all (&self, wanted, n);
+      if (cache)
+        hat_symbol_cache_save (cache);
     }
+  hat_function_starts_free (self.starts);
+  hat_symbol_table_free (self.table);
   g_array_unref (found.locations);
   g_array_unref (found.frames);
   g_string_chunk_free (found.strings);

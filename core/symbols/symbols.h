@@ -22,6 +22,7 @@ typedef struct
    * first. */
   const char *const *debug_dirs;
   HatSymbolsAhead *ahead; /* what it has opened is used up; NULL = nothing */
+  const char *cache;      /* folder where answers are kept from one call to the next, made if need be; NULL = they are not */
 } HatSymbolOptions;
 
 /* Resolves all `frames` (cut frames too: they are named "..."). A module whose file is missing, or has another

@@ -84,6 +84,7 @@ hat_types_add (HatTypes *types, const HatModule *module, GError **error)
   HatTypeSource *source = g_new0 (HatTypeSource, 1);
   source->module = types->sources->len;
   hat_module_files_open (&source->files, module, &types->options);
+  hat_module_files_open_shared (&source->files, &types->options);
   HatElfFile *file = hat_module_files_dwarf (&source->files);
   GElf_Ehdr header;
   gboolean is_object = file && gelf_getehdr (file->elf, &header) && header.e_type == ET_REL;

@@ -855,9 +855,10 @@ test_ahead (void)
 
   for (guint round = 0; !was_open; round++)
     {
-      g_autoptr (HatSymbolsAhead) ahead = hat_symbols_ahead_new ();
+      g_autoptr (HatSymbolsAhead) ahead = hat_symbols_ahead_new (NULL);
       const HatSymbolOptions options = { .ahead = ahead };
       HatModuleFiles files;
+      HatSymbolCache *cache;
       hat_symbols_ahead_add (ahead, &module);
       hat_symbols_ahead_add (ahead, &module);
       g_usleep (round * 1000);
@@ -867,13 +868,98 @@ test_ahead (void)
           assert_same_chains (plain, chains);
           continue;
         }
-      was_open = hat_symbols_ahead_take (ahead, &module, &files);
-      g_assert_false (hat_symbols_ahead_take (ahead, &module, &files));
+      was_open = hat_symbols_ahead_take (ahead, &module, &files, &cache);
+      g_assert_false (hat_symbols_ahead_take (ahead, &module, &files, &cache));
       if (!was_open)
         continue;
       g_assert_nonnull (hat_module_files_dwarf (&files));
       hat_module_files_close (&files);
     }
+}
+
+/* ---- kept from one recording to the next ---- */
+
+/* Overwrites `n` bytes of every file in the folder from `at` on, if it is so long. */
+static void
+spoil_files (const char *folder, gsize at, const char *bytes, gsize n)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  for (const char *name; (name = g_dir_read_name (dir));)
+    {
+      g_autofree char *path = g_build_filename (folder, name, NULL);
+      int fd = g_open (path, O_WRONLY, 0);
+      g_assert_cmpint (pwrite (fd, bytes, n, at), ==, n);
+      close (fd);
+    }
+}
+
+/* The answers are those without a cache: when there is none so far, when all or half of it is known, when it is damaged, and when the file has
+ * changed under the same build-id. */
+static void
+test_cache (void)
+{
+  g_autofree char *path = build ("cached", "g++ -g -O2 -Wl,--build-id=0x0102030405060708", SHOP), *folder = product ("cache/symbols");
+  g_autoptr (GArray) addresses = code_addresses (path, 400), half = g_array_new (FALSE, FALSE, sizeof (guint64));
+  g_autoptr (GPtrArray) plain = ask_path (path, addresses);
+  HatModule module = { .path = path };
+  const HatSymbolOptions options = { .cache = folder };
+  build_id_of (path, module.build_id);
+  for (guint i = 0; i < addresses->len; i += 2)
+    g_array_append_val (half, g_array_index (addresses, guint64, i));
+  g_autoptr (GPtrArray) half_plain = ask_path (path, half);
+
+  for (guint round = 0; round < 2; round++)
+    {
+      g_autoptr (GPtrArray) some = ask (&module, &options, half), all = ask (&module, &options, addresses);
+      assert_same_chains (half_plain, some);
+      assert_same_chains (plain, all);
+    }
+  HatModuleFiles files;
+  HatSymbolCache *cache;
+  guint n;
+  for (gboolean is_open = FALSE; !is_open;)
+    {
+      g_autoptr (HatSymbolsAhead) ahead = hat_symbols_ahead_new (folder);
+      hat_symbols_ahead_add (ahead, &module);
+      g_usleep (1000);
+      is_open = hat_symbols_ahead_take (ahead, &module, &files, &cache);
+    }
+  for (guint i = 0; i < addresses->len; i++)
+    g_assert_nonnull (hat_symbol_cache_find (cache, g_array_index (addresses, guint64, i), &n));
+  hat_symbol_cache_free (cache);
+  hat_module_files_close (&files);
+
+  /* Each byte of a file counts; here one of each part. */
+  g_autofree char *size = run ("stat -c %s cache/symbols/*");
+  for (gint64 at = 0; at < g_ascii_strtoll (size, NULL, 10); at += 29)
+    {
+      spoil_files (folder, at, "\x5a", 1);
+      g_autoptr (GPtrArray) all = ask (&module, &options, addresses);
+      assert_same_chains (plain, all);
+    }
+  g_free (run ("truncate -s 100 cache/symbols/*"));
+  g_autoptr (GPtrArray) after_cut = ask (&module, &options, addresses);
+  assert_same_chains (plain, after_cut);
+
+  /* Another program with the same build-id, and one that cannot be written to. */
+  g_autofree char *other = build ("other-cached", "g++ -g -O0 -Wl,--build-id=0x0102030405060708", SHOP);
+  g_free (run ("mv other-cached cached"));
+  g_autoptr (GArray) other_addresses = code_addresses (path, 400);
+  g_autoptr (GPtrArray) other_plain = ask_path (path, other_addresses), other_cached = ask (&module, &options, other_addresses);
+  assert_same_chains (other_plain, other_cached);
+  const HatSymbolOptions nowhere = { .cache = "/proc/nowhere" };
+  g_autoptr (GPtrArray) unwritten = ask (&module, &nowhere, other_addresses);
+  assert_same_chains (other_plain, unwritten);
+  g_autofree char *names = run ("ls cache/symbols");
+  g_assert_cmpstr (names, ==, "0102030405060708\n");
+
+  /* Without a build-id nothing is kept. */
+  g_autofree char *unnamed = build ("unnamed", "g++ -g -O2 -Wl,--build-id=none", SHOP);
+  const HatModule unknown = { .path = unnamed };
+  g_autoptr (GArray) unnamed_addresses = code_addresses (unnamed, 10);
+  g_autoptr (GPtrArray) unkept = ask (&unknown, &options, unnamed_addresses);
+  g_autofree char *same = run ("ls cache/symbols");
+  g_assert_cmpstr (same, ==, names);
 }
 
 /* ---- damage ---- */
@@ -989,6 +1075,7 @@ main (int argc, char **argv)
   g_test_add_func ("/symbols/killed-recording-is-named", test_symbols_of_a_killed_recording);
   g_test_add_func ("/symbols/cancel-anywhere", test_cancel);
   g_test_add_func ("/symbols/opened-ahead", test_ahead);
+  g_test_add_func ("/symbols/kept", test_cache);
   g_test_add_func ("/symbols/damaged-files-are-survived", test_damaged_files);
   g_test_add_func ("/symbols/memory-is-bounded", test_memory_of_a_large_program);
   int status = g_test_run ();
