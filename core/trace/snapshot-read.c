@@ -30,6 +30,11 @@ hat_snapshot_free (HatSnapshot *snapshot)
   g_free (snapshot->module_words);
   g_free (snapshot->heads);
   g_free (snapshot->doubtful);
+  g_free (snapshot->kinds);
+  g_free (snapshot->block_kind);
+  g_free (snapshot->values);
+  g_free (snapshot->variables);
+  g_free (snapshot->value_bytes);
   if (snapshot->strings)
     g_string_chunk_free (snapshot->strings);
   g_free (snapshot);
@@ -65,11 +70,13 @@ hat_snapshot_head_read (HatReader *reader, HatSnapshotHead *head)
   info->is_windowed = hat_reader_upto (reader, 1);
   info->n_blocks = hat_reader_upto (reader, HAT_SNAPSHOT_MAX_BLOCKS);
   info->n_threads_skipped = hat_reader_upto (reader, G_MAXUINT32);
-  for (guint kind = 0; kind < HAT_PART_CONTENTS; kind++)
-    head->counts[kind] = hat_reader_upto (reader, G_MAXUINT32);
+  for (guint kind = 0; kind < HAT_N_PARTS; kind++)
+    if (kind != HAT_PART_CONTENTS && (kind < HAT_PART_CONTENTS || hat_reader_left (reader) > 0)) /* older traces know no types */
+      head->counts[kind] = hat_reader_upto (reader, G_MAXUINT32);
   info->n_edges = head->counts[HAT_PART_EDGES];
   info->n_roots = head->counts[HAT_PART_ROOTS];
-  if (reader->bad || hat_reader_left (reader) != 0 || info->time_ns < -1 || info->time_ns > G_MAXINT64 / 2)
+  const guint32 n_typed = head->counts[HAT_PART_BLOCK_KINDS];
+  if (reader->bad || hat_reader_left (reader) != 0 || (n_typed != 0 && n_typed != info->n_blocks) || info->time_ns < -1 || info->time_ns > G_MAXINT64 / 2)
     return "a snapshot whose description makes no sense";
   return NULL;
 }
@@ -278,6 +285,111 @@ read_doubtful (HatSnapshotReading *reading, guint32 first, guint32 n, HatReader 
   return are_used_up (&column, 1) ? NULL : wrong;
 }
 
+static void
+add_value_bytes (HatSnapshot *snapshot, const HatReader *column)
+{
+  const gsize n = hat_reader_left (column);
+  snapshot->value_bytes = g_realloc (snapshot->value_bytes, snapshot->n_value_bytes + n);
+  if (n > 0)
+    memcpy (snapshot->value_bytes + snapshot->n_value_bytes, column->at, n);
+  snapshot->n_value_bytes += n;
+}
+
+static const char *
+read_kinds (HatSnapshotReading *reading, guint32 first, guint32 n, HatReader *reader)
+{
+  static const char *const wrong = "types of blocks that make no sense";
+  HatReader columns[3];
+  g_autofree const char **names = NULL, **words = NULL;
+  if (!take_columns (reader, columns, G_N_ELEMENTS (columns)) || (names = hat_string_column_read (reader, n)) == NULL
+      || (words = hat_string_column_read (reader, n)) == NULL)
+    return wrong;
+  guint64 type = 0;
+  for (guint32 i = 0; i < n; i++)
+    {
+      type += (guint64) hat_reader_signed (&columns[0]);
+      const guint32 offset = hat_reader_upto (&columns[1], G_MAXUINT32);
+      const guint8 code = hat_reader_upto (&columns[2], G_MAXINT8);
+      if (type > G_MAXUINT32)
+        return wrong;
+      reading->snapshot->kinds[first + i] = (HatBlockKind){ .name = g_string_chunk_insert_const (reading->snapshot->strings, names[i]),
+                                                            .words = g_string_chunk_insert_const (reading->snapshot->strings, words[i]),
+                                                            .type = (guint32) type, .offset = offset, .evidence = code >> 1,
+                                                            .is_array = code & 1 };
+    }
+  return are_used_up (columns, G_N_ELEMENTS (columns)) ? NULL : wrong;
+}
+
+static const char *
+read_block_kinds (HatSnapshotReading *reading, guint32 first, guint32 n, HatReader *reader)
+{
+  static const char *const wrong = "blocks whose types make no sense";
+  HatReader column;
+  if (!take_columns (reader, &column, 1))
+    return wrong;
+  for (guint32 i = first; i < first + n; i++)
+    reading->snapshot->block_kind[i] = hat_reader_upto (&column, reading->counts[HAT_PART_KINDS]);
+  return are_used_up (&column, 1) ? NULL : wrong;
+}
+
+static const char *
+read_values (HatSnapshotReading *reading, guint32 first, guint32 n, HatReader *reader)
+{
+  static const char *const wrong = "values of blocks that make no sense";
+  HatBlockValue *values = reading->snapshot->values;
+  HatReader columns[3];
+  if (!take_columns (reader, columns, G_N_ELEMENTS (columns)))
+    return wrong;
+  guint64 block = 0, at = reading->snapshot->n_value_bytes;
+  add_value_bytes (reading->snapshot, &columns[2]);
+  for (guint32 i = first; i < first + n; i++)
+    {
+      block += (i > first) + hat_reader_upto (&columns[0], G_MAXUINT32);
+      const guint32 size = hat_reader_upto (&columns[1], hat_reader_left (&columns[2]));
+      if (block >= reading->snapshot->info.n_blocks || (i == first && i > 0 && block <= values[i - 1].block))
+        return wrong;
+      values[i] = (HatBlockValue){ .block = (guint32) block, .n = size, .at = at };
+      hat_reader_data (&columns[2], size);
+      at += size;
+    }
+  return are_used_up (columns, G_N_ELEMENTS (columns)) ? NULL : wrong;
+}
+
+static const char *
+read_variables (HatSnapshotReading *reading, guint32 first, guint32 n, HatReader *reader)
+{
+  static const char *const wrong = "variables that make no sense";
+  GStringChunk *strings = reading->snapshot->strings;
+  HatReader columns[7];
+  g_autofree const char **names = NULL, **types = NULL, **functions = NULL;
+  if (!take_columns (reader, columns, G_N_ELEMENTS (columns)) || (names = hat_string_column_read (reader, n)) == NULL
+      || (types = hat_string_column_read (reader, n)) == NULL || (functions = hat_string_column_read (reader, n)) == NULL)
+    return wrong;
+  guint64 type = 0, frame = 0, address = 0, at = reading->snapshot->n_value_bytes;
+  add_value_bytes (reading->snapshot, &columns[6]);
+  for (guint32 i = 0; i < n; i++)
+    {
+      HatVariable *variable = &reading->snapshot->variables[first + i];
+      type += (guint64) hat_reader_signed (&columns[0]);
+      frame += (guint64) hat_reader_signed (&columns[1]);
+      address += (guint64) hat_reader_signed (&columns[3]);
+      if (type > G_MAXUINT32 || frame > reading->counts[HAT_PART_FRAMES])
+        return wrong;
+      *variable = (HatVariable){ .name = g_string_chunk_insert_const (strings, names[i]),
+                                 .type_name = g_string_chunk_insert_const (strings, types[i]),
+                                 .function = g_string_chunk_insert_const (strings, functions[i]),
+                                 .type = (guint32) type, .frame = (guint32) frame - 1, .address = address, .at = at };
+      variable->place = hat_reader_upto (&columns[2], HAT_VARIABLE_NOWHERE);
+      variable->size = hat_reader_varint (&columns[4]);
+      variable->n_bytes = hat_reader_upto (&columns[5], hat_reader_left (&columns[6]));
+      if (first + i > 0 && variable->frame < variable[-1].frame)
+        return wrong;
+      hat_reader_data (&columns[6], variable->n_bytes);
+      at += variable->n_bytes;
+    }
+  return are_used_up (columns, G_N_ELEMENTS (columns)) ? NULL : wrong;
+}
+
 gboolean
 hat_snapshot_reading_init (HatSnapshotReading *reading, const HatSnapshotHead *head, HatSnapshotLimits limits)
 {
@@ -288,6 +400,9 @@ hat_snapshot_reading_init (HatSnapshotReading *reading, const HatSnapshotHead *h
   snapshot->n_frames = counts[HAT_PART_FRAMES];
   snapshot->n_heads = counts[HAT_PART_HEADS];
   snapshot->n_doubtful = counts[HAT_PART_DOUBTFUL];
+  snapshot->n_kinds = counts[HAT_PART_KINDS];
+  snapshot->n_values = counts[HAT_PART_VALUES];
+  snapshot->n_variables = counts[HAT_PART_VARIABLES];
   snapshot->first_edge = g_try_new (guint32, snapshot->info.n_blocks + 1ull);
   snapshot->edge_to = g_try_new (guint32, MAX (counts[HAT_PART_EDGES], 1));
   snapshot->edge_word = g_try_new (guint32, MAX (counts[HAT_PART_EDGES], 1));
@@ -296,8 +411,13 @@ hat_snapshot_reading_init (HatSnapshotReading *reading, const HatSnapshotHead *h
   snapshot->module_words = g_try_new (HatModuleWord, MAX (counts[HAT_PART_MODULE_WORDS], 1));
   snapshot->heads = g_try_new (HatBlockHead, MAX (counts[HAT_PART_HEADS], 1));
   snapshot->doubtful = g_try_new (guint32, MAX (counts[HAT_PART_DOUBTFUL], 1));
+  snapshot->kinds = g_try_new (HatBlockKind, MAX (counts[HAT_PART_KINDS], 1));
+  snapshot->block_kind = counts[HAT_PART_BLOCK_KINDS] ? g_try_new (guint32, counts[HAT_PART_BLOCK_KINDS]) : NULL;
+  snapshot->values = g_try_new (HatBlockValue, MAX (counts[HAT_PART_VALUES], 1));
+  snapshot->variables = g_try_new (HatVariable, MAX (counts[HAT_PART_VARIABLES], 1));
   if (!snapshot->first_edge || !snapshot->edge_to || !snapshot->edge_word || !snapshot->roots || !snapshot->frames
-      || !snapshot->module_words || !snapshot->heads || !snapshot->doubtful)
+      || !snapshot->module_words || !snapshot->heads || !snapshot->doubtful || !snapshot->kinds || !snapshot->values || !snapshot->variables
+      || (counts[HAT_PART_BLOCK_KINDS] && !snapshot->block_kind))
     {
       hat_snapshot_free (snapshot);
       return FALSE;
@@ -339,8 +459,23 @@ hat_snapshot_read_part (HatSnapshotReading *reading, const HatPart *part, HatRea
     case HAT_PART_HEADS:
       wrong = read_heads (reading, head.first, head.n, reader);
       break;
-    default:
+    case HAT_PART_DOUBTFUL:
       wrong = read_doubtful (reading, head.first, head.n, reader);
+      break;
+    case HAT_PART_KINDS:
+      wrong = read_kinds (reading, head.first, head.n, reader);
+      break;
+    case HAT_PART_BLOCK_KINDS:
+      wrong = read_block_kinds (reading, head.first, head.n, reader);
+      break;
+    case HAT_PART_VALUES:
+      wrong = read_values (reading, head.first, head.n, reader);
+      break;
+    case HAT_PART_VARIABLES:
+      wrong = read_variables (reading, head.first, head.n, reader);
+      break;
+    default:
+      wrong = "contents among the parts of a snapshot";
     }
   if (wrong == NULL && hat_reader_left (reader) != 0)
     wrong = "a part of a snapshot that goes on behind its end";

@@ -5,7 +5,8 @@
 #include "core/trace/snapshot-parts.h"
 #include "core/trace/string-column.h"
 
-#define MAX_NAME_BYTES (1u << 26) /* of the names in one part of roots */
+#define MAX_NAME_BYTES (1u << 26)  /* of the names in one part */
+#define MAX_VALUE_BYTES (1u << 24) /* of the values in one part */
 
 void
 hat_snapshot_head_init (HatSnapshotHead *head, const HatSnapshot *snapshot)
@@ -16,7 +17,11 @@ hat_snapshot_head_init (HatSnapshotHead *head, const HatSnapshot *snapshot)
                                          [HAT_PART_ROOTS] = snapshot->info.n_roots,
                                          [HAT_PART_FRAMES] = snapshot->n_frames,
                                          [HAT_PART_HEADS] = snapshot->n_heads,
-                                         [HAT_PART_DOUBTFUL] = snapshot->n_doubtful } };
+                                         [HAT_PART_DOUBTFUL] = snapshot->n_doubtful,
+                                         [HAT_PART_KINDS] = snapshot->n_kinds,
+                                         [HAT_PART_BLOCK_KINDS] = snapshot->block_kind ? snapshot->info.n_blocks : 0,
+                                         [HAT_PART_VALUES] = snapshot->n_values,
+                                         [HAT_PART_VARIABLES] = snapshot->n_variables } };
 }
 
 void
@@ -31,8 +36,9 @@ hat_snapshot_head_write (const HatSnapshotHead *head, HatBytes *out)
   hat_bytes_put_byte (out, info->is_windowed != FALSE);
   hat_bytes_put_varint (out, info->n_blocks);
   hat_bytes_put_varint (out, info->n_threads_skipped);
-  for (guint kind = 0; kind < HAT_PART_CONTENTS; kind++)
-    hat_bytes_put_varint (out, head->counts[kind]);
+  for (guint kind = 0; kind < HAT_N_PARTS; kind++)
+    if (kind != HAT_PART_CONTENTS)
+      hat_bytes_put_varint (out, head->counts[kind]);
 }
 
 HatSnapshot *
@@ -51,8 +57,25 @@ hat_snapshot_copy (const HatSnapshot *from)
   copy->module_words = g_memdup2 (from->module_words, from->n_module_words * sizeof (HatModuleWord));
   copy->heads = g_memdup2 (from->heads, from->n_heads * sizeof (HatBlockHead));
   copy->doubtful = g_memdup2 (from->doubtful, from->n_doubtful * sizeof (guint32));
+  copy->kinds = g_memdup2 (from->kinds, from->n_kinds * sizeof (HatBlockKind));
+  copy->block_kind = from->block_kind ? g_memdup2 (from->block_kind, from->info.n_blocks * sizeof (guint32)) : NULL;
+  copy->values = g_memdup2 (from->values, from->n_values * sizeof (HatBlockValue));
+  copy->variables = g_memdup2 (from->variables, from->n_variables * sizeof (HatVariable));
+  copy->value_bytes = g_memdup2 (from->value_bytes, from->n_value_bytes);
   for (guint32 i = 0; i < from->info.n_roots; i++)
     copy->roots[i].name = g_string_chunk_insert_const (copy->strings, from->roots[i].name ? from->roots[i].name : "");
+  for (guint32 i = 0; i < from->n_kinds; i++)
+    {
+      copy->kinds[i].name = g_string_chunk_insert_const (copy->strings, from->kinds[i].name);
+      copy->kinds[i].words = g_string_chunk_insert_const (copy->strings, from->kinds[i].words);
+    }
+  for (guint32 i = 0; i < from->n_variables; i++)
+    {
+      HatVariable *variable = &copy->variables[i];
+      variable->name = g_string_chunk_insert_const (copy->strings, variable->name);
+      variable->type_name = g_string_chunk_insert_const (copy->strings, variable->type_name);
+      variable->function = g_string_chunk_insert_const (copy->strings, variable->function);
+    }
   return copy;
 }
 
@@ -215,6 +238,89 @@ write_doubtful (const guint32 *blocks, guint32 n, HatBytes *out)
   put_columns (&column, 1, out);
 }
 
+/* Types, places of the objects, evidence and whether they are arrays; names and words. */
+static guint32
+write_kinds (const HatBlockKind *kinds, guint32 n, HatBytes *out)
+{
+  HatBytes columns[3] = { 0 };
+  HatStringColumn names, words;
+  guint32 last = 0, done = 0;
+  hat_string_column_init (&names);
+  hat_string_column_init (&words);
+  for (; done < n && names.strings.len + words.strings.len < MAX_NAME_BYTES; done++)
+    {
+      const HatBlockKind *kind = &kinds[done];
+      hat_bytes_put_signed (&columns[0], (gint64) kind->type - last);
+      hat_bytes_put_varint (&columns[1], kind->offset);
+      hat_bytes_put_byte (&columns[2], (guint8) (kind->evidence << 1 | kind->is_array));
+      hat_string_column_put (&names, kind->name);
+      hat_string_column_put (&words, kind->words);
+      last = kind->type;
+    }
+  put_columns (columns, G_N_ELEMENTS (columns), out);
+  hat_string_column_finish (&names, out);
+  hat_string_column_finish (&words, out);
+  return done;
+}
+
+static void
+write_block_kinds (const guint32 *kinds, guint32 n, HatBytes *out)
+{
+  HatBytes column = { 0 };
+  for (guint32 i = 0; i < n; i++)
+    hat_bytes_put_varint (&column, kinds[i]);
+  put_columns (&column, 1, out);
+}
+
+/* Blocks, how many bytes of each, the bytes. */
+static guint32
+write_values (const HatSnapshot *snapshot, guint32 first, guint32 n, HatBytes *out)
+{
+  HatBytes columns[3] = { 0 };
+  guint32 done = 0;
+  for (; done < n && columns[2].len < MAX_VALUE_BYTES; done++)
+    {
+      const HatBlockValue *value = &snapshot->values[first + done];
+      hat_bytes_put_varint (&columns[0], value->block - (done == 0 ? 0 : value[-1].block + 1));
+      hat_bytes_put_varint (&columns[1], value->n);
+      hat_bytes_put (&columns[2], snapshot->value_bytes + value->at, value->n);
+    }
+  put_columns (columns, G_N_ELEMENTS (columns), out);
+  return done;
+}
+
+/* Types, frames, places, addresses, sizes, how many bytes of each, the bytes; names, names of types, functions. */
+static guint32
+write_variables (const HatSnapshot *snapshot, guint32 first, guint32 n, HatBytes *out)
+{
+  HatBytes columns[7] = { 0 };
+  HatStringColumn names[3];
+  HatVariable last = { 0 };
+  guint32 done = 0;
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    hat_string_column_init (&names[i]);
+  for (; done < n && columns[6].len + names[0].strings.len + names[1].strings.len + names[2].strings.len < MAX_VALUE_BYTES; done++)
+    {
+      const HatVariable *variable = &snapshot->variables[first + done];
+      hat_bytes_put_signed (&columns[0], (gint64) variable->type - last.type);
+      hat_bytes_put_signed (&columns[1], (gint64) (variable->frame + 1) - last.frame);
+      hat_bytes_put_byte (&columns[2], variable->place);
+      hat_bytes_put_signed (&columns[3], (gint64) (variable->address - last.address));
+      hat_bytes_put_varint (&columns[4], variable->size);
+      hat_bytes_put_varint (&columns[5], variable->n_bytes);
+      hat_bytes_put (&columns[6], snapshot->value_bytes + variable->at, variable->n_bytes);
+      hat_string_column_put (&names[0], variable->name);
+      hat_string_column_put (&names[1], variable->type_name);
+      hat_string_column_put (&names[2], variable->function);
+      last = *variable;
+      last.frame = variable->frame + 1;
+    }
+  put_columns (columns, G_N_ELEMENTS (columns), out);
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    hat_string_column_finish (&names[i], out);
+  return done;
+}
+
 void
 hat_snapshot_write_part (const HatSnapshot *snapshot, HatPart *part, HatBytes *out)
 {
@@ -242,6 +348,18 @@ hat_snapshot_write_part (const HatSnapshot *snapshot, HatPart *part, HatBytes *o
       break;
     case HAT_PART_DOUBTFUL:
       write_doubtful (snapshot->doubtful + first, n, &items);
+      break;
+    case HAT_PART_KINDS:
+      n = write_kinds (snapshot->kinds + first, n, &items);
+      break;
+    case HAT_PART_BLOCK_KINDS:
+      write_block_kinds (snapshot->block_kind + first, n, &items);
+      break;
+    case HAT_PART_VALUES:
+      n = write_values (snapshot, first, n, &items);
+      break;
+    case HAT_PART_VARIABLES:
+      n = write_variables (snapshot, first, n, &items);
       break;
     default:
       g_assert_not_reached ();

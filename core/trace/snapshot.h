@@ -94,6 +94,45 @@ typedef struct
   guint64 words[3]; /* 0 behind the block's end */
 } HatBlockHead;
 
+/* What a block is, and how that is known. */
+typedef struct
+{
+  const char *name;   /* of the type */
+  const char *words;  /* how it is known, for people */
+  guint32 type;       /* in the types of the trace (core/types); 0: only its name is known */
+  guint32 offset;     /* of the object in the block: a collector's header, a GObject's private data lie before it */
+  guint8 evidence;    /* HatTypeEvidence of core/types */
+  guint8 is_array;    /* of as many as fit */
+} HatBlockKind;
+
+/* Numbers in a block whose type is known: its first bytes, zero wherever no number of that type lies. */
+typedef struct
+{
+  guint32 block, n; /* bytes */
+  guint64 at;       /* in value_bytes */
+} HatBlockValue;
+
+typedef enum
+{
+  HAT_VARIABLE_MEMORY,   /* address: where it lies */
+  HAT_VARIABLE_REGISTER, /* address: DWARF number of the register */
+  HAT_VARIABLE_NOWHERE,  /* it has a value, but no place */
+} HatVariablePlace;
+
+/* A variable of a frame, or a global one that holds pointers. */
+typedef struct
+{
+  const char *name, *type_name;
+  const char *function; /* that was inlined into the frame, and whose variable it is; "": the frame's own */
+  guint32 type;         /* as in a HatBlockKind */
+  guint32 frame;        /* index into frames; HAT_NO_FRAME: a global one */
+  guint64 address;
+  guint64 size;         /* of its type */
+  guint32 n_bytes;      /* that are known of it */
+  guint8 place;         /* HatVariablePlace */
+  guint64 at;           /* of these, in value_bytes */
+} HatVariable;
+
 typedef struct
 {
   HatSnapshotInfo info;
@@ -124,7 +163,18 @@ typedef struct
   guint32 n_doubtful;
   guint32 *doubtful; /* blocks that an unfinished call had in its hands: never reported as leaks */
 
-  GStringChunk *strings; /* names of roots, as read; NULL when written */
+  /* Types; all of it is empty if none are known. */
+  guint32 n_kinds;
+  HatBlockKind *kinds;
+  guint32 *block_kind; /* by block: 1 + index into kinds, 0 = not known; NULL: of none */
+  guint32 n_values;
+  HatBlockValue *values; /* by block */
+  guint32 n_variables;
+  HatVariable *variables; /* by frame, global ones last; those of functions inlined last come first */
+  guint64 n_value_bytes;
+  guint8 *value_bytes;
+
+  GStringChunk *strings; /* names, as read; NULL when written */
 } HatSnapshot;
 
 const HatSnapshotInfo *hat_trace_snapshots (HatTrace *trace, guint process, guint *out_n);

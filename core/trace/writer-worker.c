@@ -240,7 +240,7 @@ put_snapshot (HatWriterWorker *worker, guint32 index, guint32 snapshot_index, gu
   HatSnapshotHead head;
   hat_snapshot_head_init (&head, snapshot);
   head.info.time_ns = g_array_index (process->snapshots, gint64, snapshot_index);
-  for (HatPartKind kind = 0; kind < HAT_PART_CONTENTS; kind++)
+  for (HatPartKind kind = 0; kind < HAT_N_PARTS; kind++)
     for (HatIndexEntry about = { .part = { .snapshot = number, .kind = kind } }; about.part.first < head.counts[kind];
          about.part.first += about.part.n)
       {

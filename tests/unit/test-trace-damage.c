@@ -58,6 +58,20 @@ check_indices (const HatSnapshot *snapshot, guint n_modules, guint n_threads, gu
     g_assert_true (snapshot->heads[i].block < n_blocks && (i == 0 || snapshot->heads[i].block > snapshot->heads[i - 1].block));
   for (guint32 i = 0; i < snapshot->n_doubtful; i++)
     g_assert_true (snapshot->doubtful[i] < n_blocks && (i == 0 || snapshot->doubtful[i] > snapshot->doubtful[i - 1]));
+  for (guint32 i = 0; snapshot->block_kind && i < n_blocks; i++)
+    g_assert_cmpuint (snapshot->block_kind[i], <=, snapshot->n_kinds);
+  for (guint32 i = 0; i < snapshot->n_values; i++)
+    {
+      const HatBlockValue *value = &snapshot->values[i];
+      g_assert_true (value->block < n_blocks && (i == 0 || value->block > value[-1].block));
+      g_assert_true (value->at <= snapshot->n_value_bytes && value->n <= snapshot->n_value_bytes - value->at);
+    }
+  for (guint32 i = 0; i < snapshot->n_variables; i++)
+    {
+      const HatVariable *variable = &snapshot->variables[i];
+      g_assert_true ((variable->frame < snapshot->n_frames || variable->frame == HAT_NO_FRAME) && variable->place <= HAT_VARIABLE_NOWHERE);
+      g_assert_true (variable->at <= snapshot->n_value_bytes && variable->n_bytes <= snapshot->n_value_bytes - variable->at);
+    }
 }
 
 static void
@@ -395,9 +409,9 @@ test_forged_snapshots (void)
       HatSnapshotReading reading;
       hat_snapshot_head_init (&head, original);
       g_assert_true (hat_snapshot_reading_init (&reading, &head, (HatSnapshotLimits){ 3, 2, 40 }));
-      const HatPartKind forged_kind = (HatPartKind) g_test_rand_int_range (0, HAT_PART_CONTENTS);
+      const HatPartKind forged_kind = (HatPartKind) g_test_rand_int_range (0, HAT_N_PARTS);
       const char *wrong = NULL;
-      for (HatPartKind kind = 0; kind < HAT_PART_CONTENTS && wrong == NULL; kind++)
+      for (HatPartKind kind = 0; kind < HAT_N_PARTS && wrong == NULL; kind++)
         {
           HatPart part = { .kind = kind };
           HatBytes payload = { 0 };

@@ -340,6 +340,45 @@ random_roots (guint32 n, guint32 n_blocks, guint32 n_frames)
 
 #define STEAL(array, Type) ((Type *) (gpointer) g_array_free (array, FALSE))
 
+/* Types of its blocks, with values, and variables. */
+static void
+add_types (HatSnapshot *snapshot)
+{
+  static const char *const names[] = { "Node", "alloc::rc::RcInner<Node>", "", "char" };
+  const guint32 n_blocks = snapshot->info.n_blocks;
+  HatBytes bytes = { 0 };
+  snapshot->n_kinds = 1 + n_blocks / 4;
+  snapshot->kinds = g_new0 (HatBlockKind, snapshot->n_kinds);
+  for (guint32 i = 0; i < snapshot->n_kinds; i++)
+    snapshot->kinds[i] = (HatBlockKind){ .name = names[i % 4], .words = names[i % 3], .type = (guint32) g_test_rand_int (),
+                                         .offset = i % 5 ? 0 : 16, .evidence = i % 7, .is_array = i % 2 };
+  snapshot->block_kind = g_new0 (guint32, n_blocks + 1);
+  snapshot->values = g_new0 (HatBlockValue, n_blocks + 1);
+  for (guint32 block = 0; block < n_blocks; block++)
+    {
+      snapshot->block_kind[block] = (guint32) g_test_rand_int_range (0, (gint32) snapshot->n_kinds + 1);
+      if (block % 3 == 0)
+        continue;
+      const HatBlockValue value = { .block = block, .n = block % 4 * 8, .at = bytes.len };
+      for (guint32 i = 0; i < value.n; i++)
+        hat_bytes_put_byte (&bytes, (guint8) g_test_rand_int ());
+      snapshot->values[snapshot->n_values++] = value;
+    }
+  snapshot->n_variables = snapshot->n_frames + 3;
+  snapshot->variables = g_new0 (HatVariable, snapshot->n_variables);
+  for (guint32 i = 0; i < snapshot->n_variables; i++)
+    {
+      snapshot->variables[i] = (HatVariable){ .name = names[i % 4], .type_name = names[(i + 1) % 4], .function = names[(i + 2) % 4],
+                                              .type = (guint32) g_test_rand_int (), .frame = i < snapshot->n_frames ? i : HAT_NO_FRAME,
+                                              .address = random_number (), .size = random_number (), .n_bytes = i % 3 * 8, .place = i % 3,
+                                              .at = bytes.len };
+      for (guint32 k = 0; k < snapshot->variables[i].n_bytes; k++)
+        hat_bytes_put_byte (&bytes, (guint8) k);
+    }
+  snapshot->n_value_bytes = bytes.len;
+  snapshot->value_bytes = bytes.data;
+}
+
 HatSnapshot *
 fixture_snapshot_new (guint32 n_blocks, guint32 degree)
 {
@@ -396,6 +435,7 @@ fixture_snapshot_new (guint32 n_blocks, guint32 degree)
   snapshot->heads = STEAL (heads, HatBlockHead);
   snapshot->doubtful = STEAL (doubtful, guint32);
   snapshot->roots = STEAL (roots, HatRoot);
+  add_types (snapshot);
   return snapshot;
 }
 
@@ -414,6 +454,39 @@ check_roots (const HatSnapshot *expected, const HatSnapshot *got)
       g_assert_cmpuint (b->frame, ==, a->frame);
       g_assert_cmpuint (b->kind, ==, a->kind);
       g_assert_cmpstr (b->name, ==, a->name);
+    }
+}
+
+static void
+check_types (const HatSnapshot *expected, const HatSnapshot *got)
+{
+  const guint32 n_blocks = expected->info.n_blocks;
+  g_assert_cmpuint (got->n_kinds, ==, expected->n_kinds);
+  for (guint32 i = 0; i < expected->n_kinds; i++)
+    {
+      const HatBlockKind *a = &expected->kinds[i], *b = &got->kinds[i];
+      g_assert_cmpstr (b->name, ==, a->name);
+      g_assert_cmpstr (b->words, ==, a->words);
+      g_assert_true (b->type == a->type && b->offset == a->offset && b->evidence == a->evidence && b->is_array == a->is_array);
+    }
+  if (n_blocks > 0)
+    g_assert_cmpmem (got->block_kind, n_blocks * 4, expected->block_kind, n_blocks * 4);
+  g_assert_cmpuint (got->n_values, ==, expected->n_values);
+  for (guint32 i = 0; i < expected->n_values; i++)
+    {
+      const HatBlockValue *a = &expected->values[i], *b = &got->values[i];
+      g_assert_cmpuint (b->block, ==, a->block);
+      g_assert_cmpmem (got->value_bytes + b->at, b->n, expected->value_bytes + a->at, a->n);
+    }
+  g_assert_cmpuint (got->n_variables, ==, expected->n_variables);
+  for (guint32 i = 0; i < expected->n_variables; i++)
+    {
+      const HatVariable *a = &expected->variables[i], *b = &got->variables[i];
+      g_assert_cmpstr (b->name, ==, a->name);
+      g_assert_cmpstr (b->type_name, ==, a->type_name);
+      g_assert_cmpstr (b->function, ==, a->function);
+      g_assert_true (b->type == a->type && b->frame == a->frame && b->address == a->address && b->size == a->size && b->place == a->place);
+      g_assert_cmpmem (got->value_bytes + b->at, b->n_bytes, expected->value_bytes + a->at, a->n_bytes);
     }
 }
 
@@ -459,6 +532,7 @@ fixture_check_snapshot (const HatSnapshot *expected, const HatSnapshot *got)
   g_assert_cmpuint (got->n_doubtful, ==, expected->n_doubtful);
   EQUAL (doubtful, expected->n_doubtful);
   check_roots (expected, got);
+  check_types (expected, got);
   for (guint32 i = 0, edge = 0; edge < a->n_edges; edge++)
     g_assert_cmpuint (hat_snapshot_edge_into (got, edge), ==,
                       a->n_edges > 0 && expected->edge_to[edge] & HAT_EDGE_INTERIOR ? expected->interior_offset[i++] : 0);
