@@ -55,6 +55,15 @@ add_symbols (HatRecorder *recorder)
     fprintf (stderr, "\r\033[K");
 }
 
+static void
+add_types (HatRecorder *recorder)
+{
+  g_autoptr (HatKeptTypes) kept = hat_types_take_kept (recorder->types);
+
+  if (kept)
+    hat_trace_writer_add_types (recorder->writer, kept->types, kept->n);
+}
+
 /* What the program's files say of its leaks and pointers. */
 static void
 add_program_notes (HatRecorder *recorder)
@@ -205,6 +214,7 @@ hat_recorder_finish (HatRecorder *recorder)
     {
       add_program_notes (recorder);
       add_symbols (recorder);
+      add_types (recorder);
     }
   g_autoptr (GError) error = NULL;
   is_written = hat_trace_writer_finish (recorder->writer, recorder->stopped_ns, recorder->error ? &error : &recorder->error);

@@ -10,6 +10,7 @@
 #include "core/record/request.h"
 #include "core/record/snapshots.h"
 #include "core/symbols/ahead.h"
+#include "core/types/block-types.h"
 
 typedef enum
 {
@@ -38,6 +39,7 @@ typedef struct
   char *symbol_cache; /* folder */
   HatSymbolsAhead *ahead;
   guint n_ahead; /* modules given to it */
+  HatTypes *types; /* block-types.h says who may use it when; modules are numbered as the writer does */
 
   gboolean first_has_ended;
   int wait_status; /* of the first process */

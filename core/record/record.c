@@ -250,6 +250,7 @@ start (HatRecorder *recorder, int *out_status, GError **error)
 
   recorder->symbol_cache = g_build_filename (g_get_user_cache_dir (), "heapatlas", "symbols", NULL);
   recorder->ahead = hat_symbols_ahead_new (recorder->symbol_cache);
+  recorder->types = hat_types_new (NULL);
   recorder->stacks = hat_stacks_new (recorder->writer, hat_session_ips (&recorder->session));
   hat_clock_start (&recorder->clock);
   recorder->images = hat_images_new (&recorder->session, &recorder->clock, recorder->writer, recorder->stacks, recorder->launch.pid,
@@ -541,6 +542,7 @@ clear (HatRecorder *recorder)
   bell_session = NULL;
   hat_requests_close (&recorder->requests);
   hat_snapshots_free (recorder->snapshots);
+  hat_types_free (recorder->types);
   hat_symbols_ahead_free (recorder->ahead);
   hat_images_free (recorder->images);
   hat_stacks_free (recorder->stacks);

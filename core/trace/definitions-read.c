@@ -337,6 +337,12 @@ hat_trace_define (HatTrace *trace, HatChunkType type, guint32 index, HatReader *
     case HAT_TYPE_SYMBOLS:
       wrong = read_symbols (trace, reader);
       break;
+    case HAT_TYPE_TYPES:
+      wrong = hat_trace_read_types (trace, reader);
+      break;
+    case HAT_TYPE_STACK_TYPES:
+      wrong = hat_trace_read_stack_types (trace, reader);
+      break;
     case HAT_TYPE_PROCESS:
       wrong = read_process (trace, index, reader);
       break;

@@ -5,6 +5,7 @@
 
 #include "core/trace/bytes.h"
 #include "core/trace/trace.h"
+#include "core/trace/type-table.h"
 
 G_BEGIN_DECLS
 
@@ -25,5 +26,8 @@ void hat_write_stacks (HatBytes *out, guint first, const HatStackNode *stacks, g
 void hat_write_mark (HatBytes *out, const char *name, gint64 time_ns);
 void hat_write_sample (HatBytes *out, const HatSample *sample);
 void hat_write_summary (HatBytes *out, const HatSummary *summary);
+/* type-table.c */
+void hat_write_types (HatBytes *out, const HatKeptType *types, guint n);
+void hat_write_stack_types (HatBytes *out, const HatStackType *types, guint n);
 
 G_END_DECLS

@@ -8,6 +8,7 @@
 #include "core/trace/snapshot-parts.h"
 #include "core/trace/store.h"
 #include "core/trace/trace.h"
+#include "core/trace/type-table.h"
 
 G_BEGIN_DECLS
 
@@ -65,6 +66,9 @@ struct _HatTrace
   gint64 duration_ns;
 
   HatList modules, frames, stacks, notes;
+  HatList types; /* HatKeptType */
+  const HatStackType *stack_types;
+  guint n_stack_types;
   GArray *processes; /* HatProcessData */
   HatSymbols *symbols;
 };
@@ -80,6 +84,10 @@ gboolean hat_trace_check_snapshots (HatTrace *trace, guint process, const HatPro
 
 /* Those of hat_trace_keep_note() that are not in the file. */
 void hat_trace_take_kept_notes (HatTrace *trace);
+
+/* type-table.c. NULL, or what is wrong. */
+const char *hat_trace_read_types (HatTrace *trace, HatReader *reader);
+const char *hat_trace_read_stack_types (HatTrace *trace, HatReader *reader);
 
 HatSymbols *hat_symbols_ref (HatSymbols *symbols);
 const char *hat_symbols_read (HatReader *reader, guint32 n_frames, HatSymbols **out_symbols);

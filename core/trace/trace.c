@@ -38,6 +38,8 @@ trace_new (HatStore *store)
   const HatStackNode roots[2] = { { HAT_STACK_NONE, 0 }, { HAT_STACK_TRUNCATED, 0 } };
   hat_list_append (&trace->stacks, sizeof (HatStackNode), &roots[0]);
   hat_list_append (&trace->stacks, sizeof (HatStackNode), &roots[1]);
+  const HatKeptType none = { .type = { .name = "void", .kind = HAT_TYPE_BASE }, .align = 1 };
+  hat_list_append (&trace->types, sizeof none, &none);
   return trace;
 }
 
@@ -55,6 +57,9 @@ trace_copy (HatTrace *old)
   hat_list_share (&trace->frames, &old->frames);
   hat_list_share (&trace->stacks, &old->stacks);
   hat_list_share (&trace->notes, &old->notes);
+  hat_list_share (&trace->types, &old->types);
+  trace->stack_types = old->stack_types;
+  trace->n_stack_types = old->n_stack_types;
   trace->processes = g_array_new (FALSE, TRUE, sizeof (HatProcessData));
   g_array_set_clear_func (trace->processes, process_data_clear);
   for (guint i = 0; i < old->processes->len; i++)
@@ -92,6 +97,7 @@ hat_trace_unref (HatTrace *trace)
   hat_list_clear (&trace->frames);
   hat_list_clear (&trace->stacks);
   hat_list_clear (&trace->notes);
+  hat_list_clear (&trace->types);
   g_array_unref (trace->processes);
   hat_symbols_free (trace->symbols);
   g_free (trace->damage);

@@ -296,7 +296,7 @@ do_job (HatWriterWorker *worker, Job *job)
     {
     case JOB_PAYLOAD:
       hat_chunk_sink_put (&worker->sink, job->type, job->process, job->payload.data, job->payload.len,
-                          job->type == HAT_TYPE_SYMBOLS ? 6 : 3, NULL);
+                          job->type == HAT_TYPE_SYMBOLS || job->type == HAT_TYPE_TYPES ? 6 : 3, NULL);
       break;
     case JOB_EVENTS:
       put_events (worker, job->process, job->buffer);

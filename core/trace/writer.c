@@ -486,6 +486,23 @@ hat_trace_writer_add_symbols (HatTraceWriter *writer, const HatSymbols *symbols)
 }
 
 void
+hat_trace_writer_add_types (HatTraceWriter *writer, const HatKeptType *types, guint n)
+{
+  HatBytes payload = { 0 };
+  hat_write_types (&payload, types, n);
+  hat_writer_worker_put (writer->worker, HAT_TYPE_TYPES, 0, payload);
+}
+
+void
+hat_trace_writer_add_stack_types (HatTraceWriter *writer, const HatStackType *types, guint n)
+{
+  put_shared_definitions (writer);
+  HatBytes payload = { 0 };
+  hat_write_stack_types (&payload, types, n);
+  hat_writer_worker_put (writer->worker, HAT_TYPE_STACK_TYPES, 0, payload);
+}
+
+void
 hat_trace_writer_add_summary (HatTraceWriter *writer, guint process, const HatSummary *summary)
 {
   close_chunk (writer, process);

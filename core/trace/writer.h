@@ -12,6 +12,7 @@
  * Thread rule: one thread calls everything. Strings are copied. */
 
 #include "core/trace/snapshot.h"
+#include "core/trace/type-table.h"
 
 G_BEGIN_DECLS
 
@@ -67,6 +68,11 @@ const HatModule *hat_trace_writer_modules (HatTraceWriter *writer, guint *out_n)
 const HatFrame *hat_trace_writer_frames (HatTraceWriter *writer, guint *out_n);
 
 void hat_trace_writer_add_symbols (HatTraceWriter *writer, const HatSymbols *symbols);
+/* An id that is the number of types so far (at first 1) adds one, a smaller one replaces; they refer to types that came before or with
+ * them. Before what refers to them. */
+void hat_trace_writer_add_types (HatTraceWriter *writer, const HatKeptType *types, guint n);
+/* By stack. A later call replaces all. */
+void hat_trace_writer_add_stack_types (HatTraceWriter *writer, const HatStackType *types, guint n);
 /* After the last event. Its times (leaves, peak) are replaced by those of the decoded events. */
 void hat_trace_writer_add_summary (HatTraceWriter *writer, guint process, const HatSummary *summary);
 

@@ -9,6 +9,7 @@ enum
 {
   MAX_FIELDS = 1 << 16,
   MAX_PATH = 16, /* fields around a niche */
+  MAX_NESTED = 64, /* types in each other */
 };
 
 typedef struct
@@ -69,7 +70,12 @@ read_field (const Reader *reader, Dwarf_Die *die, const HatDie *said)
   field.type = hat_types_of_attribute (types, reader->source, die);
   HatTypeId complete = hat_types_definition (types, field.type);
   field.size = hat_types_get (types, complete)->size;
-  field.align = said->alignment ? said->alignment : hat_types_align (types, field.type);
+  field.align = hat_types_align (types, field.type);
+  if (said->alignment)
+    field.align = said->alignment;
+  /* What contains itself is damaged. */
+  if (types->depth > MAX_NESTED || hat_types_info (types, hat_types_element (types, complete))->is_reading)
+    field.type = HAT_TYPE_VOID;
   if (said->bit_size)
     place_bits (&field, said, die, field.size);
   if (field.name && g_str_has_prefix (field.name, "_vptr"))
@@ -237,6 +243,8 @@ add_variant (Reader *reader, Dwarf_Die *die)
   hat_die_read (&member, &child);
   HatVariant variant = { .has_value = said.has_value && reader->has_tag, .value = said.value, .offset = member.offset };
   variant.type = hat_types_of_attribute (reader->types, reader->source, &child);
+  if (hat_types_info (reader->types, variant.type)->is_reading)
+    variant.type = HAT_TYPE_VOID;
   const char *name = member.name;
   if (!name)
     {
@@ -361,8 +369,27 @@ add_tag_to_variants (HatTypes *types, const HatTypeLayout *layout)
 }
 
 static HatTypeLayout *
+kept_layout (HatTypes *types, const HatTypeInfo *info)
+{
+  const HatKeptType *kept = info->kept;
+  HatTypeLayout *layout = g_new0 (HatTypeLayout, 1);
+  layout->is_packed = kept->is_packed;
+  layout->n_fields = kept->n_fields;
+  layout->fields = g_memdup2 (kept->fields, kept->n_fields * sizeof *kept->fields);
+  layout->n_variants = kept->n_variants;
+  layout->variants = g_memdup2 (kept->variants, kept->n_variants * sizeof *kept->variants);
+  layout->has_tag = kept->has_tag;
+  layout->tag = kept->tag;
+  layout->niche = kept->niche;
+  hat_layout_measure (types, &info->type, layout, kept->align);
+  return layout;
+}
+
+static HatTypeLayout *
 read_layout (HatTypes *types, HatTypeInfo *info)
 {
+  if (info->kept)
+    return kept_layout (types, info);
   HatTypeLayout *layout = g_new0 (HatTypeLayout, 1);
   HatDie said = { 0 };
   Reader reader = {
@@ -399,7 +426,7 @@ hat_types_layout (HatTypes *types, HatTypeId type)
   HatTypeInfo *info = hat_types_info (types, type);
   if (info->layout)
     return info->layout;
-  if (info->is_reading || types->depth > 64)
+  if (info->is_reading || types->depth > MAX_NESTED)
     return &none;
   info->is_reading = TRUE;
   types->depth++;

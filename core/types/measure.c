@@ -50,7 +50,7 @@ set_align (HatTypeLayout *layout, const HatType *type, guint32 said)
   guint32 fitting = fitting_align (layout, type->size, wanted);
   if (fitting < wanted && layout->lost == 0)
     fitting = 1; /* nothing but chance says more */
-  layout->is_packed = fitting < wanted;
+  layout->is_packed |= fitting < wanted;
   layout->align = said ? said : fitting;
   if (said && said < wanted)
     layout->is_packed = TRUE;

@@ -19,6 +19,7 @@ typedef struct
   guint8 is_resolved;   /* target, size */
   guint8 is_reading;    /* its layout, now: it contains itself, which only damage can do */
   const void *die;      /* NULL: there is nothing more to read */
+  const HatKeptType *kept; /* it comes from a trace; else NULL */
   HatTypeLayout *layout;
 } HatTypeInfo;
 
@@ -57,12 +58,16 @@ typedef struct
   guint32 module;
 } HatTypeSource;
 
+typedef struct _HatTypeKeeper HatTypeKeeper; /* keep.c */
+void hat_type_keeper_free (HatTypeKeeper *keeper);
+
 struct _HatTypes
 {
   HatSymbolOptions options;
   char *sysroot;
   char **debug_dirs;
   GPtrArray *sources;  /* HatTypeSource */
+  GHashTable *modules; /* number of a module in the trace -> source + 1, 0 = it has no debug information */
   GPtrArray *infos;    /* blocks of HAT_TYPE_BLOCK HatTypeInfo, by id */
   guint n;
   GStringChunk *strings;
@@ -74,6 +79,8 @@ struct _HatTypes
   GArray *list;        /* HatTypeId; NULL: to be made */
   guint n_listed;      /* infos when it was */
   guint depth;         /* of types inside each other, now being read */
+  HatTrace *trace;     /* that the types come from, or NULL */
+  HatTypeKeeper *keeper; /* NULL: nothing is to be kept */
 };
 
 #define HAT_TYPE_BLOCK 1024u
@@ -102,6 +109,9 @@ HatTypeId hat_types_add_type (HatTypes *types, const HatType *type, guint64 key,
 
 /* The DIE that the type was made from; FALSE if there is none. */
 gboolean hat_types_die (HatTypes *types, const HatTypeInfo *info, Dwarf_Die *out);
+
+/* What arrays of arrays and aliases of it are made of; VOID if that does not end, which only damage can do. */
+HatTypeId hat_types_element (HatTypes *types, HatTypeId type);
 
 /* What DW_AT_type of `die` says; VOID if it has none. */
 HatTypeId hat_types_of_attribute (HatTypes *types, HatTypeSource *source, Dwarf_Die *die);

@@ -51,6 +51,7 @@ hat_types_new (const HatSymbolOptions *options)
     }
   types->options = (HatSymbolOptions){ types->sysroot, (const char *const *) types->debug_dirs };
   types->sources = g_ptr_array_new_with_free_func (source_free);
+  types->modules = g_hash_table_new (NULL, NULL);
   types->infos = g_ptr_array_new_with_free_func (g_free);
   types->strings = g_string_chunk_new (64 * 1024);
   types->by_name = g_hash_table_new (g_str_hash, g_str_equal);
@@ -66,6 +67,7 @@ hat_types_free (HatTypes *types)
     return;
   hat_types_forget_layouts (types);
   g_ptr_array_unref (types->sources);
+  g_hash_table_unref (types->modules);
   g_free (types->slots);
   g_hash_table_unref (types->by_name);
   g_hash_table_unref (types->made);
@@ -73,13 +75,16 @@ hat_types_free (HatTypes *types)
   g_string_chunk_free (types->strings);
   if (types->list)
     g_array_unref (types->list);
+  hat_type_keeper_free (types->keeper);
+  hat_trace_unref (types->trace);
   g_free (types->sysroot);
   g_strfreev (types->debug_dirs);
   g_free (types);
 }
 
-gboolean
-hat_types_add (HatTypes *types, const HatModule *module, GError **error)
+/* NULL: it has no debug information; *out_is_object: because it is not linked. */
+static HatTypeSource *
+add_source (HatTypes *types, const HatModule *module, gboolean *out_is_object)
 {
   HatTypeSource *source = g_new0 (HatTypeSource, 1);
   source->module = types->sources->len;
@@ -87,8 +92,8 @@ hat_types_add (HatTypes *types, const HatModule *module, GError **error)
   hat_module_files_open_shared (&source->files, &types->options);
   HatElfFile *file = hat_module_files_dwarf (&source->files);
   GElf_Ehdr header;
-  gboolean is_object = file && gelf_getehdr (file->elf, &header) && header.e_type == ET_REL;
-  if (file && !is_object)
+  *out_is_object = file && gelf_getehdr (file->elf, &header) && header.e_type == ET_REL;
+  if (file && !*out_is_object)
     source->dwarf = dwarf_begin_elf (file->elf, DWARF_C_READ, NULL);
   if (source->dwarf)
     source->mapped = elf_rawfile (file->elf, &source->mapped_bytes);
@@ -100,8 +105,18 @@ hat_types_add (HatTypes *types, const HatModule *module, GError **error)
   if (source->dwarf)
     {
       g_ptr_array_add (types->sources, source);
-      return TRUE;
+      return source;
     }
+  source_free (source);
+  return NULL;
+}
+
+gboolean
+hat_types_add (HatTypes *types, const HatModule *module, GError **error)
+{
+  gboolean is_object;
+  if (add_source (types, module, &is_object))
+    return TRUE;
   g_autofree char *advice = NULL;
   hat_symbols_level (module, &types->options, &advice);
   if (is_object)
@@ -109,8 +124,21 @@ hat_types_add (HatTypes *types, const HatModule *module, GError **error)
   else
     g_set_error (error, HAT_ERROR, HAT_ERROR_NO_DEBUG_INFO, "no types known: %s",
                  advice ? advice : "there is no debug information, compile with -g");
-  source_free (source);
   return FALSE;
+}
+
+gboolean
+hat_types_add_numbered (HatTypes *types, guint32 index, const HatModule *module)
+{
+  gpointer known;
+  gboolean is_object;
+  if (!g_hash_table_lookup_extended (types->modules, GUINT_TO_POINTER (index), NULL, &known))
+    {
+      const HatTypeSource *source = hat_module_is_file (module) ? add_source (types, module, &is_object) : NULL;
+      known = GUINT_TO_POINTER (source ? source->module + 1 : 0);
+      g_hash_table_insert (types->modules, GUINT_TO_POINTER (index), known);
+    }
+  return known != NULL;
 }
 
 gboolean
@@ -354,6 +382,19 @@ hat_types_definition (HatTypes *types, HatTypeId id)
   return id;
 }
 
+HatTypeId
+hat_types_element (HatTypes *types, HatTypeId id)
+{
+  for (guint hop = 0; hop < MAX_ALIASES; hop++)
+    {
+      const HatType *type = hat_types_get (types, id);
+      if (type->kind != HAT_TYPE_ALIAS && type->kind != HAT_TYPE_ARRAY)
+        return id;
+      id = type->target;
+    }
+  return HAT_TYPE_VOID;
+}
+
 static guint32
 own_align (guint64 size)
 {
@@ -368,6 +409,8 @@ hat_types_align (HatTypes *types, HatTypeId id)
   const HatType *type = hat_types_get (types, id);
   HatDie said = { 0 };
   Dwarf_Die die;
+  if (info->kept)
+    return MAX (info->kept->align, 1);
   switch (type->kind)
     {
     case HAT_TYPE_BASE:
@@ -379,7 +422,7 @@ hat_types_align (HatTypes *types, HatTypeId id)
     case HAT_TYPE_ENUM:
       return own_align (type->size);
     case HAT_TYPE_ARRAY:
-      return type->target == id ? 1 : hat_types_align (types, type->target);
+      return hat_types_element (types, id) ? hat_types_align (types, type->target) : 1;
     case HAT_TYPE_ALIAS:
       if (hat_types_die (types, info, &die))
         hat_die_read (&said, &die);
@@ -467,7 +510,7 @@ hat_types_find (HatTypes *types, const char *name)
       const HatTypeInfo *info = hat_types_info (types, id);
       const HatType *type = &info->type;
       gboolean is_alias = type->kind == HAT_TYPE_ALIAS && strcmp (hat_types_get (types, hat_types_definition (types, id))->name, type->name) != 0;
-      if (!is_listed (info) && !(info->die && (type->kind == HAT_TYPE_BASE || is_alias)))
+      if (!is_listed (info) && !((info->die || info->kept) && (type->kind == HAT_TYPE_BASE || is_alias)))
         continue;
       if (strcmp (type->name, name) == 0)
         g_array_append_val (exact, id);

@@ -15,82 +15,14 @@
  * for reading. */
 
 #include "core/symbols/symbols.h"
+#include "core/trace/type-table.h"
 
 G_BEGIN_DECLS
-
-typedef guint32 HatTypeId;
-#define HAT_TYPE_VOID 0u /* no type, or none that is known */
-
-typedef enum
-{
-  HAT_TYPE_BASE,     /* int, bool, f64, and C++'s nullptr_t */
-  HAT_TYPE_POINTER,  /* references and pointers to members, too */
-  HAT_TYPE_STRUCT,   /* also a Rust enum with data: it has variants */
-  HAT_TYPE_CLASS,
-  HAT_TYPE_UNION,
-  HAT_TYPE_ENUM,     /* named numbers: its variants have no fields */
-  HAT_TYPE_ARRAY,
-  HAT_TYPE_ALIAS,    /* typedef, const, volatile */
-  HAT_TYPE_FUNCTION,
-} HatTypeKind;
-
-typedef enum
-{
-  HAT_LANGUAGE_OTHER,
-  HAT_LANGUAGE_C,
-  HAT_LANGUAGE_CXX,
-  HAT_LANGUAGE_RUST,
-} HatLanguage;
-
-typedef struct
-{
-  const char *name;    /* with its scopes, "std::vector<int, std::allocator<int> >", "char *"; never NULL */
-  guint64 size;
-  guint64 count;       /* ARRAY: elements; 0 = flexible */
-  HatTypeId target;    /* POINTER: what it points to; ARRAY: an element; ALIAS: what it stands for */
-  guint32 module : 24; /* ordinal of hat_types_add() */
-  guint32 kind : 4;    /* HatTypeKind */
-  guint32 language : 4; /* HatLanguage */
-  guint8 is_anonymous;   /* struct, union or enum without a name: `name` says so */
-  guint8 is_declaration; /* nothing but the name was found: hat_types_definition() looks further */
-  guint8 is_variant;     /* the fields of one variant of a Rust enum */
-  guint8 is_signed;      /* BASE */
-} HatType;
-
-typedef enum
-{
-  HAT_FIELD_MEMBER,
-  HAT_FIELD_BASE,         /* a base class */
-  HAT_FIELD_VIRTUAL_BASE, /* at its place in an object of exactly this type */
-  HAT_FIELD_VTABLE,       /* pointer to the virtual functions */
-  HAT_FIELD_TAG,          /* tells which variant it is */
-} HatFieldKind;
-
-typedef struct
-{
-  const char *name; /* NULL: anonymous member */
-  HatTypeId type;
-  HatFieldKind kind;
-  guint64 offset, size; /* of a bit-field: the bytes it touches; of an empty or flexible one: size 0 */
-  guint32 align;
-  guint32 bit_size;     /* 0 = not a bit-field */
-  guint64 bit_offset;   /* of a bit-field, from the start of the type */
-} HatField;
 
 typedef struct
 {
   guint64 offset, size;
 } HatHole;
-
-typedef struct
-{
-  const char *name;
-  gboolean has_value; /* FALSE: any value of the tag that belongs to no other variant */
-  gint64 value;       /* of the tag, or of the enumerator */
-  gboolean is_unsigned; /* read `value` as guint64 */
-  HatTypeId type;     /* holds its fields; VOID = none */
-  guint64 offset;     /* of that type */
-} HatVariant;
 
 typedef struct
 {
@@ -120,9 +52,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatTypes, hat_types_free)
 /* Opens the module's debug information, without reading it. Errors: NO_DEBUG_INFO, with what to do about it. */
 gboolean hat_types_add (HatTypes *types, const HatModule *module, GError **error);
 
+/* The same for the module numbered `index` in a trace or by its writer, once: opened when first asked for. */
+gboolean hat_types_add_numbered (HatTypes *types, guint32 index, const HatModule *module);
+
 /* The types of one process' own modules: its executable and the libraries that are not the system's. `unknown` (or NULL)
  * gets a line for each that has none, with what to do about it. */
 HatTypes *hat_types_of_process (HatTrace *trace, guint process, const HatSymbolOptions *options, GString *unknown);
+
+/* Those that are kept in the trace, with the trace's ids: no binaries are needed. Never NULL; empty if none were kept. */
+HatTypes *hat_types_of_trace (HatTrace *trace);
 
 /* Reads the names and sizes of all types of all modules. FALSE only if cancelled. */
 gboolean hat_types_read_all (HatTypes *types, const HatProgress *progress, GError **error);

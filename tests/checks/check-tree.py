@@ -15,7 +15,7 @@ MAY = {  # folder: own project folders it may include besides itself
     'core/symbols': {'core/trace'},
     'core/types': {'core/trace', 'core/symbols'},
     'core/graph': {'core/trace', 'core/heap', 'core/types'},
-    'core/record': {'core/wire', 'core/trace', 'core/heap', 'core/symbols'},
+    'core/record': {'core/wire', 'core/trace', 'core/heap', 'core/symbols', 'core/types'},
     'core/report': {'core/heap', 'core/trace', 'core/graph', 'core/types'},
     'ui/draw': {'core/heap', 'core/trace', 'core/graph', 'core/report', 'core/symbols', 'core/types'},
     'ui/views': {'ui/draw', 'core/heap', 'core/trace', 'core/graph', 'core/report', 'core/symbols', 'core/types'},

@@ -3,10 +3,12 @@
 /* Damaged, cut, hostile and unwritable traces: an error or a partial trace marked so, never a crash, never silence. */
 
 #include "core/trace/container.h"
+#include "core/trace/definitions-write.h"
 #include "core/trace/event-decoder.h"
 #include "core/trace/event-encoder.h"
 #include "core/trace/snapshot-parts.h"
 #include "core/trace/span.h"
+#include "core/trace/trace-private.h"
 #include "core/trace/writer-private.h"
 #include "tests/unit/trace-fixture.h"
 
@@ -114,6 +116,19 @@ write_sample (HatTraceWriter *writer, Script **out_first, Script **out_child)
   for (HatFrameId id = 0; id < 39; id += 2)
     hat_symbols_add (symbols, id, &(HatSourceFrame){ "function", "file.c", id, FALSE }, 1);
   hat_trace_writer_add_symbols (writer, symbols);
+  const HatField fields[] = { { "next", 2, HAT_FIELD_MEMBER, 0, 8, 8, 0, 0 }, { NULL, 3, HAT_FIELD_MEMBER, 8, 1, 4, 3, 66 } };
+  const HatVariant variant = { "Some", TRUE, 7, FALSE, 1, 0 };
+  const HatKeptType types[] = {
+    { .id = 1, .type = { .name = "Node", .size = 16, .kind = HAT_TYPE_STRUCT }, .align = 8, .n_fields = 2, .fields = fields },
+    { .id = 2, .type = { .name = "Node *", .size = 8, .target = 1, .kind = HAT_TYPE_POINTER }, .align = 8 },
+    { .id = 3, .type = { .name = "int", .size = 4, .kind = HAT_TYPE_BASE }, .align = 4 },
+    { .id = 4, .type = { .name = "Tree", .size = 24, .kind = HAT_TYPE_STRUCT }, .n_variants = 1, .variants = &variant, .has_tag = TRUE, .tag = fields[1] },
+    { .id = 5, .type = { .name = "Tree[3]", .size = 72, .count = 3, .target = 4, .kind = HAT_TYPE_ARRAY }, .align = 8 },
+  };
+  hat_trace_writer_add_types (writer, types, G_N_ELEMENTS (types));
+  const HatStackType stack_types[] = { { 3, { 1, FALSE, HAT_EVIDENCE_STACK, "Box<Node>::new", 16, 0 } },
+                                       { 4, { 5, TRUE, HAT_EVIDENCE_VARIABLE, "trees", 72, 0 } } };
+  hat_trace_writer_add_stack_types (writer, stack_types, G_N_ELEMENTS (stack_types));
 }
 
 static Sample
@@ -166,6 +181,39 @@ touch_snapshots (HatTrace *trace, guint process)
     }
 }
 
+/* How many types there are in one, which those who draw it count on having an end. */
+static guint
+count_inner (const HatKeptType *types, guint n, HatTypeId id, guint depth)
+{
+  const HatKeptType *type = &types[id];
+  g_assert_true (id < n && depth <= n && type->type.target < n && type->type.name && type->type.kind <= HAT_TYPE_FUNCTION);
+  guint sum = 1;
+  for (guint i = 0; i < type->n_fields; i++)
+    sum += count_inner (types, n, type->fields[i].type, depth + 1);
+  for (guint i = 0; i < type->n_variants; i++)
+    sum += count_inner (types, n, type->variants[i].type, depth + 1);
+  if (type->type.kind == HAT_TYPE_ARRAY || type->type.kind == HAT_TYPE_ALIAS)
+    sum += count_inner (types, n, type->type.target, depth + 1);
+  return sum;
+}
+
+static void
+touch_types (HatTrace *trace)
+{
+  guint n_types, n_stacks, n;
+  const HatKeptType *types = hat_trace_types (trace, &n_types);
+  for (HatTypeId id = 0; id < n_types; id++)
+    count_inner (types, n_types, id, 0);
+  hat_trace_stacks (trace, &n_stacks);
+  const HatStackType *stacks = hat_trace_stack_types (trace, &n);
+  for (guint i = 0; i < n; i++)
+    {
+      g_assert_true (stacks[i].stack < n_stacks && stacks[i].type.type < n_types && stacks[i].type.words && (i == 0 || stacks[i].stack > stacks[i - 1].stack));
+      g_assert_true (hat_trace_stack_type (trace, stacks[i].stack) == &stacks[i].type);
+      hat_block_type_fits (&stacks[i].type, 100);
+    }
+}
+
 /* Uses all that an opened trace offers: nothing of it may crash. */
 static void
 touch_everything (HatTrace *trace)
@@ -177,6 +225,7 @@ touch_everything (HatTrace *trace)
     g_assert_true (stacks[i].parent < i && stacks[i].frame < n_frames);
   for (guint i = 0; i < n_frames; i++)
     g_assert_nonnull (hat_trace_source (trace, i, &n)->function);
+  touch_types (trace);
   for (guint i = 0; i < hat_trace_n_processes (trace); i++)
     {
       guint n_chunks;
@@ -397,6 +446,30 @@ test_forged_spans (void)
   hat_bytes_clear (&payload);
 }
 
+/* Types that claim to contain each other, among other things. */
+static void
+test_forged_types (void)
+{
+  Sample sample = sample_new ();
+  g_autoptr (HatTrace) trace = hat_trace_open (sample.path, NULL, NULL);
+  guint n, n_accepted = 0;
+  const HatKeptType *types = hat_trace_types (trace, &n);
+  HatBytes payload = { 0 };
+  hat_write_types (&payload, types + 1, n - 1);
+  for (guint round = 0; round < 5000; round++)
+    {
+      g_autofree guint8 *forged = g_memdup2 (payload.data, payload.len);
+      for (guint i = g_test_rand_int_range (1, 4); i > 0; i--)
+        forged[g_test_rand_int_range (0, (gint32) payload.len)] = (guint8) g_test_rand_int_range (0, 9);
+      HatReader reader = { .at = forged, .end = forged + payload.len };
+      n_accepted += hat_trace_read_types (trace, &reader) == NULL;
+      touch_types (trace);
+    }
+  g_assert_cmpuint (n_accepted, >, 100);
+  hat_bytes_clear (&payload);
+  sample_clear (&sample);
+}
+
 /* The columns of a snapshot, without the compression that hides most forgeries. */
 static void
 test_forged_snapshots (void)
@@ -602,6 +675,7 @@ main (int argc, char **argv)
   g_test_add_func ("/trace-damage/forged-events", test_forged_events);
   g_test_add_func ("/trace-damage/forged-spans", test_forged_spans);
   g_test_add_func ("/trace-damage/forged-snapshots", test_forged_snapshots);
+  g_test_add_func ("/trace-damage/forged-types", test_forged_types);
   g_test_add_func ("/trace-damage/forged-contents", test_forged_contents);
   g_test_add_func ("/trace-damage/something-else", test_something_else);
   g_test_add_func ("/trace-damage/every-write-fails", test_every_write_fails);

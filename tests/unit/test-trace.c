@@ -167,6 +167,24 @@ add_everything (HatTraceWriter *writer)
   hat_symbols_add (symbols, 9, &unknown, 1);
   hat_trace_writer_add_symbols (writer, symbols);
 
+  const HatField fields[] = { { "next", 2, HAT_FIELD_MEMBER, 0, 8, 8, 0, 0 }, { NULL, 3, HAT_FIELD_MEMBER, 8, 1, 4, 3, 66 } };
+  const HatVariant variants[] = { { "None", TRUE, -1, FALSE, HAT_TYPE_VOID, 0 }, { "Some", FALSE, 0, TRUE, 1, 8 } };
+  const HatKeptType types[] = {
+    { .id = 1, .type = { .name = "Node", .size = 16, .kind = HAT_TYPE_STRUCT, .language = HAT_LANGUAGE_C }, .align = 8, .n_fields = 2, .fields = fields },
+    { .id = 2, .type = { .name = "Node *", .size = 8, .target = 1, .kind = HAT_TYPE_POINTER }, .align = 8 },
+    { .id = 3, .type = { .name = "int", .size = 4, .kind = HAT_TYPE_BASE, .is_signed = TRUE }, .align = 4 },
+    { .id = 4, .type = { .name = "Later", .size = 24, .kind = HAT_TYPE_STRUCT, .is_declaration = TRUE } },
+  };
+  hat_trace_writer_add_types (writer, types, G_N_ELEMENTS (types));
+  const HatKeptType later = { .id = 4, .type = { .name = "Option<Node>", .size = 24, .kind = HAT_TYPE_STRUCT, .language = HAT_LANGUAGE_RUST }, .align = 8,
+                              .is_packed = TRUE, .n_variants = 2, .variants = variants, .has_tag = TRUE,
+                              .tag = { NULL, 3, HAT_FIELD_TAG, 0, 4, 4, 0, 0 }, .niche = "0.next" };
+  hat_trace_writer_add_types (writer, &later, 1);
+  const HatStackType stack_types[] = { { 5, { 1, FALSE, HAT_EVIDENCE_STACK, "Box<Node>::new", 16, 0 } },
+                                       { 9, { 3, TRUE, HAT_EVIDENCE_POINTER, "", 4, 2 } } };
+  hat_trace_writer_add_stack_types (writer, stack_types, 1);
+  hat_trace_writer_add_stack_types (writer, stack_types, 2);
+
   const HatSite sites[] = { { .stack = 0, .allocations = 3, .bytes = 30, .live_blocks = 7, .live_bytes = 1, .peak_bytes = 50 },
                             { .stack = 17, .frees = 3, .bytes_freed = G_MAXUINT64 / 2, .realloc_delta_bytes = -5, .temporary = 1 } };
   const HatLeaf leaf = { .end_ns = 99, .min_bytes = 1, .max_bytes = 9, .last_bytes = 5, .last_blocks = 2, .allocations = 4 };
@@ -276,6 +294,39 @@ check_symbols (HatTrace *trace)
 }
 
 static void
+check_types (HatTrace *trace)
+{
+  guint n;
+  const HatKeptType *types = hat_trace_types (trace, &n);
+  g_assert_cmpuint (n, ==, 5);
+  g_assert_cmpstr (types[0].type.name, ==, "void");
+  g_assert_true (types[1].type.kind == HAT_TYPE_STRUCT && types[1].type.language == HAT_LANGUAGE_C && types[1].align == 8 && !types[1].niche);
+  g_assert_cmpuint (types[1].n_fields, ==, 2);
+  g_assert_cmpstr (types[1].fields[0].name, ==, "next");
+  g_assert_cmpstr (types[1].fields[1].name, ==, NULL);
+  g_assert_true (types[1].fields[1].bit_size == 3 && types[1].fields[1].bit_offset == 66 && types[1].fields[1].size == 1);
+  g_assert_true (types[2].type.target == 1 && types[3].type.is_signed);
+  g_assert_cmpstr (types[4].type.name, ==, "Option<Node>");
+  g_assert_true (!types[4].type.is_declaration && types[4].is_packed && types[4].has_tag && types[4].tag.kind == HAT_FIELD_TAG);
+  g_assert_cmpstr (types[4].niche, ==, "0.next");
+  g_assert_cmpstr (types[4].variants[1].name, ==, "Some");
+  g_assert_true (types[4].variants[0].has_value && types[4].variants[0].value == -1 && types[4].variants[1].type == 1);
+  const HatStackType *stacks = hat_trace_stack_types (trace, &n);
+  g_assert_true (n == 2 && stacks[1].stack == 9);
+  g_assert_null (hat_trace_stack_type (trace, 4));
+  g_assert_cmpstr (hat_trace_stack_type (trace, 5)->words, ==, "Box<Node>::new");
+  const HatBlockType *one = hat_trace_stack_type (trace, 5), *many = hat_trace_stack_type (trace, 9);
+  g_assert_true (one->evidence == HAT_EVIDENCE_STACK && !one->is_array && many->is_array && many->evidence == HAT_EVIDENCE_POINTER);
+  g_assert_cmpuint (hat_block_type_fits (one, 16), ==, 1);
+  g_assert_cmpuint (hat_block_type_fits (one, 32), ==, 0);
+  const HatBlockType array = { .type = 1, .is_array = TRUE, .size = 16 }, flexible = { .type = 1, .size = 16, .tail = 12 };
+  g_assert_cmpuint (hat_block_type_fits (&array, 48), ==, 3);
+  g_assert_cmpuint (hat_block_type_fits (&array, 49), ==, 0);
+  g_assert_cmpuint (hat_block_type_fits (&flexible, 13), ==, 1);
+  g_assert_cmpuint (hat_block_type_fits (&flexible, 11), ==, 0);
+}
+
+static void
 test_definitions_come_back (void)
 {
   char *path = fixture_path ("definitions");
@@ -298,6 +349,7 @@ test_definitions_come_back (void)
   check_summary (trace, script);
   check_code (trace);
   check_symbols (trace);
+  check_types (trace);
   g_assert_true (hat_trace_has_symbols (trace));
 
   const HatNote notes[] = { { "suppress", "leak:main" }, { "command", "changed" } };
@@ -307,6 +359,7 @@ test_definitions_come_back (void)
   g_assert_cmpstr (hat_trace_note (again, "command"), ==, "changed");
   script_check (script, again, script->events->len);
   check_symbols (again);
+  check_types (again);
   g_autoptr (HatTrace) fresh = hat_trace_refresh (trace, NULL);
   g_assert_true (hat_trace_is_complete (fresh));
   g_assert_cmpstr (hat_trace_note (fresh, "suppress"), ==, "leak:main");
