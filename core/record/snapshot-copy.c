@@ -9,8 +9,9 @@
 #define JOIN_BYTES 512u /* a gap that costs less to read than another range */
 #define PAGE 4096u
 #define MAX_VECTORS 256u
-#define MAX_READ (64ull << 20)
 #define HUGE_PAGE (2ull << 20)
+#define PART (4 * HUGE_PAGE)
+#define MAX_THREADS 4u
 #define PAGES_AT_ONCE 4096u
 
 static gboolean
@@ -30,14 +31,57 @@ map_memory (HatCopy *copy, gsize size)
   return TRUE;
 }
 
+/* ---- in several threads: neither getting memory nor copying is limited by what one processor's memory can do ---- */
+
+typedef struct
+{
+  HatCopy *copy;
+  gsize size; /* bytes of the copy's memory to be worked on */
+  gsize next; /* atomic */
+  void (*work) (HatCopy *copy, gsize from, gsize to);
+} Shared;
+
+static gpointer
+work_on (gpointer data)
+{
+  Shared *shared = data;
+  gsize at;
+
+  while ((at = __atomic_fetch_add (&shared->next, PART, __ATOMIC_RELAXED)) < shared->size)
+    shared->work (shared->copy, at, MIN (at + PART, shared->size));
+  return NULL;
+}
+
+/* Calls `work` for each part of the copy's first `size` bytes. */
+static void
+share (HatCopy *copy, gsize size, void (*work) (HatCopy *copy, gsize from, gsize to))
+{
+  Shared shared = { copy, size, 0, work };
+  GThread *threads[MAX_THREADS - 1];
+  const guint n = MIN (MIN (MAX_THREADS, g_get_num_processors ()), (size + PART - 1) / PART);
+
+  for (guint i = 1; i < n; i++)
+    threads[i - 1] = g_thread_try_new ("copy", work_on, &shared, NULL);
+  work_on (&shared);
+  for (guint i = 1; i < n; i++)
+    if (threads[i - 1])
+      g_thread_join (threads[i - 1]);
+}
+
+static void
+get_memory (HatCopy *copy, gsize from, gsize to)
+{
+  for (gsize at = from; at < to; at += PAGE)
+    copy->memory[at] = 0;
+}
+
 HatCopy *
 hat_copy_new (guint32 pid, gsize expected)
 {
   HatCopy *copy = g_new0 (HatCopy, 1);
   copy->pid = pid;
   if (expected > 0 && map_memory (copy, expected))
-    for (gsize at = 0; at < copy->mapped; at += PAGE)
-      copy->memory[at] = 0;
+    share (copy, copy->mapped, get_memory);
   copy->ranges = g_array_new (FALSE, FALSE, sizeof (HatCopyRange));
   return copy;
 }
@@ -128,68 +172,75 @@ hat_copy_plan (HatCopy *copy)
 }
 
 /* One after the other, and where a page cannot be read, what lies behind it all the same. */
-static void
-read_piecemeal (HatCopy *copy, guint64 start, guint64 end, guint8 *to)
+static guint64
+read_piecemeal (guint32 pid, guint64 start, guint64 end, guint8 *to)
 {
+  guint64 n_read = 0;
+
   while (start < end)
     {
       struct iovec local = { to, end - start }, remote = { (gpointer) (gsize) start, end - start };
-      gssize got = process_vm_readv (copy->pid, &local, 1, &remote, 1, 0);
-      if (got <= 0)
-        {
-          got = MIN (end, (start / PAGE + 1) * PAGE) - start;
-          copy->n_unread += got;
-        }
+      gssize got = process_vm_readv (pid, &local, 1, &remote, 1, 0);
+      if (got > 0)
+        n_read += got;
       else
-        copy->n_read += got;
+        got = MIN (end, (start / PAGE + 1) * PAGE) - start;
       start += got;
       to += got;
     }
+  return n_read;
 }
 
+/* Reads what goes to these bytes of the copy's memory. */
 static void
-read_ranges (HatCopy *copy, guint first, guint n, guint64 bytes)
+read_part (HatCopy *copy, gsize from, gsize to)
 {
-  const HatCopyRange *ranges = &g_array_index (copy->ranges, HatCopyRange, first);
+  const HatCopyRange *ranges = (const HatCopyRange *) copy->ranges->data;
   struct iovec local[MAX_VECTORS], remote[MAX_VECTORS];
+  guint low = 0, high = copy->ranges->len;
+  guint64 n_read = 0;
 
-  for (guint i = 0; i < n; i++)
+  while (low < high)
     {
-      local[i] = (struct iovec) { ranges[i].bytes, ranges[i].end - ranges[i].start };
-      remote[i] = (struct iovec) { (gpointer) (gsize) ranges[i].start, local[i].iov_len };
+      const guint middle = low + (high - low) / 2;
+      if (ranges[middle].bytes + (ranges[middle].end - ranges[middle].start) <= copy->memory + from)
+        low = middle + 1;
+      else
+        high = middle;
     }
-  if (n > 1 && process_vm_readv (copy->pid, local, n, remote, n, 0) == (gssize) bytes)
+  for (gsize at = from; at < to;)
     {
-      copy->n_read += bytes;
-      return;
+      const gsize first = at;
+      guint n = 0;
+      for (; at < to && n < MAX_VECTORS; n++, low++)
+        {
+          const gsize into = copy->memory + at - ranges[low].bytes;
+          const guint64 length = MIN (ranges[low].end - ranges[low].start - into, to - at);
+          local[n] = (struct iovec) { copy->memory + at, length };
+          remote[n] = (struct iovec) { (gpointer) (gsize) (ranges[low].start + into), length };
+          at += length;
+        }
+      if (process_vm_readv (copy->pid, local, n, remote, n, 0) == (gssize) (at - first))
+        n_read += at - first;
+      else
+        for (guint i = 0; i < n; i++)
+          n_read += read_piecemeal (copy->pid, (gsize) remote[i].iov_base, (gsize) remote[i].iov_base + remote[i].iov_len, local[i].iov_base);
     }
-  for (guint i = 0; i < n; i++)
-    read_piecemeal (copy, ranges[i].start, ranges[i].end, ranges[i].bytes);
+  __atomic_fetch_add (&copy->n_read, n_read, __ATOMIC_RELAXED);
 }
 
 gboolean
 hat_copy_read (HatCopy *copy)
 {
   HatCopyRange *ranges = (HatCopyRange *) copy->ranges->data;
-  const guint n = copy->ranges->len;
-  guint64 at = 0, bytes = 0;
 
-  for (guint i = 0; i < n; i++)
+  for (guint i = 0; i < copy->ranges->len; i++)
     copy->size += ranges[i].end - ranges[i].start;
   if (copy->size > copy->mapped && !map_memory (copy, copy->size))
     return FALSE;
-  for (guint i = 0; i < n; at += ranges[i].end - ranges[i].start, i++)
+  for (guint64 i = 0, at = 0; i < copy->ranges->len; at += ranges[i].end - ranges[i].start, i++)
     ranges[i].bytes = copy->memory + at;
-  for (guint i = 0, first = 0; i < n; i++)
-    {
-      const guint64 length = ranges[i].end - ranges[i].start;
-      bytes += length;
-      if (i + 1 < n && i + 1 - first < MAX_VECTORS && bytes < MAX_READ)
-        continue;
-      read_ranges (copy, first, i + 1 - first, bytes);
-      first = i + 1;
-      bytes = 0;
-    }
+  share (copy, copy->size, read_part);
   return TRUE;
 }
 

@@ -24,7 +24,6 @@ typedef struct
   gsize size;        /* of what is copied */
   gsize mapped;      /* of `memory` */
   guint64 n_read;    /* bytes */
-  guint64 n_unread;  /* bytes that could not be read: zero in the copy */
 } HatCopy;
 
 /* Makes ready for about `expected` bytes: to get memory takes longer than to copy. 0: unknown. */

@@ -516,15 +516,15 @@ foreach_in_leaf (Leaf *leaf, guint64 base, HatLiveSetFunc func, gpointer data)
 static void
 span_of_leaf (Leaf *leaf, guint64 base, HatLivePageFunc func, gpointer data)
 {
-  guint first = 0, last = 0;
+  guint first = G_MAXUINT16, last = 0;
 
-  for (guint i = 1; i < leaf->n; i++)
+  for (guint i = 0; i < leaf->n; i++)
     {
-      first = leaf->keys[i] < leaf->keys[first] ? i : first;
-      last = leaf->keys[i] > leaf->keys[last] ? i : last;
+      first = MIN (first, leaf->keys[i]);
+      last = MAX (last, leaf->keys[i]);
     }
   if (leaf->n > 0)
-    func (base + leaf->keys[first], base + leaf->keys[last] + record_block (&leaf_records (leaf)[last]).size, data);
+    func (base + first, base + last + record_block (&leaf_records (leaf)[leaf_find (leaf, last)]).size, data);
 }
 
 /* Calls one of the two for every leaf, in address order. */
