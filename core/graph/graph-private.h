@@ -96,6 +96,9 @@ hat_graph_type (const HatGraph *graph, guint32 block)
 
 guint32 hat_graph_edge_from (const HatGraph *graph, guint32 edge); /* the block that holds the pointer */
 HatStrength hat_graph_strength (HatGraph *graph, guint32 from, guint32 edge);
+/* Fills in in_edge: the edges to each block; or, with `number` (by block), the numbers of the blocks that hold them, 0 for a pointer to its
+ * own block or a weak one. */
+void hat_graph_turn_edges (HatGraph *graph, const guint32 *number);
 
 /* ---- the steps of making one, in this order; FALSE: cancelled ---- */
 

@@ -41,24 +41,34 @@ take_blocks (HatGraph *graph, const HatLive *live)
 
 /* ---- pointers to blocks, roots of blocks ---- */
 
-static gboolean
-turn_edges (HatGraph *graph, const HatProgress *progress, GError **error)
+void
+hat_graph_turn_edges (HatGraph *graph, const guint32 *number)
 {
-  const HatSnapshot *snapshot = graph->snapshot;
-  const guint32 *to = snapshot->edge_to;
+  const guint32 *to = graph->snapshot->edge_to, *first_edge = graph->snapshot->first_edge;
+  /* One place further on, so that filling in moves each start to where the next one begins. */
+  guint32 *next = graph->first_in + 1;
 
+  memmove (next, graph->first_in, (graph->n + 1) * sizeof (guint32));
+  for (guint32 b = 0; b < graph->n; b++)
+    for (guint32 e = first_edge[b]; e < first_edge[b + 1]; e++)
+      {
+        const guint32 target = to[e] & ~HAT_EDGE_INTERIOR;
+        graph->in_edge[next[target]++] = number == NULL ? e : target == b || hat_graph_is_weak (graph, e) ? 0 : number[b];
+      }
+}
+
+static gboolean
+find_pointers_to (HatGraph *graph, const HatProgress *progress, GError **error)
+{
   if (!hat_progress_tick (progress, 0.1, "reading pointers", error))
     return FALSE;
   graph->first_in = g_new0 (guint32, graph->n + 2);
   graph->in_edge = g_new (guint32, graph->n_edges);
-  /* Counted one place further on, so that filling in moves each start to where the next one begins. */
-  guint32 *next = graph->first_in + 1;
   for (guint32 e = 0; e < graph->n_edges; e++)
-    next[(to[e] & ~HAT_EDGE_INTERIOR) + 1]++;
+    graph->first_in[(graph->snapshot->edge_to[e] & ~HAT_EDGE_INTERIOR) + 1]++;
   for (guint32 b = 0; b < graph->n; b++)
-    next[b + 1] += next[b];
-  for (guint32 e = 0; e < graph->n_edges; e++)
-    graph->in_edge[next[to[e] & ~HAT_EDGE_INTERIOR]++] = e;
+    graph->first_in[b + 1] += graph->first_in[b];
+  hat_graph_turn_edges (graph, NULL);
   return TRUE;
 }
 
@@ -114,7 +124,7 @@ make (HatGraph *graph, const HatGraphRules *rules, const HatProgress *progress, 
   g_autoptr (GArray) heads = g_array_new (FALSE, FALSE, sizeof (guint32));
 
   order_roots (graph);
-  return turn_edges (graph, progress, error)
+  return find_pointers_to (graph, progress, error)
          && (graph->types.prepare == NULL || graph->types.prepare (graph->types.data, graph, progress, error))
          && hat_graph_apply_rules (graph, rules, progress, error) && hat_graph_explain_interior (graph, progress, error)
          && hat_graph_reach (graph, progress, error) && hat_graph_classify (graph, heads, progress, error)

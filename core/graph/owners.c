@@ -21,7 +21,6 @@ typedef struct
   guint32 *owner;    /* first the parent in the search, then the immediate dominator */
   guint32 *semi;     /* number of the semidominator; while searching, the next edge */
   guint32 *label;    /* the one of least semi on the way to the ancestor */
-  guint32 *from;     /* by edge: number of the block that holds it; 0: does not count */
   GArray *path;      /* of compress() */
   guint32 *count;    /* blocks in the subtree */
   guint64 *bytes;    /* of the subtree */
@@ -32,7 +31,7 @@ static void
 work_clear (Work *work)
 {
   gpointer arrays[] = { work->number, work->block, work->ancestor, work->owner, work->semi,
-                        work->label,  work->from,  work->count,    work->bytes, work->place };
+                        work->label,  work->count, work->bytes,    work->place };
 
   for (guint i = 0; i < G_N_ELEMENTS (arrays); i++)
     g_free (arrays[i]);
@@ -108,18 +107,6 @@ number_blocks (Work *work, const GArray *heads)
   g_assert (n_found == n);
 }
 
-static void
-number_edges (Work *work)
-{
-  const HatGraph *graph = work->graph;
-  const guint32 *first_edge = graph->snapshot->first_edge, *edge_to = graph->snapshot->edge_to;
-
-  work->from = g_new (guint32, graph->n_edges);
-  for (guint32 b = 0; b < work->n; b++)
-    for (guint32 e = first_edge[b]; e < first_edge[b + 1]; e++)
-      work->from[e] = (edge_to[e] & ~HAT_EDGE_INTERIOR) == b || hat_graph_is_weak (graph, e) ? 0 : work->number[b];
-}
-
 /* ---- semi-NCA ---- */
 
 /* Of the blocks on the search's path from `v` up to, but without, the last one below `linked`: the one of least semidominator. */
@@ -165,6 +152,8 @@ find_dominators (Work *work, const GArray *heads)
     work->label[w] = work->semi[w] = w;
   for (guint32 i = 0; i < n_tops (graph, heads); i++)
     work->semi[work->number[top (graph, heads, i)]] = 0;
+  /* For as long as this takes, the numbers of the blocks that point to a block stand where those edges were: one array of edges less. */
+  hat_graph_turn_edges (work->graph, work->number);
   g_clear_pointer (&work->number, g_free);
 
   for (guint32 w = n; w > 0; w--)
@@ -173,7 +162,7 @@ find_dominators (Work *work, const GArray *heads)
       guint32 semi = MIN (work->semi[w], work->owner[w]);
       for (guint32 i = graph->first_in[block]; i < graph->first_in[block + 1] && semi > 0; i++)
         {
-          const guint32 v = work->from[graph->in_edge[i]];
+          const guint32 v = graph->in_edge[i];
           if (v != 0)
             semi = MIN (semi, v < w ? v : work->semi[least (work, v, w + 1)]);
         }
@@ -182,10 +171,10 @@ find_dominators (Work *work, const GArray *heads)
   for (guint32 w = 1; w <= n; w++)
     while (work->owner[w] > work->semi[w])
       work->owner[w] = work->owner[work->owner[w]];
-  g_clear_pointer (&work->from, g_free);
   g_clear_pointer (&work->ancestor, g_free);
   g_clear_pointer (&work->semi, g_free);
   g_clear_pointer (&work->label, g_free);
+  hat_graph_turn_edges (work->graph, NULL);
 }
 
 /* ---- sizes and places ---- */
@@ -320,7 +309,6 @@ hat_graph_find_owners (HatGraph *graph, const GArray *heads, const HatProgress *
   number_blocks (&work, heads);
   if (!hat_progress_tick (progress, 0.65, "finding owners", error))
     return FALSE;
-  number_edges (&work);
   find_dominators (&work, heads);
   if (!hat_progress_tick (progress, 0.85, "adding up what they own", error))
     return FALSE;

@@ -4,79 +4,88 @@
 
 #include "core/heap/heap-private.h"
 
-#include <string.h>
+#define DIGIT_BITS 8u
+#define N_DIGITS (1u << DIGIT_BITS)
+#define FEW_BLOCKS 24u
 
-#define RADIX_BITS 11
-#define RADIX (1u << RADIX_BITS)
-
-/* By address: least significant digit first, leaving out digits in which no two addresses differ. `spare` has the
- * same room. Returns the one of the two that holds the result. */
-static HatBlock *
-sort_by_address (HatBlock *blocks, HatBlock *spare, guint64 n)
+/* By address, in place (ten million blocks would not fit twice): most significant digit first, every block is swapped to where its digit
+ * begins. McIlroy, Bostic, McIlroy, "Engineering radix sort", Computing Systems 6 (1993): American flag sort. */
+static void
+sort_by_address (HatBlock *blocks, guint64 n, guint64 differing)
 {
-  guint64 all_and = G_MAXUINT64, all_or = 0;
+  guint64 next[N_DIGITS] = { 0 }, ends[N_DIGITS];
 
-  for (guint64 i = 0; i < n; i++)
+  if (n <= FEW_BLOCKS || differing == 0)
     {
-      all_and &= blocks[i].address;
-      all_or |= blocks[i].address;
-    }
-  const guint64 differing = all_and ^ all_or;
-  guint64 *starts = g_new (guint64, RADIX);
-  for (guint shift = 0; shift < 64; shift += RADIX_BITS)
-    {
-      if (((differing >> shift) & (RADIX - 1)) == 0)
-        continue;
-      memset (starts, 0, RADIX * sizeof (guint64));
-      for (guint64 i = 0; i < n; i++)
-        starts[(blocks[i].address >> shift) & (RADIX - 1)]++;
-      guint64 sum = 0;
-      for (guint d = 0; d < RADIX; d++)
+      for (guint64 i = 1; i < n; i++)
         {
-          const guint64 count = starts[d];
-          starts[d] = sum;
-          sum += count;
+          const HatBlock block = blocks[i];
+          guint64 at = i;
+          for (; at > 0 && blocks[at - 1].address > block.address; at--)
+            blocks[at] = blocks[at - 1];
+          blocks[at] = block;
         }
-      for (guint64 i = 0; i < n; i++)
-        spare[starts[(blocks[i].address >> shift) & (RADIX - 1)]++] = blocks[i];
-      HatBlock *sorted = spare;
-      spare = blocks;
-      blocks = sorted;
+      return;
     }
-  g_free (starts);
-  return blocks;
+  const guint top = 64 - (guint) __builtin_clzll (differing), shift = top > DIGIT_BITS ? top - DIGIT_BITS : 0;
+  for (guint64 i = 0; i < n; i++)
+    next[blocks[i].address >> shift & (N_DIGITS - 1)]++;
+  guint64 sum = 0;
+  for (guint d = 0; d < N_DIGITS; d++)
+    {
+      sum += next[d];
+      ends[d] = sum;
+      next[d] = sum - next[d];
+    }
+  for (guint d = 0; d < N_DIGITS; d++)
+    while (next[d] < ends[d])
+      {
+        HatBlock block = blocks[next[d]];
+        for (guint digit; (digit = block.address >> shift & (N_DIGITS - 1)) != d;)
+          {
+            const HatBlock other = blocks[next[digit]];
+            blocks[next[digit]++] = block;
+            block = other;
+          }
+        blocks[next[d]++] = block;
+      }
+  for (guint d = 0; d < N_DIGITS; d++)
+    {
+      const guint64 first = d > 0 ? ends[d - 1] : 0;
+      sort_by_address (blocks + first, ends[d] - first, differing & ((1ull << shift) - 1));
+    }
 }
 
 HatLive *
 hat_heap_live (HatHeap *heap, gint64 time, const HatProgress *progress, GError **error)
 {
-  guint64 ordinal, n_allocated = 0;
-  HatReplayIter iter;
+  guint64 ordinal, all_and = G_MAXUINT64, all_or = 0, last = 0;
+  gboolean is_sorted = TRUE;
 
   if (!hat_heap_locate (heap, time, &ordinal, error))
     return NULL;
   g_autoptr (HatReplay) replay = hat_replay_new (heap);
   hat_replay_set_progress (replay, progress, "finding live blocks", ordinal);
-  if (!hat_replay_seek (replay, ordinal, error) || !hat_replay_iter_init (&iter, replay, FALSE, error))
+  if (!hat_replay_seek (replay, ordinal, error))
     return NULL;
 
-  HatLive *live = g_new0 (HatLive, 1);
+  g_autoptr (HatLive) live = g_new0 (HatLive, 1);
   live->time_ns = time;
-  for (const HatBlock *block; (block = hat_replay_iter_next (&iter));)
+  live->blocks = hat_replay_take_live (replay, &live->n, error);
+  if (live->blocks == NULL)
+    return NULL;
+  for (guint64 i = 0; i < live->n; i++)
     {
-      if (live->n == n_allocated)
-        {
-          n_allocated = MAX (1024, n_allocated + n_allocated / 2);
-          live->blocks = g_renew (HatBlock, live->blocks, n_allocated);
-        }
-      live->blocks[live->n++] = *block;
-      live->bytes += block->size;
+      const guint64 address = live->blocks[i].address;
+      live->bytes += live->blocks[i].size;
+      all_and &= address;
+      all_or |= address;
+      is_sorted &= address >= last;
+      last = address;
     }
-  HatBlock *spare = g_new (HatBlock, live->n);
-  HatBlock *sorted = sort_by_address (live->blocks, spare, live->n);
-  g_free (sorted == spare ? live->blocks : spare);
-  live->blocks = sorted;
-  return live;
+  if (!is_sorted)
+    sort_by_address (live->blocks, live->n, all_and ^ all_or);
+  return g_steal_pointer (&live);
 }
 
 void

@@ -304,10 +304,11 @@ sample_all (HatHeap *heap, GArray *candidates, const HatProgress *progress, GErr
 {
   g_autofree guint32 *candidate_of = hat_stack_map_new (heap->trace);
   g_autoptr (HatReplay) scout = hat_replay_new (heap);
-  g_autoptr (HatReplay) replay = hat_replay_new (heap);
 
   if (!seek_point (heap, scout, LAST_POINT, error) || !add_candidates (scout, candidate_of, candidates, heap, error))
     return FALSE;
+  g_clear_pointer (&scout, hat_replay_free);
+  g_autoptr (HatReplay) replay = hat_replay_new (heap);
   for (guint point = 0; candidates->len > 0 && point < N_POINTS; point++)
     if (!hat_progress_tick (progress, (double) point / N_POINTS, "looking for growth", error)
         || !seek_point (heap, replay, point, error) || !sample_point (heap, replay, point, candidate_of, candidates, error))

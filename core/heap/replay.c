@@ -511,3 +511,24 @@ hat_replay_iter_next (HatReplayIter *iter)
       }
   return NULL;
 }
+
+HatBlock *
+hat_replay_take_live (HatReplay *replay, guint64 *out_n, GError **error)
+{
+  HatBlockArray *older = &replay->older;
+  HatReplayIter iter;
+  guint64 n = 0;
+
+  if (!hat_replay_iter_init (&iter, replay, FALSE, error))
+    return NULL;
+  const guint64 n_inherited = replay->inherited ? replay->inherited->n : 0;
+  HatBlock *blocks = g_renew (HatBlock, g_steal_pointer (&older->blocks), older->n + replay->n_made + n_inherited + 1);
+  for (guint64 i = 0; i < older->n; i++)
+    if (!hat_block_array_is_dead (older, i))
+      blocks[n++] = blocks[i];
+  older->n = 0;
+  for (const HatBlock *block; (block = hat_replay_iter_next (&iter));)
+    blocks[n++] = *block;
+  *out_n = n;
+  return blocks;
+}

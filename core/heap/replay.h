@@ -54,5 +54,8 @@ typedef struct
 gboolean hat_replay_iter_init (HatReplayIter *iter, HatReplay *replay, gboolean own_only, GError **error);
 const HatBlock *hat_replay_iter_next (HatReplayIter *iter);
 
+/* The same as an array that is the caller's (g_free), in no order, with no second copy of it in between: the replay is of no more use. */
+HatBlock *hat_replay_take_live (HatReplay *replay, guint64 *out_n, GError **error);
+
 /* Born in this very process. */
 #define hat_block_is_own(heap, block_id) ((block_id) >= (heap)->info->first_block)

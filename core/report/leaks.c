@@ -155,15 +155,16 @@ findings_new (HatTrace *trace, guint process, const HatLeaksOptions *options, co
   findings->is_replaced = hat_process_successor (trace, process) != NULL;
   findings->groups = g_array_new (FALSE, FALSE, sizeof (Group));
   findings->sites = g_ptr_array_new ();
+  /* Before the graph, for there would not be memory for both. */
+  findings->growing = hat_heap_growing (heap, progress, error);
+  if (findings->growing == NULL)
+    return NULL;
   guint n_snapshots;
   hat_trace_snapshots (trace, process, &n_snapshots);
   /* A process without any is not why a number that others have is wrong. */
   if (n_snapshots == 0 && !(options->snapshot.index >= 0 && options->process >= 0)
         ? !find_unfreed (findings, heap, suppressed, progress, error)
         : !find_lost (findings, heap, options, suppressed, progress, error))
-    return NULL;
-  findings->growing = hat_heap_growing (heap, progress, error);
-  if (findings->growing == NULL)
     return NULL;
   for (guint i = 0; i < findings->growing->n; i++)
     {
