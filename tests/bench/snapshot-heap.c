@@ -12,7 +12,7 @@ typedef struct Part
   long payload[];
 } Part;
 
-static Part **table;
+Part **table; /* not static: it would become a local variable, which is no root once main has returned */
 
 static Part *
 make_part (unsigned long number, Part *next)
