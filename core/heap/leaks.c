@@ -127,6 +127,7 @@ typedef struct
   guint64 bytes[N_POINTS], blocks[N_POINTS];
   double variance; /* of a sample: of the rise, that is of its first point and of its last one */
   HatStandsFor last;
+  guint64 older_bytes, older_blocks; /* at the walk's position; not of a sample */
 } Candidate;
 
 /* Sites that hold more at the last judged instant than one block, the biggest if there are very many. */
@@ -184,25 +185,60 @@ estimate_block (HatHeap *heap, Candidate *candidate, guint point, guint64 size)
   candidate->blocks[point] = hat_estimate_value (&candidate->last.blocks);
 }
 
-static gboolean
-sample_point (HatHeap *heap, HatReplay *replay, guint point, const guint32 *candidate_of, GArray *candidates, GError **error)
+/* What is counted while the walk goes on. */
+typedef struct
 {
+  HatHeap *heap;
+  const guint32 *candidate_of;
+  GArray *candidates;
+  guint point;
+} Sampling;
+
+static inline Candidate *
+candidate_at (const Sampling *sampling, HatStackId stack)
+{
+  const guint32 number = sampling->candidate_of[stack];
+  return number > 0 ? &g_array_index (sampling->candidates, Candidate, number - 1) : NULL;
+}
+
+static void
+on_older (const HatBlock *block, gint sign, gpointer data)
+{
+  Candidate *candidate = candidate_at (data, block->stack);
+
+  if (candidate == NULL)
+    return;
+  candidate->older_bytes += sign * (gint64) block->size;
+  candidate->older_blocks += sign;
+}
+
+static gboolean
+sample_point (Sampling *sampling, HatReplay *replay, GError **error)
+{
+  const gboolean is_sample = sampling->heap->sample_bytes > 0;
   HatReplayIter iter;
 
-  if (!hat_replay_iter_init (&iter, replay, TRUE, error))
+  if (is_sample && !hat_replay_iter_init (&iter, replay, TRUE, error))
     return FALSE;
+  for (guint i = 0; !is_sample && i < sampling->candidates->len; i++)
+    {
+      Candidate *candidate = &g_array_index (sampling->candidates, Candidate, i);
+      candidate->bytes[sampling->point] = candidate->older_bytes;
+      candidate->blocks[sampling->point] = candidate->older_blocks;
+    }
+  if (!is_sample)
+    hat_replay_iter_init_young (&iter, replay);
   for (const HatBlock *block; (block = hat_replay_iter_next (&iter));)
-    if (candidate_of[block->stack] > 0)
-      {
-        Candidate *candidate = &g_array_index (candidates, Candidate, candidate_of[block->stack] - 1);
-        if (G_UNLIKELY (heap->sample_bytes > 0))
-          {
-            estimate_block (heap, candidate, point, block->size);
-            continue;
-          }
-        candidate->bytes[point] += block->size;
-        candidate->blocks[point]++;
-      }
+    {
+      Candidate *candidate = candidate_at (sampling, block->stack);
+      if (candidate && is_sample)
+        estimate_block (sampling->heap, candidate, sampling->point, block->size);
+      else if (candidate)
+        {
+          candidate->bytes[sampling->point] += block->size;
+          candidate->blocks[sampling->point]++;
+        }
+    }
   return TRUE;
 }
 
@@ -309,9 +345,11 @@ sample_all (HatHeap *heap, GArray *candidates, const HatProgress *progress, GErr
     return FALSE;
   g_clear_pointer (&scout, hat_replay_free);
   g_autoptr (HatReplay) replay = hat_replay_new (heap);
-  for (guint point = 0; candidates->len > 0 && point < N_POINTS; point++)
-    if (!hat_progress_tick (progress, (double) point / N_POINTS, "looking for growth", error)
-        || !seek_point (heap, replay, point, error) || !sample_point (heap, replay, point, candidate_of, candidates, error))
+  Sampling sampling = { heap, candidate_of, candidates, 0 };
+  hat_replay_set_watch (replay, on_older, &sampling);
+  for (; candidates->len > 0 && sampling.point < N_POINTS; sampling.point++)
+    if (!hat_progress_tick (progress, (double) sampling.point / N_POINTS, "looking for growth", error)
+        || !seek_point (heap, replay, sampling.point, error) || !sample_point (&sampling, replay, error))
       return FALSE;
   return TRUE;
 }

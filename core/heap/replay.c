@@ -34,6 +34,9 @@ struct _HatReplay
 
   HatBlock *olds;
 
+  HatReplayWatch watch; /* or NULL */
+  gpointer watch_data;
+
   const HatProgress *progress;
   const char *what;
   guint64 progress_start, progress_end;
@@ -90,6 +93,13 @@ hat_replay_set_heap (HatReplay *replay, HatHeap *heap)
   replay->heap = heap;
   if (replay->inherited)
     hat_heap_share_inherited (heap, replay->inherited);
+}
+
+void
+hat_replay_set_watch (HatReplay *replay, HatReplayWatch watch, gpointer data)
+{
+  replay->watch = watch;
+  replay->watch_data = data;
 }
 
 guint64
@@ -184,6 +194,34 @@ hat_replay_inherited (HatReplay *replay, guint64 *out_blocks, guint64 *out_bytes
 
 /* ---- whole chunks at once ---- */
 
+static inline void
+tell (HatReplay *replay, const HatBlock *block, gint sign)
+{
+  if (G_UNLIKELY (replay->watch != NULL))
+    replay->watch (block, sign, replay->watch_data);
+}
+
+static void
+tell_all_older (HatReplay *replay, gint sign)
+{
+  for (guint64 i = 0; replay->watch && i < replay->older.n; i++)
+    if (!hat_block_array_is_dead (&replay->older, i))
+      tell (replay, &replay->older.blocks[i], sign);
+}
+
+/* NULL: it was not there. */
+static const HatBlock *
+kill_older (HatReplay *replay, HatBlockId id, GError **error)
+{
+  const HatBlock *block = hat_block_array_kill (&replay->older, id);
+
+  if (block)
+    tell (replay, block, -1);
+  else
+    damaged (replay, id, error);
+  return block;
+}
+
 static gboolean
 add_older (HatReplay *replay, const HatBlock *block, GError **error)
 {
@@ -196,6 +234,7 @@ add_older (HatReplay *replay, const HatBlock *block, GError **error)
                    hat_trace_path (replay->heap->trace), replay->heap->process, replay->chunk, block->id);
       return FALSE;
     }
+  tell (replay, block, 1);
   return TRUE;
 }
 
@@ -205,8 +244,8 @@ apply_span (HatReplay *replay, const HatSpan *span, GError **error)
   for (guint i = 0; i < span->n_died; i++)
     if (!hat_block_is_own (replay->heap, span->died[i]))
       g_array_append_val (replay->dead_ids, span->died[i]);
-    else if (hat_block_array_kill (&replay->older, span->died[i]) == NULL)
-      return damaged (replay, span->died[i], error);
+    else if (kill_older (replay, span->died[i], error) == NULL)
+      return FALSE;
 
   hat_block_array_reserve (&replay->older, span->n_born);
   for (guint i = 0; i < span->n_born; i++)
@@ -247,11 +286,13 @@ keep_checkpoint (HatReplay *replay)
 static gboolean
 jump_to_checkpoint (HatReplay *replay, const HatCheckpoint *checkpoint, GError **error)
 {
+  tell_all_older (replay, -1);
   hat_block_array_clear (&replay->older);
   hat_block_array_init (&replay->older, replay->heap->info->first_block);
   hat_block_array_reserve (&replay->older, checkpoint->n_blocks);
   for (guint64 i = 0; i < checkpoint->n_blocks; i++)
     hat_block_array_append (&replay->older, &checkpoint->blocks[i]);
+  tell_all_older (replay, 1);
 
   g_array_set_size (replay->dead_ids, 0);
   g_array_append_vals (replay->dead_ids, checkpoint->inherited_dead, checkpoint->n_inherited_dead);
@@ -357,9 +398,9 @@ end_block (HatReplay *replay, const HatChunk *chunk, HatBlockId id, HatBlock *ou
     }
   if (hat_block_is_own (replay->heap, id))
     {
-      const HatBlock *block = hat_block_array_kill (&replay->older, id);
+      const HatBlock *block = kill_older (replay, id, error);
       if (block == NULL)
-        return damaged (replay, id, error);
+        return FALSE;
       *out_block = *block;
       return TRUE;
     }
@@ -480,6 +521,12 @@ hat_replay_iter_init (HatReplayIter *iter, HatReplay *replay, gboolean own_only,
       return TRUE;
     }
   return load_inherited (replay, error);
+}
+
+void
+hat_replay_iter_init_young (HatReplayIter *iter, HatReplay *replay)
+{
+  *iter = (HatReplayIter) { .replay = replay, .stage = 2 };
 }
 
 const HatBlock *

@@ -37,6 +37,11 @@ gboolean hat_replay_next (HatReplay *replay, guint64 end, HatReplayBatch *out_ba
 /* Goes on in a newer version of the same heap. */
 void hat_replay_set_heap (HatReplay *replay, HatHeap *heap);
 
+/* Called for every block of the process' own when it has outlived the chunk it was born in (sign 1), and when such a one ends (-1): what is
+ * counted so, together with the young, is what lives. Much less work than to look at all that lives, time and again. Before any seek. */
+typedef void (*HatReplayWatch) (const HatBlock *block, gint sign, gpointer data);
+void hat_replay_set_watch (HatReplay *replay, HatReplayWatch watch, gpointer data);
+
 guint64 hat_replay_position (HatReplay *replay);
 
 /* What is left of the parent's blocks. */
@@ -52,6 +57,8 @@ typedef struct
   HatBlock block;
 } HatReplayIter;
 gboolean hat_replay_iter_init (HatReplayIter *iter, HatReplay *replay, gboolean own_only, GError **error);
+/* Only those born in the chunk of the present position. */
+void hat_replay_iter_init_young (HatReplayIter *iter, HatReplay *replay);
 const HatBlock *hat_replay_iter_next (HatReplayIter *iter);
 
 /* The same as an array that is the caller's (g_free), in no order, with no second copy of it in between: the replay is of no more use. */
