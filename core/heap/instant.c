@@ -11,11 +11,19 @@
 /* By address, in place (ten million blocks would not fit twice): most significant digit first, every block is swapped to where its digit
  * begins. McIlroy, Bostic, McIlroy, "Engineering radix sort", Computing Systems 6 (1993): American flag sort. */
 static void
-sort_by_address (HatBlock *blocks, guint64 n, guint64 differing)
+sort_by_address (HatBlock *blocks, guint64 n)
 {
-  guint64 next[N_DIGITS] = { 0 }, ends[N_DIGITS];
+  guint64 next[N_DIGITS] = { 0 }, ends[N_DIGITS], differing = 0;
+  gboolean is_sorted = TRUE;
 
-  if (n <= FEW_BLOCKS || differing == 0)
+  for (guint64 i = 1; i < n; i++)
+    {
+      differing |= blocks[i].address ^ blocks[0].address;
+      is_sorted &= blocks[i - 1].address <= blocks[i].address;
+    }
+  if (is_sorted)
+    return;
+  if (n <= FEW_BLOCKS)
     {
       for (guint64 i = 1; i < n; i++)
         {
@@ -52,15 +60,14 @@ sort_by_address (HatBlock *blocks, guint64 n, guint64 differing)
   for (guint d = 0; d < N_DIGITS; d++)
     {
       const guint64 first = d > 0 ? ends[d - 1] : 0;
-      sort_by_address (blocks + first, ends[d] - first, differing & ((1ull << shift) - 1));
+      sort_by_address (blocks + first, ends[d] - first);
     }
 }
 
 HatLive *
 hat_heap_live (HatHeap *heap, gint64 time, const HatProgress *progress, GError **error)
 {
-  guint64 ordinal, all_and = G_MAXUINT64, all_or = 0, last = 0;
-  gboolean is_sorted = TRUE;
+  guint64 ordinal;
 
   if (!hat_heap_locate (heap, time, &ordinal, error))
     return NULL;
@@ -75,16 +82,8 @@ hat_heap_live (HatHeap *heap, gint64 time, const HatProgress *progress, GError *
   if (live->blocks == NULL)
     return NULL;
   for (guint64 i = 0; i < live->n; i++)
-    {
-      const guint64 address = live->blocks[i].address;
-      live->bytes += live->blocks[i].size;
-      all_and &= address;
-      all_or |= address;
-      is_sorted &= address >= last;
-      last = address;
-    }
-  if (!is_sorted)
-    sort_by_address (live->blocks, live->n, all_and ^ all_or);
+    live->bytes += live->blocks[i].size;
+  sort_by_address (live->blocks, live->n);
   return g_steal_pointer (&live);
 }
 
