@@ -35,6 +35,48 @@ on_progress (double share, const char *what, gpointer data)
   return TRUE;
 }
 
+/* The types of blocks by their stacks. Deep stacks tell it near their inner end. */
+static GArray *
+type_stacks (HatRecorder *recorder, const HatProgress *progress)
+{
+  enum { MAX_FRAMES = 64 };
+  GArray *found = g_array_new (FALSE, FALSE, sizeof (HatStackType));
+  const GByteArray *sites = hat_images_sites (recorder->images);
+  guint n_nodes, n;
+  g_autofree HatStackNode *nodes = hat_stacks_nodes (recorder->stacks, &n_nodes);
+  const HatModule *modules = hat_trace_writer_modules (recorder->writer, &n);
+  const HatFrame *all = hat_trace_writer_frames (recorder->writer, &n);
+
+  for (HatStackId stack = 2; stack < MIN (sites->len, n_nodes); stack++)
+    {
+      HatFrame frames[MAX_FRAMES];
+      guint n_frames = 0;
+      if (!sites->data[stack])
+        continue;
+      if (stack % 256 == 0 && !hat_progress_tick (progress, (double) stack / sites->len, "reading types", NULL))
+        break;
+      for (HatStackId at = stack; at > HAT_STACK_TRUNCATED && n_frames < MAX_FRAMES; at = nodes[at].parent)
+        frames[n_frames++] = all[nodes[at].frame];
+      HatStackType type = { stack, hat_types_of_stack (recorder->types, modules, frames, n_frames) };
+      type.type.type = hat_types_keep (recorder->types, type.type.type);
+      if (type.type.type != HAT_TYPE_VOID)
+        g_array_append_val (found, type);
+    }
+  return found;
+}
+
+static void
+add_types (HatRecorder *recorder, const HatProgress *progress)
+{
+  g_autoptr (GArray) stacks = type_stacks (recorder, progress);
+  g_autoptr (HatKeptTypes) kept = hat_types_take_kept (recorder->types);
+
+  if (kept)
+    hat_trace_writer_add_types (recorder->writer, kept->types, kept->n);
+  if (stacks->len > 0)
+    hat_trace_writer_add_stack_types (recorder->writer, (const HatStackType *) (gpointer) stacks->data, stacks->len);
+}
+
 /* Without symbols the trace is still whole: whoever opens it looks them up. */
 static void
 add_symbols (HatRecorder *recorder)
@@ -50,18 +92,12 @@ add_symbols (HatRecorder *recorder)
   const HatSymbolOptions options = { .ahead = recorder->ahead, .cache = recorder->symbol_cache };
   g_autoptr (HatSymbols) symbols = hat_symbols_resolve (modules, n_modules, frames, n_frames, &options, &callback, NULL);
   if (symbols)
-    hat_trace_writer_add_symbols (recorder->writer, symbols);
+    {
+      hat_trace_writer_add_symbols (recorder->writer, symbols);
+      add_types (recorder, &callback);
+    }
   if (progress.shows)
     fprintf (stderr, "\r\033[K");
-}
-
-static void
-add_types (HatRecorder *recorder)
-{
-  g_autoptr (HatKeptTypes) kept = hat_types_take_kept (recorder->types);
-
-  if (kept)
-    hat_trace_writer_add_types (recorder->writer, kept->types, kept->n);
 }
 
 /* What the program's files say of its leaks and pointers. */
@@ -214,7 +250,6 @@ hat_recorder_finish (HatRecorder *recorder)
     {
       add_program_notes (recorder);
       add_symbols (recorder);
-      add_types (recorder);
     }
   g_autoptr (GError) error = NULL;
   is_written = hat_trace_writer_finish (recorder->writer, recorder->stopped_ns, recorder->error ? &error : &recorder->error);

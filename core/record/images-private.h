@@ -82,6 +82,8 @@ struct _HatImages
   GPtrArray *active;  /* HatRing; scratch of a round */
   GArray *newcomers;  /* slots of processes that are not registered yet, by start */
 
+  GByteArray *sites;  /* by HatStackId: it allocates */
+
   GHashTable *forks; /* id -> HatFork */
   GQueue fork_order; /* ids, oldest first */
   GQueue heirless;   /* HatImage: finished, but a child may still turn up */

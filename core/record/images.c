@@ -73,6 +73,7 @@ hat_images_new (HatSession *session, const HatClock *clock, HatTraceWriter *writ
   images->running = g_ptr_array_new ();
   images->active = g_ptr_array_new ();
   images->newcomers = g_array_new (FALSE, FALSE, sizeof (guint));
+  images->sites = g_byte_array_new ();
   images->forks = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, free_fork);
   g_queue_init (&images->fork_order);
   g_queue_init (&images->heirless);
@@ -91,6 +92,7 @@ hat_images_free (HatImages *images)
   g_queue_clear_full (&images->fork_order, g_free);
   g_queue_clear (&images->heirless);
   g_hash_table_unref (images->forks);
+  g_byte_array_unref (images->sites);
   g_ptr_array_unref (images->active);
   g_array_unref (images->newcomers);
   g_ptr_array_unref (images->running);
@@ -433,6 +435,25 @@ let_go (HatImage *image)
 }
 
 static void
+note_sites (HatImages *images, const HatSummary *summary)
+{
+  const guint before = images->sites->len;
+
+  if (summary->n_sites == 0)
+    return;
+  g_byte_array_set_size (images->sites, MAX (before, summary->sites[summary->n_sites - 1].stack + 1));
+  memset (images->sites->data + before, 0, images->sites->len - before);
+  for (guint i = 0; i < summary->n_sites; i++)
+    images->sites->data[summary->sites[i].stack] = 1;
+}
+
+const GByteArray *
+hat_images_sites (HatImages *images)
+{
+  return images->sites;
+}
+
+static void
 finish_image (HatImages *images, HatImage *image, gboolean disarmed)
 {
   if (image->is_finished)
@@ -455,6 +476,7 @@ finish_image (HatImages *images, HatImage *image, gboolean disarmed)
   HatSummary summary = *hat_stream_summary (image->stream);
   summary.totals.lost_events = image->lost_events;
   hat_trace_writer_add_summary (images->writer, image->info.index, &summary);
+  note_sites (images, &summary);
   const HatProcess end = {
     .end_ns = disarmed ? -1 : MAX (image->end_ns, hat_stream_last_ns (image->stream)),
     .exit_status = image->info.exit_status,

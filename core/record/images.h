@@ -64,6 +64,8 @@ void hat_images_finish (HatImages *images, gboolean disarmed);
 void hat_images_mark (HatImages *images, const char *name);
 
 void hat_images_update_totals (HatImages *images);
+/* A byte for each stack that has allocated in an image that has ended (or hat_images_finish()). */
+const GByteArray *hat_images_sites (HatImages *images);
 guint hat_images_n (HatImages *images);
 const HatImageInfo *hat_images_get (HatImages *images, guint index);
 

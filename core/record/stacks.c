@@ -320,3 +320,25 @@ hat_stacks_n_nodes (HatStacks *stacks)
 {
   return stacks->first_children->len - N_ROOTS;
 }
+
+HatStackNode *
+hat_stacks_nodes (HatStacks *stacks, guint *out_n)
+{
+  HatStackNode *nodes = g_new0 (HatStackNode, stacks->first_children->len);
+
+  for (HatStackId parent = 0; parent < stacks->first_children->len; parent++)
+    {
+      const FirstChild *first = &g_array_index (stacks->first_children, FirstChild, parent);
+      if (first->child != 0)
+        nodes[first->child] = (HatStackNode) { parent, first->frame };
+    }
+  for (guint32 i = 0; stacks->others.slots && i < 1u << stacks->others.bits; i++)
+    {
+      const HatInternSlot *slot = &stacks->others.slots[i];
+      if (slot->value != 0)
+        nodes[slot->value] = (HatStackNode) { slot->key >> 32, (HatFrameId) slot->key };
+    }
+  nodes[HAT_STACK_TRUNCATED].parent = HAT_STACK_TRUNCATED;
+  *out_n = stacks->first_children->len;
+  return nodes;
+}

@@ -50,5 +50,7 @@ gboolean hat_stacks_is_loader (HatStacks *stacks, HatStackId stack);
 guint32 hat_modules_at (const HatModules *modules, guint64 address);
 
 guint hat_stacks_n_nodes (HatStacks *stacks);
+/* All of them by HatStackId, the two roots first. Free with g_free. */
+HatStackNode *hat_stacks_nodes (HatStacks *stacks, guint *out_n);
 
 G_END_DECLS

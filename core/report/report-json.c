@@ -2,6 +2,7 @@
 /* `report --json`: the keys are a contract, see the man page. */
 
 #include "core/report/report-private.h"
+#include "core/trace/type-table.h"
 #include "core/report/sampled.h"
 
 #include <stdlib.h>
@@ -120,12 +121,16 @@ write_sites (HatJson *json, HatTrace *trace, const HatSites *sites, gint top)
   for (guint i = 0; i < sites->n; i++)
     order[i] = &sites->sites[i];
   qsort (order, sites->n, sizeof *order, compare_sites);
+  guint n_types;
+  const HatKeptType *types = hat_trace_types (trace, &n_types);
   hat_json_begin_array (json, "sites");
   for (guint i = 0; i < sites->n && (top < 0 || i < (guint) top); i++)
     {
       hat_json_begin_object (json, NULL);
       write_costs (json, order[i], sites->variances ? &sites->variances[order[i] - sites->sites] : NULL);
-      hat_json_null (json, "type");
+      const HatBlockType *type = hat_trace_stack_type (trace, order[i]->stack);
+      hat_json_string (json, "type", type ? types[type->type].type.name : NULL);
+      hat_json_string (json, "type_evidence", type ? type->words : NULL);
       hat_report_json_stack (json, "stack", trace, order[i]->stack);
       hat_json_end_object (json);
     }

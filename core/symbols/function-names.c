@@ -289,6 +289,13 @@ named (HatFunctionNames *names, Dwarf_Die *die, guint depth)
   return name;
 }
 
+gboolean
+hat_function_names_scope (HatFunctionNames *names, Dwarf_Die *die, Dwarf_Die *out_scope)
+{
+  Said said = listen (die);
+  return find_scope (names, &said.declaration, out_scope);
+}
+
 const char *
 hat_function_names_of (HatFunctionNames *names, Dwarf_Die *die)
 {

@@ -17,6 +17,8 @@ typedef struct _HatFunctionNames HatFunctionNames;
 HatFunctionNames *hat_function_names_new (GStringChunk *strings);
 /* The name of a subprogram or inlined subroutine; NULL if it has none. */
 const char *hat_function_names_of (HatFunctionNames *names, Dwarf_Die *die);
+/* The namespace, type or function that the function is declared in. FALSE: none, or it is C, which has no such scopes. */
+gboolean hat_function_names_scope (HatFunctionNames *names, Dwarf_Die *die, Dwarf_Die *out_scope);
 /* Call it before a Dwarf whose DIEs were named is closed. */
 void hat_function_names_forget (HatFunctionNames *names);
 void hat_function_names_free (HatFunctionNames *names);

@@ -122,7 +122,7 @@ hat_write_stack_types (HatBytes *out, const HatStackType *types, guint n)
       hat_bytes_put_varint (out, types[i].stack - next);
       next = types[i].stack + 1;
       hat_bytes_put_varint (out, type->type);
-      hat_bytes_put_varint (out, (guint) type->evidence << 1 | (type->is_array != FALSE));
+      hat_bytes_put_varint (out, (guint) type->evidence << 2 | (type->is_table ? 2 : 0) | (type->is_array ? 1 : 0));
       hat_bytes_put_varint (out, type->size);
       hat_bytes_put_varint (out, type->tail);
       hat_string_column_put (&words, type->words);
@@ -324,9 +324,10 @@ hat_trace_read_stack_types (HatTrace *trace, HatReader *reader)
       HatBlockType *type = &types[i].type;
       types[i].stack = (HatStackId) stack;
       type->type = hat_reader_upto (reader, trace->types.n - 1);
-      const guint64 how = hat_reader_upto (reader, (HAT_N_TYPE_EVIDENCES << 1) - 1);
+      const guint64 how = hat_reader_upto (reader, (HAT_N_TYPE_EVIDENCES << 2) - 1);
       type->is_array = how & 1;
-      type->evidence = how >> 1;
+      type->is_table = (how & 2) != 0;
+      type->evidence = how >> 2;
       type->size = hat_reader_upto (reader, (guint64) 1 << MAX_BYTES_LOG);
       type->tail = hat_reader_upto (reader, (guint64) 1 << MAX_BYTES_LOG);
       if (stack >= trace->stacks.n)

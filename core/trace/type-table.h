@@ -120,6 +120,7 @@ typedef struct
   const char *words; /* "Box<Node>::new in build_tree": how it is known, for people; never NULL */
   guint64 size;      /* of the type */
   guint64 tail;      /* where its flexible array begins; 0 = it has none */
+  gboolean is_table; /* an array, and the control bytes of a hash table (hashbrown's) */
 } HatBlockType;
 
 /* How many elements a block of `size` bytes holds; 1: one object; 0: it is not of this type after all. Many stacks make blocks of several
@@ -129,6 +130,14 @@ hat_block_type_fits (const HatBlockType *type, guint64 size)
 {
   if (type->type == HAT_TYPE_VOID || type->size == 0)
     return 0;
+  /* A power of two of buckets, then a byte for each and for a group of 16 more, aligned to 16. */
+  if (type->is_table)
+    {
+      guint64 n = 1;
+      while (((n * type->size + 15) & ~(guint64) 15) + n + 16 < size)
+        n *= 2;
+      return ((n * type->size + 15) & ~(guint64) 15) + n + 16 == size ? n : 0;
+    }
   if (size == type->size || (type->tail && size >= type->tail))
     return 1;
   return type->is_array && size % type->size == 0 ? size / type->size : 0;

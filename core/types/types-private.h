@@ -4,7 +4,9 @@
 /* How the types are kept. units.c finds definitions in the units, type-names.c makes the types that DWARF has no names for
  * (pointers, arrays), layout.c reads members, measure.c does the arithmetic of holes. */
 
+#include "core/symbols/function-names.h"
 #include "core/symbols/module-files.h"
+#include "core/symbols/symbol-table.h"
 #include "core/types/die.h"
 #include "core/types/types.h"
 
@@ -46,6 +48,8 @@ typedef struct
   HatTypeId type;
 } HatTypeSlot;
 
+typedef struct _HatTypeCode HatTypeCode; /* code.h */
+
 /* A module's debug information. */
 typedef struct
 {
@@ -55,11 +59,23 @@ typedef struct
   gsize mapped_bytes;
   GHashTable *units; /* Dwarf_CU -> HatTypeUnit */
   HatLanguage language; /* of the unit read last: partial units do not say theirs */
+  HatTypeCode *code;    /* NULL: not asked for yet */
   guint32 module;
 } HatTypeSource;
 
+/* A module of the trace. */
+typedef struct
+{
+  gboolean is_file;
+  HatTypeSource *source; /* NULL: it has no debug information; then: */
+  HatModuleFiles files;
+  HatSymbolTable *functions;
+} HatTypeModule;
+
 typedef struct _HatTypeKeeper HatTypeKeeper; /* keep.c */
 void hat_type_keeper_free (HatTypeKeeper *keeper);
+
+void hat_type_places_free (GHashTable *places); /* sites.c */
 
 struct _HatTypes
 {
@@ -67,7 +83,8 @@ struct _HatTypes
   char *sysroot;
   char **debug_dirs;
   GPtrArray *sources;  /* HatTypeSource */
-  GHashTable *modules; /* number of a module in the trace -> source + 1, 0 = it has no debug information */
+  GHashTable *modules; /* number of a module in the trace -> HatTypeModule */
+  GHashTable *places;  /* sites.c */
   GPtrArray *infos;    /* blocks of HAT_TYPE_BLOCK HatTypeInfo, by id */
   guint n;
   GStringChunk *strings;
@@ -112,6 +129,14 @@ gboolean hat_types_die (HatTypes *types, const HatTypeInfo *info, Dwarf_Die *out
 
 /* What arrays of arrays and aliases of it are made of; VOID if that does not end, which only damage can do. */
 HatTypeId hat_types_element (HatTypes *types, HatTypeId type);
+
+/* The module numbered `index`, opened now if it was not. */
+HatTypeModule *hat_types_module (HatTypes *types, guint32 index, const HatModule *module);
+/* The function at the address by the module's symbols, demangled; NULL if there is none. */
+const char *hat_types_symbol (HatTypes *types, HatTypeModule *module, guint64 address);
+
+/* A base type, whether or not a unit that was read has it. `encoding`: DW_ATE_... */
+HatTypeId hat_types_base (HatTypes *types, const char *name, guint64 size, guint encoding, HatLanguage language);
 
 /* What DW_AT_type of `die` says; VOID if it has none. */
 HatTypeId hat_types_of_attribute (HatTypes *types, HatTypeSource *source, Dwarf_Die *die);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/types/types-private.h"
+#include "core/types/code.h"
 
 #include <gelf.h>
 #include <string.h>
@@ -31,6 +31,7 @@ static void
 source_free (gpointer data)
 {
   HatTypeSource *source = data;
+  hat_type_code_free (source->code);
   g_clear_pointer (&source->units, g_hash_table_unref);
   if (source->dwarf)
     dwarf_end (source->dwarf);
@@ -38,6 +39,15 @@ source_free (gpointer data)
     dwarf_end (source->shared);
   hat_module_files_close (&source->files);
   g_free (source);
+}
+
+static void
+module_free (gpointer data)
+{
+  HatTypeModule *module = data;
+  hat_symbol_table_free (module->functions);
+  hat_module_files_close (&module->files);
+  g_free (module);
 }
 
 HatTypes *
@@ -51,7 +61,7 @@ hat_types_new (const HatSymbolOptions *options)
     }
   types->options = (HatSymbolOptions){ types->sysroot, (const char *const *) types->debug_dirs };
   types->sources = g_ptr_array_new_with_free_func (source_free);
-  types->modules = g_hash_table_new (NULL, NULL);
+  types->modules = g_hash_table_new_full (NULL, NULL, NULL, module_free);
   types->infos = g_ptr_array_new_with_free_func (g_free);
   types->strings = g_string_chunk_new (64 * 1024);
   types->by_name = g_hash_table_new (g_str_hash, g_str_equal);
@@ -66,6 +76,7 @@ hat_types_free (HatTypes *types)
   if (!types)
     return;
   hat_types_forget_layouts (types);
+  hat_type_places_free (types->places);
   g_ptr_array_unref (types->sources);
   g_hash_table_unref (types->modules);
   g_free (types->slots);
@@ -127,18 +138,37 @@ hat_types_add (HatTypes *types, const HatModule *module, GError **error)
   return FALSE;
 }
 
+HatTypeModule *
+hat_types_module (HatTypes *types, guint32 index, const HatModule *module)
+{
+  HatTypeModule *known = g_hash_table_lookup (types->modules, GUINT_TO_POINTER (index));
+  gboolean is_object;
+  if (known)
+    return known;
+  known = g_new0 (HatTypeModule, 1);
+  g_hash_table_insert (types->modules, GUINT_TO_POINTER (index), known);
+  known->is_file = hat_module_is_file (module);
+  known->source = known->is_file ? add_source (types, module, &is_object) : NULL;
+  if (known->is_file && !known->source)
+    hat_module_files_open (&known->files, module, &types->options);
+  return known;
+}
+
+const char *
+hat_types_symbol (HatTypes *types, HatTypeModule *module, guint64 address)
+{
+  const HatModuleFiles *files = module->source ? &module->source->files : &module->files;
+  if (!module->functions && module->is_file)
+    module->functions = hat_symbol_table_new (files->image, hat_module_files_table (files), HAT_SYMBOLS_FUNCTIONS);
+  const char *symbol = module->functions ? hat_symbol_table_find (module->functions, address) : NULL;
+  g_autofree char *name = symbol ? hat_demangle (symbol) : NULL;
+  return name ? hat_clean_name (types->strings, name) : NULL;
+}
+
 gboolean
 hat_types_add_numbered (HatTypes *types, guint32 index, const HatModule *module)
 {
-  gpointer known;
-  gboolean is_object;
-  if (!g_hash_table_lookup_extended (types->modules, GUINT_TO_POINTER (index), NULL, &known))
-    {
-      const HatTypeSource *source = hat_module_is_file (module) ? add_source (types, module, &is_object) : NULL;
-      known = GUINT_TO_POINTER (source ? source->module + 1 : 0);
-      g_hash_table_insert (types->modules, GUINT_TO_POINTER (index), known);
-    }
-  return known != NULL;
+  return hat_types_module (types, index, module)->source != NULL;
 }
 
 gboolean

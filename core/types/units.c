@@ -366,6 +366,22 @@ intern_unnamed (Walk *walk)
   g_array_unref (walk->unnamed);
 }
 
+static guint64
+base_key (guint64 scope, const char *name, guint64 size, guint encoding)
+{
+  return hat_type_mix (hat_type_mix (mix_text (scope, name), size << 8 ^ encoding), 2);
+}
+
+HatTypeId
+hat_types_base (HatTypes *types, const char *name, guint64 size, guint encoding, HatLanguage language)
+{
+  const guint64 key = base_key (0, name, size, encoding);
+  const HatType type = { .name = name, .kind = HAT_TYPE_BASE, .language = language, .size = size,
+                         .is_signed = encoding == DW_ATE_signed || encoding == DW_ATE_signed_char };
+  const HatTypeId id = hat_types_lookup (types, key);
+  return id ? id : hat_types_add_type (types, &type, key, NULL);
+}
+
 static void
 read_base (Walk *walk, Dwarf_Die *die)
 {
@@ -384,8 +400,7 @@ read_base (Walk *walk, Dwarf_Die *die)
   };
   if (dwarf_tag (die) == DW_TAG_unspecified_type && strstr (said.name, "nullptr"))
     type.size = sizeof (void *);
-  guint64 key = hat_type_mix (mix_text (walk->scope_hash, said.name), said.byte_size << 8 ^ said.encoding);
-  intern_entry (walk, index, &type, hat_type_mix (key, 2), die);
+  intern_entry (walk, index, &type, base_key (walk->scope_hash, said.name, said.byte_size, said.encoding), die);
 }
 
 static void

@@ -181,7 +181,7 @@ add_everything (HatTraceWriter *writer)
                               .tag = { NULL, 3, HAT_FIELD_TAG, 0, 4, 4, 0, 0 }, .niche = "0.next" };
   hat_trace_writer_add_types (writer, &later, 1);
   const HatStackType stack_types[] = { { 5, { 1, FALSE, HAT_EVIDENCE_STACK, "Box<Node>::new", 16, 0 } },
-                                       { 9, { 3, TRUE, HAT_EVIDENCE_POINTER, "", 4, 2 } } };
+                                       { 9, { 3, TRUE, HAT_EVIDENCE_POINTER, "", 4, 2, TRUE } } };
   hat_trace_writer_add_stack_types (writer, stack_types, 1);
   hat_trace_writer_add_stack_types (writer, stack_types, 2);
 
@@ -316,7 +316,7 @@ check_types (HatTrace *trace)
   g_assert_null (hat_trace_stack_type (trace, 4));
   g_assert_cmpstr (hat_trace_stack_type (trace, 5)->words, ==, "Box<Node>::new");
   const HatBlockType *one = hat_trace_stack_type (trace, 5), *many = hat_trace_stack_type (trace, 9);
-  g_assert_true (one->evidence == HAT_EVIDENCE_STACK && !one->is_array && many->is_array && many->evidence == HAT_EVIDENCE_POINTER);
+  g_assert_true (one->evidence == HAT_EVIDENCE_STACK && !one->is_array && many->is_array && many->is_table && !one->is_table && many->evidence == HAT_EVIDENCE_POINTER);
   g_assert_cmpuint (hat_block_type_fits (one, 16), ==, 1);
   g_assert_cmpuint (hat_block_type_fits (one, 32), ==, 0);
   const HatBlockType array = { .type = 1, .is_array = TRUE, .size = 16 }, flexible = { .type = 1, .size = 16, .tail = 12 };
@@ -324,6 +324,9 @@ check_types (HatTrace *trace)
   g_assert_cmpuint (hat_block_type_fits (&array, 49), ==, 0);
   g_assert_cmpuint (hat_block_type_fits (&flexible, 13), ==, 1);
   g_assert_cmpuint (hat_block_type_fits (&flexible, 11), ==, 0);
+  const HatBlockType table = { .type = 1, .is_array = TRUE, .is_table = TRUE, .size = 16 };
+  g_assert_cmpuint (hat_block_type_fits (&table, 4 * 16 + 4 + 16), ==, 4);
+  g_assert_cmpuint (hat_block_type_fits (&table, 5 * 16), ==, 0);
 }
 
 static void
