@@ -304,7 +304,7 @@ test_report_keys (void)
   JsonArray *sites = json_object_get_array_member (process, "sites");
   g_assert_cmpuint (json_array_get_length (sites), ==, 3);
   JsonObject *site = json_array_get_object_element (sites, 0);
-  assert_keys (site, COSTS " type stack", "");
+  assert_keys (site, COSTS " type stack", "type_evidence");
   JsonArray *stack = json_object_get_array_member (site, "stack");
   g_assert_cmpuint (json_array_get_length (stack), ==, 2);
   JsonObject *frame = json_array_get_object_element (stack, 0);
