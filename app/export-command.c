@@ -11,8 +11,8 @@
 #include "ui/draw/export.h"
 
 static const char description[] =
-    "VIEW: overview, timeline, map, graph, calls, leaks or sizes. Times T: 1.5s, 250ms,\n"
-    "mark:NAME, peak, end. The kind of file follows its name.\n"
+    "VIEW: overview, timeline, map, graph, calls, leaks, types or sizes. Times T: 1.5s,\n"
+    "250ms, mark:NAME, peak, end. The kind of file follows its name.\n"
     "\n"
     "Examples:\n"
     "  heapatlas export app.heapatlas --view timeline -o timeline.png\n"
@@ -23,7 +23,7 @@ static const char description[] =
 
 typedef struct
 {
-  char *view, *at, *from, *to, *by, *cost, *size, *output;
+  char *view, *at, *from, *to, *by, *cost, *size, *type, *output;
   gint process, snapshot;
   gboolean is_dark, is_high_contrast;
   HatExportOptions export;
@@ -39,6 +39,7 @@ options_clear (Options *options)
   g_free (options->by);
   g_free (options->cost);
   g_free (options->size);
+  g_free (options->type);
   g_free (options->output);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
@@ -108,7 +109,7 @@ check_options (Options *options)
 {
   if (!options->view || !hat_view_parse (options->view, &options->export.view))
     {
-      hat_usage ("export: %s, use --view overview, timeline, map, graph, calls, leaks or sizes",
+      hat_usage ("export: %s, use --view overview, timeline, map, graph, calls, leaks, types or sizes",
                  options->view ? "unknown view" : "no view given");
       return FALSE;
     }
@@ -122,6 +123,12 @@ check_options (Options *options)
       hat_usage ("export: --at is an instant, --from and --to are a range, give one of them");
       return FALSE;
     }
+  if (options->type && options->export.view != HAT_VIEW_TYPES)
+    {
+      hat_usage ("export: --type is for the view types, leave it out");
+      return FALSE;
+    }
+  options->export.type = options->type;
   options->export.is_dark = options->is_dark;
   options->export.is_high_contrast = options->is_high_contrast;
   return parse_size (options) && parse_grouping (options) && parse_cost (options);
@@ -203,6 +210,7 @@ main (int argc, char **argv)
       "Colour timeline and map by function, site, module, thread, size or age, the map also by (leak) class", "WHAT" },
     { "cost", 0, 0, G_OPTION_ARG_STRING, &options.cost, "Of calls: live, peak, allocated, allocations or temporary",
       "COST" },
+    { "type", 0, 0, G_OPTION_ARG_STRING, &options.type, "Of types: whose layout (default: the one that loses most)", "NAME" },
     { "size", 0, 0, G_OPTION_ARG_STRING, &options.size, "Width and height (default 1280x800)", "WxH" },
     { "scale", 0, 0, G_OPTION_ARG_DOUBLE, &options.export.scale, "Pixels per unit of a .png (default 1)", "N" },
     { "dark", 0, 0, G_OPTION_ARG_NONE, &options.is_dark, "Dark colours", NULL },

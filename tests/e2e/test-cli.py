@@ -23,7 +23,7 @@ def recorded_without_snapshot():
 @check
 def every_view_exports_to_every_format():
     recorded()
-    for view in ['overview', 'timeline', 'map', 'graph', 'calls', 'leaks', 'sizes']:
+    for view in ['overview', 'timeline', 'map', 'graph', 'calls', 'leaks', 'types', 'sizes']:
         for kind, magic in [('png', b'\x89PNG'), ('svg', b'<?xml'), ('pdf', b'%PDF')]:
             out = path(f'{view}.{kind}')
             done = run(HEAPATLAS, 'export', TRACE, '--view', view, '-o', out, env={k: v for k, v in os.environ.items() if 'DISPLAY' not in k})
@@ -44,7 +44,8 @@ def wrong_use_is_one_line_and_status_2():
     recorded()
     for command in [['nonsense-command', '--x'], ['report'], ['report', TRACE, '--by', 'colour'], ['report', TRACE, '--at', 'yesterday'],
                     ['report', TRACE, '--assert', 'live_bytes=<3'], ['report', TRACE, '--bogus'], ['export', TRACE, '--view', 'x', '-o', path('x.png')],
-                    ['export', TRACE, '--view', 'map', '-o', path('x.bmp')], ['export', TRACE, '--view', 'graph', '--snapshot', '7', '-o', path('x.png')], ['leaks'], ['record'], ['report', TRACE, '--process', '99']]:
+                    ['export', TRACE, '--view', 'map', '-o', path('x.bmp')], ['export', TRACE, '--view', 'map', '--type', 'T', '-o', path('x.png')],
+                    ['export', TRACE, '--view', 'types', '--type', 'NoSuchType', '-o', path('x.png')], ['export', TRACE, '--view', 'graph', '--snapshot', '7', '-o', path('x.png')], ['leaks'], ['record'], ['report', TRACE, '--process', '99']]:
         done = run(HEAPATLAS, *command)
         equal(done.returncode, 2, f'{command}: {done.stdout} {done.stderr}')
         equal(done.stderr.strip().count('\n'), 0, f'one line for {command}: {done.stderr}')

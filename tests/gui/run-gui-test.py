@@ -12,7 +12,7 @@ from driver import Atspi, BUILD, GUI, SCREEN, SHOTS, App, outer, poll, screensho
 LIBRARY = os.path.join(BUILD, 'data', 'examples', 'library')
 STEADY = os.path.join(BUILD, 'tests', 'targets', 'steady')
 HEAPATLAS = os.path.join(BUILD, 'app', 'heapatlas')
-VIEWS = ['overview', 'map', 'blocks', 'graph', 'calls', 'leaks', 'sizes', 'recording']
+VIEWS = ['overview', 'map', 'blocks', 'graph', 'calls', 'leaks', 'types', 'sizes', 'recording']
 
 
 def recordings():
@@ -132,7 +132,7 @@ def test_recording():
     screenshot('live')
     app.press('End Program')
     app.wait('Overview')
-    app.view(8)
+    app.view(9)
     app.wait('Recording')
     app.close()
 
@@ -151,7 +151,7 @@ def test_input():
     left, top, width, height = app.place(entry)
     x('mousemove', left + width - 14, top + height // 2, 'click', 1)  # end of input
     app.wait('Overview')
-    app.view(8)
+    app.view(9)
     poll('the output stays', lambda: 'no more' in app.text('Output of the program'))
     app.close()
 
@@ -351,6 +351,46 @@ def test_no_graph():
         app.close()
 
 
+TYPED = os.path.join(BUILD, 'tests', 'targets', 'typed-cxx-O0')
+
+
+def test_types():
+    """The table of types and the layout of one: chosen, walked through, unfolded, searched for, exported; and what to do where there are none."""
+    trace = home('typed.heapatlas')
+    subprocess.run([HEAPATLAS, 'record', '-q', '-o', trace, TYPED], check=True, stdout=subprocess.DEVNULL)
+    app = App(trace)
+    app.maximise()
+    app.view(7)
+    picture = app.wait('Layout of the type')
+    poll('a type is shown', lambda: ' bytes, aligned to ' in picture.get_description())
+    app.wait('Types', 'tree table')
+    screenshot('types')
+    app.act(app.frame, 'win.search')
+    poll('the search can be typed', lambda: app.focused('text') or app.focused('entry'))
+    x('type', '--delay', '2', 'house::label')
+    poll('the type is found', lambda: picture.get_description().startswith('struct house::Label: C++, 40 bytes, aligned to 8'))
+    x('key', 'Escape')
+    app.act(picture, 'types.next')
+    app.wait('house::Shape: house::Shape, ', start=True)
+    app.act(picture, 'types.inner')
+    poll('fields of fields', lambda: 'house::Shape.vtable: ' in picture.get_description())
+    screenshot('types-inner')
+    for action in ('types.next', 'types.previous', 'types.next-variant', 'types.page-down', 'types.page-up', 'types.inner'):
+        app.act(picture, action)
+    poll('folded again', lambda: 'house::Shape.vtable: ' not in picture.get_description())
+    save_as(app, 'win.export', home('types.svg'))
+    poll('a picture of it', lambda: os.path.exists(home('types.svg')) and os.path.getsize(home('types.svg')) > 10000)
+    app.close()
+    trace = home('untyped.heapatlas')
+    subprocess.run([HEAPATLAS, 'record', '-q', '-o', trace, '/bin/true'], check=True, stdout=subprocess.DEVNULL)
+    app = App(trace)
+    app.wait('Overview')
+    app.view(7)
+    app.wait('No Types Are Known')
+    poll('it says what to install', lambda: any('-dbgsym' in n.get_name() or '-g' in n.get_name() for n in app.walk()))
+    app.close()
+
+
 SIZES = {'large': (1580, 980), 'small': (800, 600)}
 SCHEMES = {'light': {'ADW_DEBUG_COLOR_SCHEME': 'prefer-light'}, 'dark': {'ADW_DEBUG_COLOR_SCHEME': 'prefer-dark'},
            'contrast': {'ADW_DEBUG_COLOR_SCHEME': 'prefer-light', 'ADW_DEBUG_HIGH_CONTRAST': '1'}}
@@ -387,7 +427,8 @@ def test_tour():
 
 
 TESTS = [test_everyday, test_error, test_recording, test_input, test_kill, test_close_and_keep, test_close_and_stop, test_skip_symbols,
-         test_preferences, test_delete, test_graph, test_no_graph, test_tour]
+         test_preferences, test_delete, test_graph, test_no_graph, test_types,
+         test_tour]
 
 
 def main(names):

@@ -17,6 +17,7 @@
 #include "ui/draw/overview-paint.h"
 #include "ui/draw/sizes-paint.h"
 #include "ui/draw/timeline-paint.h"
+#include "ui/draw/types-paint.h"
 
 #define DEFAULT_WIDTH 1280
 #define DEFAULT_HEIGHT 800
@@ -274,6 +275,59 @@ paint_leaks (const Picture *picture, cairo_t *cr, GError **error)
   return TRUE;
 }
 
+static HatTypeTable *
+type_table_at (const Picture *picture, HatTypeBook *book, gint64 at, GError **error)
+{
+  g_autoptr (HatLive) live = hat_heap_live (picture->heap, at, picture->progress, error);
+  return live ? hat_type_table_new (book, picture->heap, live, picture->options->type != NULL, picture->progress) : NULL;
+}
+
+static guint
+row_of_type (const HatTypeTable *table, const char *name)
+{
+  g_autoptr (GArray) found = hat_type_book_find (table->book, name);
+  for (guint i = 0; i < table->n; i++)
+    for (guint k = 0; k < found->len; k++)
+      if (table->rows[i].type == g_array_index (found, HatTypeId, k))
+        return i;
+  return G_MAXUINT;
+}
+
+static gboolean
+paint_types (const Picture *picture, cairo_t *cr, GError **error)
+{
+  const char *type = picture->options->type;
+  const gint64 at = picture->options->at_ns;
+  g_autofree char *title = title_of (picture, "types");
+  g_autoptr (HatTypeBook) book = hat_type_book_new (picture->trace, hat_heap_process (picture->heap), FALSE, picture->progress, error);
+  g_autoptr (HatTypeTable) table = book ? type_table_at (picture, book, at >= 0 ? at : hat_heap_end (picture->heap), error) : NULL;
+  g_autoptr (HatTypeShape) shape = NULL;
+  g_autoptr (HatTypesLayout) layout = NULL;
+  HatTypesInput input = { .title = title };
+
+  if (!table)
+    return FALSE;
+  if (at < 0 && !table->has_live)
+    {
+      hat_type_table_free (table);
+      table = type_table_at (picture, book, hat_heap_summary (picture->heap)->totals.peak_time_ns, error);
+      if (!table)
+        return FALSE;
+    }
+  input.table = table;
+  input.selected = type ? row_of_type (table, type) : 0;
+  if (type && input.selected == G_MAXUINT)
+    {
+      g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "no type \"%s\" in it, see heapatlas types", type);
+      return FALSE;
+    }
+  if (table->n)
+    input.shape = shape = hat_type_book_shape (book, table->rows[input.selected].type, G_MAXUINT, FALSE);
+  layout = hat_types_layout_new (&input, picture->width, picture->height);
+  hat_types_paint (layout, &picture->palette, cr);
+  return TRUE;
+}
+
 static gboolean
 paint_sizes (const Picture *picture, cairo_t *cr, GError **error)
 {
@@ -296,7 +350,7 @@ hat_export_paint (HatHeap *heap, const HatExportOptions *options, cairo_t *cr, c
   static gboolean (*const paint[HAT_N_VIEWS]) (const Picture *, cairo_t *, GError **) = {
     [HAT_VIEW_OVERVIEW] = paint_overview, [HAT_VIEW_TIMELINE] = paint_timeline, [HAT_VIEW_MAP] = paint_map,
     [HAT_VIEW_GRAPH] = paint_graph,       [HAT_VIEW_CALLS] = paint_calls,       [HAT_VIEW_LEAKS] = paint_leaks,
-    [HAT_VIEW_SIZES] = paint_sizes,
+    [HAT_VIEW_TYPES] = paint_types,       [HAT_VIEW_SIZES] = paint_sizes,
   };
   Picture picture = {
     .heap = heap,

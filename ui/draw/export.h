@@ -13,11 +13,12 @@ G_BEGIN_DECLS
 typedef struct
 {
   HatView view;
-  gint64 at_ns;        /* instant of the map; -1 = the peak */
+  gint64 at_ns;        /* instant of the map, -1 = the peak; of types, -1 = the end, or the peak if nothing of a known type is live then */
   HatRange range;      /* from == to: the whole process */
   HatGrouping by;      /* bands of the timeline, colours of the map; HAT_BY_NONE = the picture's default */
   gboolean by_class;   /* map: colours are leak classes, at the snapshot */
   HatCost cost;        /* of calls */
+  const char *type;    /* whose layout is drawn (hat_types_find()); NULL = of the one that loses most */
   guint snapshot;      /* of the graph; G_MAXUINT = hat_snapshot_usual() */
   guint width, height; /* logical pixels, or points in PDF; 0 = 1280 x 800 */
   double scale;        /* PNG: pixels per logical pixel; 0 = 1 */

@@ -19,7 +19,7 @@ static const struct
   [HAT_VIEW_OVERVIEW] = { "overview", "Overview" }, [HAT_VIEW_TIMELINE] = { "timeline", "Timeline" },
   [HAT_VIEW_MAP] = { "map", "Live-object map" },    [HAT_VIEW_GRAPH] = { "graph", "Object graph" },
   [HAT_VIEW_CALLS] = { "calls", "Calls" },          [HAT_VIEW_LEAKS] = { "leaks", "Leaks" },
-  [HAT_VIEW_SIZES] = { "sizes", "Sizes and lifetimes" },
+  [HAT_VIEW_TYPES] = { "types", "Types" },          [HAT_VIEW_SIZES] = { "sizes", "Sizes and lifetimes" },
 };
 
 const char *

@@ -17,9 +17,10 @@ typedef enum
   HAT_VIEW_GRAPH,
   HAT_VIEW_CALLS,
   HAT_VIEW_LEAKS,
+  HAT_VIEW_TYPES,
   HAT_VIEW_SIZES,
 } HatView;
-#define HAT_N_VIEWS 7
+#define HAT_N_VIEWS 8
 
 const char *hat_view_name (HatView view);                             /* "overview", as on the command line */
 const char *hat_view_title (HatView view);                            /* "Overview", as people read it */

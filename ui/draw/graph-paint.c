@@ -196,23 +196,6 @@ node_border (const HatPalette *palette, const HatGraphNode *node)
   return palette->border;
 }
 
-static void
-paint_hatching (cairo_t *cr, HatRect rect, HatColor color)
-{
-  cairo_save (cr);
-  round_path (cr, rect, RADIUS);
-  cairo_clip (cr);
-  set_color (cr, color);
-  cairo_set_line_width (cr, 1);
-  for (double x = rect.x - rect.height; x < rect.x + rect.width; x += 7)
-    {
-      cairo_move_to (cr, x, rect.y + rect.height);
-      cairo_line_to (cr, x + rect.height, rect.y);
-    }
-  cairo_stroke (cr);
-  cairo_restore (cr);
-}
-
 /* The card, or stack of cards. */
 static void
 paint_card (const HatPalette *palette, const HatGraphNode *node, HatRect rect, gboolean is_selected, gboolean is_match, cairo_t *cr)
@@ -245,7 +228,7 @@ paint_card (const HatPalette *palette, const HatGraphNode *node, HatRect rect, g
   set_color (cr, fill);
   cairo_fill (cr);
   if (node->leak_class == HAT_LEAK_POSSIBLE && node->n_blocks)
-    paint_hatching (cr, rect, hat_color_fade (border, 0.25));
+    hat_paint_hatching (cr, hat_color_fade (border, 0.25), rect, RADIUS);
   if (stripe > 0)
     {
       corners_path (cr, (HatRect){ rect.x, rect.y, stripe, rect.height }, radius, 0);
@@ -485,7 +468,7 @@ legend_class (Legend *legend, HatLeakClass leak_class, const char *label)
   rect = (HatRect){ x, legend->rect.y + legend->rect.height / 2 - 6, 12, 12 };
   hat_paint_round (legend->cr, node_fill (legend->palette, &node), rect, 3);
   if (leak_class == HAT_LEAK_POSSIBLE)
-    paint_hatching (legend->cr, rect, hat_color_fade (node_border (legend->palette, &node), 0.4));
+    hat_paint_hatching (legend->cr, hat_color_fade (node_border (legend->palette, &node), 0.4), rect, RADIUS);
   round_path (legend->cr, rect, 3);
   set_color (legend->cr, node_border (legend->palette, &node));
   cairo_set_line_width (legend->cr, 1.1);

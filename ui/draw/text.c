@@ -155,21 +155,44 @@ hat_paint_fill (cairo_t *cr, HatColor color, HatRect rect)
   cairo_fill (cr);
 }
 
-void
-hat_paint_round (cairo_t *cr, HatColor color, HatRect rect, double radius)
+static void
+round_path (cairo_t *cr, HatRect rect, double radius)
 {
   double r = MIN (radius, MIN (rect.width, rect.height) / 2);
 
-  if (rect.width <= 0 || rect.height <= 0)
-    return;
   cairo_new_sub_path (cr);
   cairo_arc (cr, rect.x + rect.width - r, rect.y + r, r, -G_PI_2, 0);
   cairo_arc (cr, rect.x + rect.width - r, rect.y + rect.height - r, r, 0, G_PI_2);
   cairo_arc (cr, rect.x + r, rect.y + rect.height - r, r, G_PI_2, G_PI);
   cairo_arc (cr, rect.x + r, rect.y + r, r, G_PI, 3 * G_PI_2);
   cairo_close_path (cr);
+}
+
+void
+hat_paint_round (cairo_t *cr, HatColor color, HatRect rect, double radius)
+{
+  if (rect.width <= 0 || rect.height <= 0)
+    return;
+  round_path (cr, rect, radius);
   set_color (cr, color);
   cairo_fill (cr);
+}
+
+void
+hat_paint_hatching (cairo_t *cr, HatColor color, HatRect rect, double radius)
+{
+  cairo_save (cr);
+  round_path (cr, rect, radius);
+  cairo_clip (cr);
+  set_color (cr, color);
+  cairo_set_line_width (cr, 1);
+  for (double x = rect.x - rect.height; x < rect.x + rect.width; x += 7)
+    {
+      cairo_move_to (cr, x, rect.y + rect.height);
+      cairo_line_to (cr, x + rect.height, rect.y);
+    }
+  cairo_stroke (cr);
+  cairo_restore (cr);
 }
 
 void

@@ -40,6 +40,7 @@ double hat_text_measure (HatText *text, HatFont font, const char *string);
 
 void hat_paint_fill (cairo_t *cr, HatColor color, HatRect rect);
 void hat_paint_round (cairo_t *cr, HatColor color, HatRect rect, double radius);
+void hat_paint_hatching (cairo_t *cr, HatColor color, HatRect rect, double radius); /* lines only */
 void hat_paint_line (cairo_t *cr, HatColor color, double width, double x1, double y1, double x2, double y2);
 void hat_paint_legend (cairo_t *cr, HatText *text, const HatPalette *palette, const HatLegend *legend, gint hovered);
 /* What an empty picture says: a title and a sentence in the middle. */

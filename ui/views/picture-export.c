@@ -15,6 +15,7 @@ typedef struct
 {
   HatQuestion *question;
   HatExportOptions options;
+  char *type;
   char *path; /* NULL: in memory */
 } Job;
 
@@ -23,6 +24,7 @@ free_job (gpointer data)
 {
   Job *job = data;
   hat_question_free (job->question);
+  g_free (job->type);
   g_free (job->path);
   g_free (job);
 }
@@ -97,6 +99,7 @@ view_of (const char *name)
 static void
 start (HatViewState *state, const char *view, const char *path, GAsyncReadyCallback callback, gpointer data)
 {
+  const HatSelection *selection = hat_view_state_selection (state);
   HatPalette palette;
   hat_palette_init_for_desktop (&palette);
   Job *job = g_new0 (Job, 1);
@@ -112,6 +115,8 @@ start (HatViewState *state, const char *view, const char *path, GAsyncReadyCallb
                                      .scale = SCALE,
                                      .is_dark = palette.is_dark,
                                      .is_high_contrast = palette.is_high_contrast };
+  if (selection->kind == HAT_SELECTED_TYPE)
+    job->options.type = job->type = g_strdup (selection->function);
   if (job->options.view == HAT_VIEW_CALLS)
     job->options.range = hat_question_cost_range (job->question);
   else if (hat_question_has_range (job->question))

@@ -325,6 +325,14 @@ hat_view_state_select_function (HatViewState *self, const char *function, HatSta
 }
 
 void
+hat_view_state_select_type (HatViewState *self, const char *type, HatStackId example, GHashTable *stacks)
+{
+  g_return_if_fail (HAT_IS_VIEW_STATE (self) && self->now.heap);
+  select_stacks (self, HAT_SELECTED_TYPE, type, example, stacks);
+  changed (self, HAT_CHANGED_SELECTION);
+}
+
+void
 hat_view_state_select_block (HatViewState *self, const HatBlock *block)
 {
   g_return_if_fail (HAT_IS_VIEW_STATE (self) && self->now.heap && block);

@@ -33,12 +33,13 @@ typedef enum
   HAT_SELECTED_STACK,
   HAT_SELECTED_FUNCTION, /* every stack through a node of a call tree */
   HAT_SELECTED_BLOCK,
+  HAT_SELECTED_TYPE,     /* every stack that makes objects of it */
 } HatSelectionKind;
 
 typedef struct
 {
   HatSelectionKind kind;
-  HatStackId stack;   /* FUNCTION: the most expensive one */
+  HatStackId stack;   /* FUNCTION, TYPE: the most expensive one */
   HatBlock block;     /* BLOCK */
   char *function;     /* what a person reads */
   GHashTable *stacks; /* set of HatStackId: all that is meant; never NULL unless nothing is selected */
@@ -101,6 +102,8 @@ void hat_view_state_select_nothing (HatViewState *self);
 void hat_view_state_select_stack (HatViewState *self, HatStackId stack);
 /* Every stack through a function: `stacks` is a set, taken over. */
 void hat_view_state_select_function (HatViewState *self, const char *function, HatStackId example, GHashTable *stacks);
+/* The same for those that make objects of a type. */
+void hat_view_state_select_type (HatViewState *self, const char *type, HatStackId example, GHashTable *stacks);
 void hat_view_state_select_block (HatViewState *self, const HatBlock *block);
 
 G_END_DECLS

@@ -254,7 +254,7 @@ static const struct
 void
 hat_window_install_actions (GtkWidgetClass *widget_class)
 {
-  static const char *const views[] = { "overview", "map", "blocks", "graph", "calls", "leaks", "sizes", "recording" };
+  static const char *const views[] = { "overview", "map", "blocks", "graph", "calls", "leaks", "types", "sizes", "recording" };
   for (guint i = 0; i < G_N_ELEMENTS (actions); i++)
     {
       gtk_widget_class_install_action (widget_class, actions[i].name, actions[i].parameter, actions[i].activate);

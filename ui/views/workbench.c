@@ -14,6 +14,7 @@
 #include "ui/views/overview-page.h"
 #include "ui/views/scrubber.h"
 #include "ui/views/sizes-page.h"
+#include "ui/views/types-page.h"
 
 struct _HatWorkbench
 {
@@ -40,6 +41,7 @@ static const struct
   { "graph", "Graph", "hat-graph-symbolic", hat_graph_page_new },
   { "calls", "Calls", "hat-calls-symbolic", hat_calls_page_new },
   { "leaks", "Leaks", "hat-leaks-symbolic", hat_leaks_page_new },
+  { "types", "Types", "hat-types-symbolic", hat_types_page_new },
   { "sizes", "Sizes", "hat-sizes-symbolic", hat_sizes_page_new },
   { "recording", "Recording", "hat-recording-symbolic", hat_recording_page_new },
 };

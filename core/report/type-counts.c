@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Live objects by type. */
+
+#include "core/report/type-counts.h"
+
+#include "core/trace/snapshot.h"
+
+enum
+{
+  MAX_DEPTH = 32, /* of objects in objects */
+};
+
+struct _HatTypeCounts
+{
+  HatTypeCount blocks;
+  GHashTable *found; /* Key -> itself */
+};
+
+typedef struct
+{
+  const char *name;
+  guint64 size;
+  HatTypeCount count;
+} Key;
+
+static guint
+hash_key (gconstpointer data)
+{
+  const Key *key = data;
+  return g_str_hash (key->name) ^ (guint) key->size * 2654435761u;
+}
+
+static gboolean
+equal_keys (gconstpointer a, gconstpointer b)
+{
+  const Key *x = a, *y = b;
+  return x->size == y->size && g_str_equal (x->name, y->name);
+}
+
+static void
+free_key (gpointer data)
+{
+  g_free ((char *) ((Key *) data)->name);
+  g_free (data);
+}
+
+/* ---- blocks ---- */
+
+typedef struct
+{
+  HatTypes *types;
+  guint n_types;
+  guint64 *objects; /* by type */
+  guint n_stacks;
+  const HatBlockType **of_stack;
+  HatSnapshot *snapshot;
+  HatLive *seen; /* its blocks */
+} Counter;
+
+static void
+count_block (Counter *counter, HatTypeCounts *counts, const HatBlock *block, HatTypeId type, guint64 objects)
+{
+  if (objects == 0)
+    return;
+  if (type < counter->n_types)
+    counter->objects[type] += objects;
+  counts->blocks.objects++;
+  counts->blocks.bytes += block->size;
+}
+
+/* FALSE: the snapshot does not say. */
+static gboolean
+count_seen (Counter *counter, HatTypeCounts *counts, const HatBlock *block, guint64 index)
+{
+  const guint32 number = counter->snapshot->block_kind[index];
+  const HatBlockKind *kind = number ? &counter->snapshot->kinds[number - 1] : NULL;
+
+  if (!kind)
+    return FALSE;
+  guint64 size = kind->type ? hat_types_get (counter->types, kind->type)->size : 0;
+  count_block (counter, counts, block, kind->type, kind->is_array && size ? block->size / size : 1);
+  return TRUE;
+}
+
+static void
+count_blocks (Counter *counter, HatTypeCounts *counts, const HatLive *live)
+{
+  guint64 k = 0;
+
+  for (guint64 i = 0; i < live->n; i++)
+    {
+      const HatBlock *block = &live->blocks[i];
+      if (counter->seen)
+        {
+          for (; k < counter->seen->n && counter->seen->blocks[k].address < block->address; k++)
+            ;
+          if (k < counter->seen->n && counter->seen->blocks[k].address == block->address && counter->seen->blocks[k].birth_ns == block->birth_ns
+              && count_seen (counter, counts, block, k))
+            continue;
+        }
+      const HatBlockType *type = block->stack < counter->n_stacks ? counter->of_stack[block->stack] : NULL;
+      if (type)
+        count_block (counter, counts, block, type->type, hat_block_type_fits (type, block->size));
+    }
+}
+
+/* The last snapshot that knows types at `time`, if there is one. One that cannot be read is none: stacks still say what they know. */
+static void
+read_snapshot (Counter *counter, HatHeap *heap, gint64 time, const HatProgress *progress)
+{
+  guint n;
+  const HatSnapshotInfo *infos = hat_trace_snapshots (hat_heap_trace (heap), hat_heap_process (heap), &n);
+
+  while (n > 0 && infos[n - 1].time_ns > time)
+    n--;
+  if (n == 0)
+    return;
+  g_autoptr (HatSnapshot) snapshot = hat_trace_read_snapshot (hat_heap_trace (heap), hat_heap_process (heap), n - 1, progress, NULL);
+  g_autoptr (HatLive) seen = snapshot && snapshot->block_kind ? hat_heap_live (heap, infos[n - 1].time_ns, progress, NULL) : NULL;
+  if (seen && seen->n == snapshot->info.n_blocks)
+    {
+      counter->snapshot = g_steal_pointer (&snapshot);
+      counter->seen = g_steal_pointer (&seen);
+    }
+}
+
+/* ---- objects in objects ---- */
+
+static void
+add_inside (Counter *counter, guint64 *all, HatTypeId id, guint64 objects, guint depth)
+{
+  HatTypeId type = hat_types_definition (counter->types, id);
+  const HatType *its = hat_types_get (counter->types, type);
+
+  for (; its->kind == HAT_TYPE_ARRAY && its->count; its = hat_types_get (counter->types, type))
+    {
+      objects *= its->count;
+      type = hat_types_definition (counter->types, its->target);
+    }
+  if (depth >= MAX_DEPTH || type >= counter->n_types || (its->kind != HAT_TYPE_STRUCT && its->kind != HAT_TYPE_CLASS && its->kind != HAT_TYPE_UNION))
+    return;
+  all[type] += objects;
+  if (its->kind == HAT_TYPE_UNION)
+    return;
+  const HatTypeLayout *layout = hat_types_layout (counter->types, type);
+  for (guint i = 0; i < layout->n_fields; i++)
+    if (layout->fields[i].size)
+      add_inside (counter, all, layout->fields[i].type, objects, depth + 1);
+}
+
+static void
+name_counts (Counter *counter, HatTypeCounts *counts, const guint64 *all)
+{
+  for (HatTypeId id = 1; id < counter->n_types; id++)
+    if (all[id])
+      {
+        const HatType *type = hat_types_get (counter->types, id);
+        Key *key = g_new (Key, 1), *other;
+        *key = (Key){ g_strdup (type->name), type->size, { all[id], all[id] * type->size } };
+        if ((other = g_hash_table_lookup (counts->found, key)))
+          {
+            key->count.objects += other->count.objects;
+            key->count.bytes += other->count.bytes;
+          }
+        g_hash_table_replace (counts->found, key, key);
+      }
+}
+
+HatTypeCounts *
+hat_type_counts_new (HatHeap *heap, HatTypes *kept, const HatLive *live, const HatProgress *progress)
+{
+  HatTypeCounts *counts = g_new0 (HatTypeCounts, 1);
+  guint n;
+  const HatStackType *stacks = hat_trace_stack_types (hat_heap_trace (heap), &n);
+  Counter counter = { .types = kept, .n_types = hat_types_count (kept), .n_stacks = n ? stacks[n - 1].stack + 1 : 0 };
+  g_autofree guint64 *objects = counter.objects = g_new0 (guint64, counter.n_types + 1);
+  g_autofree guint64 *all = g_new0 (guint64, counter.n_types + 1);
+  g_autofree const HatBlockType **of_stack = counter.of_stack = g_new0 (const HatBlockType *, counter.n_stacks + 1);
+
+  counts->found = g_hash_table_new_full (hash_key, equal_keys, NULL, free_key);
+  for (guint i = 0; i < n; i++)
+    of_stack[stacks[i].stack] = &stacks[i].type;
+  read_snapshot (&counter, heap, live->time_ns, progress);
+  count_blocks (&counter, counts, live);
+  /* Looking at layouts may make types: those of the trace come first. */
+  for (HatTypeId id = 1; id < counter.n_types; id++)
+    if (objects[id])
+      {
+        const HatType *type = hat_types_get (kept, hat_types_definition (kept, id));
+        add_inside (&counter, all, id, objects[id], 0);
+        if (type->kind == HAT_TYPE_ENUM || type->kind == HAT_TYPE_BASE)
+          all[id] += objects[id];
+      }
+  name_counts (&counter, counts, all);
+  g_clear_pointer (&counter.snapshot, hat_snapshot_free);
+  g_clear_pointer (&counter.seen, hat_live_free);
+  return counts;
+}
+
+void
+hat_type_counts_free (HatTypeCounts *counts)
+{
+  if (!counts)
+    return;
+  g_hash_table_destroy (counts->found);
+  g_free (counts);
+}
+
+HatTypeCount
+hat_type_counts_find (const HatTypeCounts *counts, const char *name, guint64 size)
+{
+  const Key *key = g_hash_table_lookup (counts->found, &(Key){ .name = name, .size = size });
+  return key ? key->count : (HatTypeCount){ 0 };
+}
+
+HatTypeCount
+hat_type_counts_blocks (const HatTypeCounts *counts)
+{
+  return counts->blocks;
+}

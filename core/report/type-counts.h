@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* How many objects of each type are live at an instant. What a block is, the last snapshot before it says of the blocks that it saw; of
+ * all others the stack that made them. Objects that lie in others by value count, too: a Node in an Rc, the elements of an array; those
+ * in unions and variants do not, since which one it is differs.
+ *
+ * Time: O(live blocks + types). Immutable; any thread. */
+
+#include "core/heap/heap.h"
+#include "core/types/types.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  guint64 objects;
+  guint64 bytes; /* of these */
+} HatTypeCount;
+
+typedef struct _HatTypeCounts HatTypeCounts;
+
+/* Never NULL. `kept`: hat_types_of_trace() of the heap's trace; used now, not later. */
+HatTypeCounts *hat_type_counts_new (HatHeap *heap, HatTypes *kept, const HatLive *live, const HatProgress *progress);
+void hat_type_counts_free (HatTypeCounts *counts);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatTypeCounts, hat_type_counts_free)
+
+/* Of the type of that name and size, whichever HatTypes it is from; zeros if there is none. */
+HatTypeCount hat_type_counts_find (const HatTypeCounts *counts, const char *name, guint64 size);
+/* Blocks whose type is known. */
+HatTypeCount hat_type_counts_blocks (const HatTypeCounts *counts);
+
+G_END_DECLS
