@@ -21,5 +21,6 @@ void
 hat_start (void)
 {
   hold_standard_descriptors ();
-  setlocale (LC_ALL, "");
+  setlocale (LC_CTYPE, "");
+  setlocale (LC_MESSAGES, "");
 }

@@ -139,7 +139,7 @@ latest_of_pid (HatImages *images, guint32 pid)
 static gint
 find_parent (HatImages *images, guint32 pid)
 {
-  for (guint step = 0; pid > 1 && step < 16; step++)
+  for (guint step = 0; images->all->len > 0 && pid > 1 && step < 16; step++)
     {
       HatImage *image = latest_of_pid (images, pid);
       if (image)

@@ -132,9 +132,23 @@ hat_proc_has_thread (guint32 pid, guint32 tid)
   return syscall (SYS_tgkill, pid, tid, 0) == 0 || errno != ESRCH;
 }
 
-gboolean
-hat_proc_any_with_environment (const char *entry, guint64 since)
+/* Numbers are given in ascending order, and start over at the end. */
+static gboolean
+has_started_over (guint32 pid)
 {
+  char *text;
+  if (!g_file_get_contents ("/proc/loadavg", &text, NULL, NULL))
+    return TRUE;
+  const char *last = strrchr (text, ' ');
+  const gboolean is_less = last == NULL || g_ascii_strtoull (last + 1, NULL, 10) < pid;
+  g_free (text);
+  return is_less;
+}
+
+gboolean
+hat_proc_any_with_environment (const char *entry, guint64 since, guint32 before)
+{
+  const guint32 least = before == 0 || has_started_over (before) ? 1 : before;
   g_autoptr (GDir) folder = g_dir_open ("/proc", 0, NULL);
   const gsize n_entry = strlen (entry);
   const char *name;
@@ -143,7 +157,7 @@ hat_proc_any_with_environment (const char *entry, guint64 since)
     {
       const guint32 pid = g_ascii_strtoull (name, NULL, 10);
       guint64 start;
-      if (pid == 0 || !hat_proc_stat (pid, NULL, &start, NULL) || start < since)
+      if (pid < least || !hat_proc_stat (pid, NULL, &start, NULL) || start < since)
         continue;
       gsize length = 0;
       g_autofree char *environment = read_file (pid, "environ", &length);

@@ -28,7 +28,8 @@ char *hat_proc_thread_name (guint32 pid, guint32 tid);
 /* Of a process or a zombie: its parent, its start in clock ticks since boot, and for a zombie its wait status (else -1). */
 gboolean hat_proc_stat (guint32 pid, guint32 *out_parent, guint64 *out_start, int *out_wait_status);
 gboolean hat_proc_has_thread (guint32 pid, guint32 tid);
-/* Whether a process that started at or after `since` (clock ticks since boot) has `entry` in its initial environment. */
-gboolean hat_proc_any_with_environment (const char *entry, guint64 since);
+/* Whether a process that started at or after `since` (clock ticks since boot) has `entry` in its initial environment. `before`: the number of
+ * a process that is not younger, since which the system cannot have used up all numbers; 0 = there is none. It makes this cheap. */
+gboolean hat_proc_any_with_environment (const char *entry, guint64 since, guint32 before);
 
 G_END_DECLS

@@ -21,10 +21,10 @@
 #define FLUSH_INTERVAL_NS (50 * MS)
 #define STATUS_INTERVAL_NS (30 * MS) /* with the longest wait: at least every 50 ms */
 #define CLOCK_INTERVAL_NS (1000 * MS)
-#define BUSY_WAIT_NS (4 * MS) /* or until a ring is half full */
-#define YOUNG_NS (50 * MS) /* a program this young may be over at once: look more often */
-#define YOUNG_WAIT_NS (MS / 4)
+#define BUSY_WAIT_NS (10 * MS) /* or until a ring is half full */
+#define YOUNG_NS (50 * MS) /* a program this young may be over at once */
 #define IDLE_WAIT_NS (20 * MS)
+#define SHORT_RECORDING_NS (1000 * MS) /* in which process numbers do not come round to ours again */
 #define LATECOMER_NS (100 * MS)
 
 /* ---- signals: the only state that a handler can reach ---- */
@@ -385,7 +385,7 @@ somebody_may_come (HatRecorder *recorder, gint64 since_ns, gint64 now_ns)
   if (recorder->options->no_follow)
     return FALSE;
   hat_proc_stat (getpid (), NULL, &start, NULL);
-  if (now_ns - since_ns < LATECOMER_NS && hat_proc_any_with_environment (entry, start))
+  if (now_ns - since_ns < LATECOMER_NS && hat_proc_any_with_environment (entry, start, now_ns < SHORT_RECORDING_NS ? getpid () : 0))
     return TRUE;
   sigfillset (&all);
   sigprocmask (SIG_SETMASK, &all, &before);
@@ -434,7 +434,6 @@ do_what_is_due (HatRecorder *recorder, Pace *pace, gint64 now_ns)
   if (now_ns >= pace->look)
     {
       pace->look = now_ns + LOOK_INTERVAL_NS;
-      reap_first (recorder);
       hat_images_look_around (recorder->images);
       look_ahead_for_symbols (recorder, now_ns);
       hat_recorder_hear (recorder);
@@ -460,7 +459,7 @@ do_what_is_due (HatRecorder *recorder, Pace *pace, gint64 now_ns)
     }
 }
 
-/* Whether the last process has ended; called when there was nothing to do. */
+/* Whether the last process has ended. */
 static gboolean
 is_over (HatRecorder *recorder, Pace *pace, gint64 now_ns)
 {
@@ -477,33 +476,29 @@ is_over (HatRecorder *recorder, Pace *pace, gint64 now_ns)
 static void
 run (HatRecorder *recorder)
 {
-  Pace pace = { .clock = CLOCK_INTERVAL_NS };
+  Pace pace = { .clock = CLOCK_INTERVAL_NS, .wait_ns = MS };
 
   while ((recorder->reason = reason_to_stop (recorder)) == HAT_STOP_NONE)
     {
+      const guint32 bell = hat_session_bell (&recorder->session);
+      if (!recorder->first_has_ended)
+        {
+          reap_first (recorder);
+          pace.look = recorder->first_has_ended ? 0 : pace.look;
+        }
       const guint64 n = hat_images_drain (recorder->images);
       if (recorder->snapshots)
         hat_snapshots_look (recorder->snapshots);
       const gint64 now_ns = hat_clock_ns (&recorder->clock, hat_clock_ticks ());
       pace.n_events += n;
       do_what_is_due (recorder, &pace, now_ns);
-      if (n == 0 && is_over (recorder, &pace, now_ns))
+      if (is_over (recorder, &pace, now_ns))
         {
           recorder->reason = HAT_STOP_ENDED;
           break;
         }
-      if (now_ns < YOUNG_NS)
-        pace.wait_ns = YOUNG_WAIT_NS;
-      else if (n > 0)
-        pace.wait_ns = BUSY_WAIT_NS;
-      else
-        pace.wait_ns = MIN (pace.wait_ns * 2, IDLE_WAIT_NS);
-      hat_session_wait (&recorder->session, pace.wait_ns);
-      if (!recorder->first_has_ended)
-        {
-          reap_first (recorder);
-          pace.look = recorder->first_has_ended ? 0 : pace.look;
-        }
+      pace.wait_ns = n > 0 ? BUSY_WAIT_NS : MIN (pace.wait_ns * 2, IDLE_WAIT_NS);
+      hat_session_wait (&recorder->session, bell, pace.wait_ns);
     }
   recorder->stopped_ns = hat_clock_ns (&recorder->clock, hat_clock_ticks ());
   hat_stop_trace_end ();

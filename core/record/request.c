@@ -3,6 +3,7 @@
 #include "core/record/request.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +69,8 @@ hat_requests_next (HatRequests *requests, guint32 *out_pid, int *out_client)
   char line[MAX_LINE];
   unsigned pid;
 
-  if (requests->fd < 0)
+  struct pollfd waiting = { .fd = requests->fd, .events = POLLIN };
+  if (requests->fd < 0 || (requests->clients->len == 0 && poll (&waiting, 1, 0) <= 0)) /* accept makes a file before it looks */
     return FALSE;
   for (int client; (client = accept4 (requests->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0;)
     if (requests->clients->len < MAX_CLIENTS && may_ask (client))

@@ -82,11 +82,16 @@ futex (uint32_t *word, int operation, uint32_t value, const struct timespec *tim
   syscall (SYS_futex, word, operation, value, timeout, NULL, 0);
 }
 
+guint32
+hat_session_bell (HatSession *session)
+{
+  return __atomic_load_n (&session->header->bell, __ATOMIC_SEQ_CST);
+}
+
 void
-hat_session_wait (HatSession *session, gint64 timeout_ns)
+hat_session_wait (HatSession *session, guint32 bell, gint64 timeout_ns)
 {
   HatWireHeader *header = session->header;
-  const uint32_t bell = __atomic_load_n (&header->bell, __ATOMIC_SEQ_CST);
 
   __atomic_store_n (&header->bell_wanted, 1, __ATOMIC_SEQ_CST);
   const struct timespec timeout = { .tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000 };

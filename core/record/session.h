@@ -48,9 +48,11 @@ hat_session_ips (HatSession *session)
   return (const guint64 *) (session->base + HAT_WIRE_IPS_AT);
 }
 
-/* Sleeps until a ring gets half full, somebody rings, or the time is over. */
-void hat_session_wait (HatSession *session, gint64 timeout_ns);
-/* Wakes hat_session_wait(), now or the next time. Safe in a signal handler. */
+/* How often the bell has rung. Ask before looking for what it may have rung for. */
+guint32 hat_session_bell (HatSession *session);
+/* Sleeps until a ring gets half full, the bell has rung more often than `bell`, or the time is over. */
+void hat_session_wait (HatSession *session, guint32 bell, gint64 timeout_ns);
+/* Wakes hat_session_wait(). Safe in a signal handler. */
 void hat_session_ring_bell (HatSession *session);
 
 /* Gives the words before `tail` back to the producer, and wakes it if it waits for room. */
