@@ -132,38 +132,46 @@ hat_proc_has_thread (guint32 pid, guint32 tid)
   return syscall (SYS_tgkill, pid, tid, 0) == 0 || errno != ESRCH;
 }
 
-/* Numbers are given in ascending order, and start over at the end. */
 static gboolean
-has_started_over (guint32 pid)
+has_environment (guint32 pid, const char *entry, guint64 since)
 {
-  char *text;
-  if (!g_file_get_contents ("/proc/loadavg", &text, NULL, NULL))
-    return TRUE;
-  const char *last = strrchr (text, ' ');
-  const gboolean is_less = last == NULL || g_ascii_strtoull (last + 1, NULL, 10) < pid;
-  g_free (text);
-  return is_less;
+  guint64 start;
+  gsize length = 0;
+  g_autofree char *environment = NULL;
+
+  if (!hat_proc_stat (pid, NULL, &start, NULL) || start < since)
+    return FALSE;
+  environment = read_file (pid, "environ", &length);
+  for (gsize at = 0; environment && at < length; at += strlen (environment + at) + 1)
+    if (strncmp (environment + at, entry, strlen (entry) + 1) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* The number that the system gave to a process or a thread last; they ascend, and start over at the end. */
+static guint32
+last_number (void)
+{
+  g_autofree char *text = NULL;
+  const char *last = g_file_get_contents ("/proc/loadavg", &text, NULL, NULL) ? strrchr (text, ' ') : NULL;
+  return last ? g_ascii_strtoull (last + 1, NULL, 10) : 0;
 }
 
 gboolean
 hat_proc_any_with_environment (const char *entry, guint64 since, guint32 before)
 {
-  const guint32 least = before == 0 || has_started_over (before) ? 1 : before;
-  g_autoptr (GDir) folder = g_dir_open ("/proc", 0, NULL);
-  const gsize n_entry = strlen (entry);
+  const guint32 last = before > 0 ? last_number () : 0;
+  g_autoptr (GDir) folder = last < before || before == 0 ? g_dir_open ("/proc", 0, NULL) : NULL;
   const char *name;
 
+  for (guint32 pid = before; folder == NULL && pid < last; pid++)
+    if (has_environment (pid + 1, entry, since))
+      return TRUE;
   while (folder && (name = g_dir_read_name (folder)))
     {
       const guint32 pid = g_ascii_strtoull (name, NULL, 10);
-      guint64 start;
-      if (pid < least || !hat_proc_stat (pid, NULL, &start, NULL) || start < since)
-        continue;
-      gsize length = 0;
-      g_autofree char *environment = read_file (pid, "environ", &length);
-      for (gsize at = 0; environment && at < length; at += strlen (environment + at) + 1)
-        if (strncmp (environment + at, entry, n_entry + 1) == 0)
-          return TRUE;
+      if (pid > 0 && has_environment (pid, entry, since))
+        return TRUE;
     }
   return FALSE;
 }
