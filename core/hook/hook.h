@@ -62,7 +62,7 @@ enum
   HOOK_CACHED_FRAMES = 65536, /* depth up to which the last stack is remembered */
   HOOK_WALKED_FRAMES = 16384, /* frames that one walk may add to it */
   HOOK_CACHED_WORDS = HOOK_CACHED_FRAMES * 2 + 64,
-  HOOK_NODE_SETS = 4096,      /* two nodes each */
+  HOOK_NODE_BITS = 12,        /* sets of two nodes */
   HOOK_SHAPE_BITS = 9,
   HOOK_MEMORY_BITS = 9,
   HOOK_SHAPE_WORDS = 10,      /* longer ones are not remembered */
@@ -142,7 +142,8 @@ typedef struct
   uint64_t rbp;      /* 0 if nothing depends on it */
   uint32_t index;
   uint32_t n_words;  /* so many words prove this frame and all above it */
-  uint32_t node;     /* of the frames up to HOOK_MAX_FRAMES */
+  uint32_t node;     /* of the frames up to HOOK_MAX_FRAMES, as is the next */
+  uint64_t path;     /* a hash of the frames from the root to here */
   bool needs_rbp;    /* the frame's rbp decides about its callers */
   bool exact;
 } HookKept;
@@ -238,7 +239,7 @@ typedef struct
   HookKept kept[HOOK_CACHED_FRAMES]; /* the last stack, root first */
   HookWord words[HOOK_CACHED_WORDS];
   HookFrame walk[HOOK_WALKED_FRAMES];
-  HookNode nodes[HOOK_NODE_SETS][2];
+  HookNode nodes[1 << HOOK_NODE_BITS][2];
 } HookThread;
 
 /* All the thread-local storage there is. */

@@ -507,13 +507,28 @@ new_node (HookThread *thread, uint32_t parent, uint64_t ip)
   return thread->next_node++;
 }
 
+/* The set where to look is found from the frames alone and not from the parent's node, so that the sets of many frames
+ * can be fetched at once. */
+static inline uint64_t
+next_path (uint64_t path, uint32_t index)
+{
+  return (path + index + 1) * 0x9e3779b97f4a7c15ul;
+}
+
+static inline HookNode *
+set_of (HookThread *thread, uint64_t path)
+{
+  return thread->nodes[path >> (64 - HOOK_NODE_BITS)];
+}
+
+/* *path: the parent's, and then the frame's. */
 static inline uint32_t
-node_of (HookThread *thread, uint32_t parent, uint32_t index, uint64_t ip, bool exact)
+node_of (HookThread *thread, uint64_t *path, uint32_t parent, uint32_t index, uint64_t ip, bool exact)
 {
   const uint64_t key = thread->epoch << 52 | (uint64_t) parent << 28 | index;
-  HookNode *set = thread->nodes[(key * 0x9e3779b97f4a7c15ul) >> 52];
 
-  static_assert (HOOK_NODE_SETS == 1 << 12, "the hash has 12 bits");
+  HookNode *set = set_of (thread, *path = next_path (*path, index));
+
   if (unlikely (index == HOOK_NO_INDEX))
     {
       if (!hook_room (thread, 2))
@@ -543,7 +558,8 @@ uint32_t
 hook_unwind_leaf (HookThread *thread, uint64_t ip, bool exact)
 {
   const uint64_t rule = find_rule (thread, ip, exact);
-  return node_of (thread, HAT_WIRE_NODE_TRUNCATED, rule_index (rule), ip, exact);
+  uint64_t path = HAT_WIRE_NODE_TRUNCATED;
+  return node_of (thread, &path, HAT_WIRE_NODE_TRUNCATED, rule_index (rule), ip, exact);
 }
 
 /* ---- full walk ---- */
@@ -569,6 +585,7 @@ walk_all (HookThread *thread, const HookCaller *caller)
     }
   while (result == HOOK_STEP_CALLER && n < 1u << 22);
   node = result == HOOK_STEP_ROOT ? HAT_WIRE_NODE_ROOT : HAT_WIRE_NODE_TRUNCATED;
+  uint64_t path = node;
   uint32_t left = n;
   if (n > HOOK_MAX_FRAMES)
     {
@@ -576,13 +593,13 @@ walk_all (HookThread *thread, const HookCaller *caller)
         {
           const uint32_t at = n - 1 - i;
           const HookFrame *frame = &frames[at < HOOK_MAX_FRAMES ? at : HOOK_MAX_FRAMES + at % HOOK_END_FRAMES];
-          node = node_of (thread, node, frame->index, frame->state.ip, frame->state.exact);
+          node = node_of (thread, &path, node, frame->index, frame->state.ip, frame->state.exact);
         }
-      node = node_of (thread, node, HAT_WIRE_IP_CUT, 0, false);
+      node = node_of (thread, &path, node, HAT_WIRE_IP_CUT, 0, false);
       left = HOOK_END_FRAMES;
     }
   while (left-- > 0)
-    node = node_of (thread, node, frames[left].index, frames[left].state.ip, frames[left].state.exact);
+    node = node_of (thread, &path, node, frames[left].index, frames[left].state.ip, frames[left].state.exact);
   hook_check_stack (thread, caller, node, true);
   return node;
 }
@@ -618,6 +635,14 @@ prove (HookThread *thread, uint32_t n)
     while (n > 0 && thread->kept[n - 1].n_words > n_equal)
       n--;
   return n;
+}
+
+/* Has the sets of the walked frames' nodes fetched, all at once. */
+static inline void
+expect_nodes (HookThread *thread, uint64_t path, uint32_t n_walked)
+{
+  for (uint32_t i = n_walked; i > 1; i--)
+    __builtin_prefetch (set_of (thread, path = next_path (path, thread->walk[i - 1].index)));
 }
 
 /* Adds a walked frame to the kept stack; false if it has no more room. */
@@ -660,8 +685,11 @@ keep (HookThread *thread, const HookFrame *frame)
   kept->needs_rbp = needs_rbp;
   kept->exact = frame->state.exact;
   if (likely (k < HOOK_MAX_FRAMES))
-    kept->node = node_of (thread, k ? caller->node : HAT_WIRE_NODE_ROOT, frame->index, frame->state.ip,
-                          frame->state.exact);
+    {
+      kept->path = k ? caller->path : HAT_WIRE_NODE_ROOT;
+      kept->node = node_of (thread, &kept->path, k ? caller->node : HAT_WIRE_NODE_ROOT, frame->index, frame->state.ip,
+                            frame->state.exact);
+    }
   thread->n_frames = k + 1;
   return true;
 }
@@ -670,9 +698,10 @@ keep (HookThread *thread, const HookFrame *frame)
 static HOOK_COLD uint32_t
 cut_node (HookThread *thread)
 {
-  uint32_t node = node_of (thread, thread->kept[HOOK_END_FRAMES - 1].node, HAT_WIRE_IP_CUT, 0, false);
+  uint64_t path = thread->kept[HOOK_END_FRAMES - 1].path;
+  uint32_t node = node_of (thread, &path, thread->kept[HOOK_END_FRAMES - 1].node, HAT_WIRE_IP_CUT, 0, false);
   for (uint32_t k = thread->n_frames - HOOK_END_FRAMES; k < thread->n_frames; k++)
-    node = node_of (thread, node, thread->kept[k].index, thread->kept[k].ip, thread->kept[k].exact);
+    node = node_of (thread, &path, node, thread->kept[k].index, thread->kept[k].ip, thread->kept[k].exact);
   return node;
 }
 
@@ -847,6 +876,7 @@ hook_unwind (HookThread *thread, const HookCaller *caller)
     }
 
   thread->n_frames = n;
+  expect_nodes (thread, n ? thread->kept[n - 1].path : HAT_WIRE_NODE_ROOT, n_walked);
   while (n_walked > 0)
     if (unlikely (!keep (thread, &thread->walk[--n_walked])))
       {
