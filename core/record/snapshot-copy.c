@@ -2,6 +2,7 @@
 
 #include "core/record/snapshot-copy.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -14,16 +15,36 @@
 #define MAX_THREADS 4u
 #define PAGES_AT_ONCE 4096u
 
+/* -1: no room there. All of it is there from the start: to find out when a page is written would be too late. */
+static int
+open_file (gsize size)
+{
+  const int file = open ("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+  if (file >= 0 && posix_fallocate (file, 0, size) != 0)
+    {
+      close (file);
+      return -1;
+    }
+  return file;
+}
+
 static gboolean
 map_memory (HatCopy *copy, gsize size)
 {
   if (copy->memory)
     munmap (copy->memory, copy->mapped);
   copy->mapped = (MAX (size, PAGE) + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
-  copy->memory = mmap (NULL, copy->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  const int file = copy->is_in_file ? open_file (copy->mapped) : -1;
+  copy->memory = copy->is_in_file && file < 0 ? MAP_FAILED
+                                              : mmap (NULL, copy->mapped, PROT_READ | PROT_WRITE,
+                                                      file >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, file, 0);
+  if (file >= 0)
+    close (file);
   if (copy->memory == MAP_FAILED)
     {
       copy->memory = NULL;
+      copy->mapped = 0;
       return FALSE;
     }
   madvise (copy->memory, copy->mapped, MADV_DONTDUMP);
@@ -73,6 +94,18 @@ get_memory (HatCopy *copy, gsize from, gsize to)
 {
   for (gsize at = from; at < to; at += PAGE)
     copy->memory[at] = 0;
+}
+
+HatCopy *
+hat_copy_new_in_file (guint32 pid, gsize expected)
+{
+  HatCopy *copy = hat_copy_new (pid, 0);
+
+  copy->is_in_file = TRUE;
+  if (map_memory (copy, expected))
+    return copy;
+  hat_copy_free (copy);
+  return NULL;
 }
 
 HatCopy *

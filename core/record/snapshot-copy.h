@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A copy of parts of a process' memory, in private memory of ours: what is to be copied is planned first, and read in one go while the
+/* A copy of parts of a process' memory, in private memory of ours or in a file without a name: what is to be copied is planned first, and read in one go while the
  * process stands still. What cannot be read is zero.
  *
  * Thread rule: after hat_copy_read() it does not change, and any thread may read it. */
@@ -23,11 +23,14 @@ typedef struct
   guint8 *memory;
   gsize size;        /* of what is copied */
   gsize mapped;      /* of `memory` */
+  gboolean is_in_file;
   guint64 n_read;    /* bytes */
 } HatCopy;
 
 /* Makes ready for about `expected` bytes: to get memory takes longer than to copy. 0: unknown. */
 HatCopy *hat_copy_new (guint32 pid, gsize expected);
+/* For what does not fit into memory. NULL: it does not fit there either. */
+HatCopy *hat_copy_new_in_file (guint32 pid, gsize expected);
 void hat_copy_free (HatCopy *copy);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatCopy, hat_copy_free)
 

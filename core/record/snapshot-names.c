@@ -38,7 +38,6 @@ name_global (Naming *naming, const HatRoot *root)
   return NULL;
 }
 
-/* The main program's thread-local storage lies right before the descriptor; where that of others is, only the loader knows. */
 static const char *
 name_thread_local (Naming *naming, const HatRoot *root, guint64 descriptor)
 {
@@ -49,10 +48,9 @@ name_thread_local (Naming *naming, const HatRoot *root, guint64 descriptor)
   for (guint i = 0; i < plan->modules->len; i++)
     {
       const HatFoundModule *found = &g_array_index (plan->modules, HatFoundModule, i);
-      if (found->image.start != plan->program || found->tls_size == 0)
-        continue;
-      const guint64 align = MAX (found->tls_align, 1), start = (descriptor - found->tls_size) & ~(align - 1);
-      return root->address >= start ? hat_module_names_thread_variable (names_of (naming, i), root->address - start) : NULL;
+      const guint64 offset = root->address - (descriptor - found->tls_below);
+      if (found->tls_below > 0 && offset < found->tls_size)
+        return hat_module_names_thread_variable (names_of (naming, i), offset);
     }
   return NULL;
 }

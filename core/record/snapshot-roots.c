@@ -2,6 +2,7 @@
 
 #include "core/record/snapshot-roots.h"
 
+#include <cpuid.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #define ARENA_BYTES (64ull << 20)       /* glibc aligns its arenas to this */
 #define MAX_OWN 8192u
 #define MAX_HOOK_STACK (64ull << 10)
+#define MAX_LISTED 4096u
 
 /* Offsets in glibc's malloc_state, the same since 2.27. */
 #define ARENA_TOP 96u
@@ -95,6 +97,8 @@ read_module (guint32 pid, guint64 start, HatFoundModule *out)
           out->tls_size = segment.p_memsz;
           out->tls_align = segment.p_align;
         }
+      if (segment.p_type == PT_DYNAMIC)
+        out->dynamic = out->image.bias + segment.p_vaddr;
       if (segment.p_type == PT_GNU_EH_FRAME)
         out->unwind_table = out->image.bias + segment.p_vaddr;
       if (segment.p_type == PT_NOTE)
@@ -389,6 +393,64 @@ plan_thread (HatRootPlan *plan, guint number, const GArray *allocator, GArray *t
     }
 }
 
+/* ---- thread-local storage ---- */
+
+/* The loader's list of modules, whose head the program's .dynamic leads to; 0: there is none. */
+static guint64
+first_of_list (const HatRootPlan *plan, const HatFoundModule *program)
+{
+  Elf64_Dyn entry;
+  guint64 list;
+
+  for (guint64 at = program->dynamic; at != 0 && hat_copy_peek (plan->pid, at, &entry, sizeof entry) && entry.d_tag != DT_NULL; at += sizeof entry)
+    if (entry.d_tag == DT_DEBUG) /* struct r_debug */
+      return hat_copy_peek (plan->pid, entry.d_un.d_ptr + 8, &list, sizeof list) ? list : 0;
+  return 0;
+}
+
+static HatFoundModule *
+module_with_storage (const HatRootPlan *plan, guint64 bias)
+{
+  for (guint i = 0; i < plan->modules->len; i++)
+    {
+      HatFoundModule *found = &g_array_index (plan->modules, HatFoundModule, i);
+      if (found->image.bias == bias && found->tls_size > 0)
+        return found;
+    }
+  return NULL;
+}
+
+/* The static storage of a module begins equally far below the descriptor in every thread. The program's comes first; that of others is in the
+ * thread's table (its descriptor's second word), where modules that have any are numbered in the order of the loader's list (struct link_map). */
+static void
+find_storage (HatRootPlan *plan)
+{
+  const guint64 descriptor = plan->stop->threads->len > 0 ? g_array_index (plan->stop->threads, HatStoppedThread, 0).registers.fs_base : 0;
+  guint64 table, map[4], at = 0, number = 0;
+
+  for (guint i = 0; i < plan->modules->len; i++)
+    {
+      HatFoundModule *found = &g_array_index (plan->modules, HatFoundModule, i);
+      if (found->image.start != plan->program)
+        continue;
+      at = first_of_list (plan, found);
+      if (found->tls_size > 0)
+        found->tls_below = descriptor - ((descriptor - found->tls_size) & ~(MAX (found->tls_align, 1) - 1));
+    }
+  if (!hat_copy_peek (plan->pid, descriptor + 8, &table, sizeof table))
+    return;
+  for (guint i = 0; i < MAX_LISTED && at != 0 && hat_copy_peek (plan->pid, at, map, sizeof map); i++, at = map[3])
+    {
+      HatFoundModule *found = module_with_storage (plan, map[0]);
+      guint64 start;
+      if (found == NULL || !hat_copy_peek (plan->pid, table + 16 * ++number, &start, sizeof start))
+        continue;
+      const guint64 below = descriptor - start;
+      if (below >= found->tls_size && below < MAX_TLS_BYTES && start % MAX (found->tls_align, 1) == 0)
+        found->tls_below = below;
+    }
+}
+
 /* The stack of a thread that is over, kept for the next one: it stands above its guard, and its old descriptor still says where it begins. */
 static gboolean
 is_old_stack (HatRootPlan *plan, const HatMapping *guard, const HatMapping *mapping)
@@ -428,6 +490,7 @@ hat_roots_plan (HatRootPlan *plan, HatCopy *copy)
   const int pagemap = open (pagemap_path, O_RDONLY | O_CLOEXEC);
   const HatMapping *before = NULL;
 
+  find_storage (plan);
   exclude_hook (plan, excluded);
   exclude_main_arena (plan, excluded);
   for (guint i = 0; i < plan->mappings->len; before = &g_array_index (plan->mappings, HatMapping, i), i++)
@@ -572,13 +635,44 @@ scan_range (Scan *scan, const HatCopy *copy, const HatRootRange *range)
     }
 }
 
+/* The parts of vector registers, each where the processor says that XSAVE puts it (Intel's manual, volume 1, 13.5): the lower 128 bits, the
+ * upper halves of the first 256, of the first 512, and all of those that only AVX-512 has. */
+static void
+scan_vector (Scan *scan, HatRoot root, const guint8 *state, gsize n)
+{
+#define TEN(p, t) p t "0", p t "1", p t "2", p t "3", p t "4", p t "5", p t "6", p t "7", p t "8", p t "9"
+  static const char *const names[4][16] = {
+    { TEN ("xmm", ""), "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15" },
+    { TEN ("ymm", ""), "ymm10", "ymm11", "ymm12", "ymm13", "ymm14", "ymm15" },
+    { TEN ("zmm", ""), "zmm10", "zmm11", "zmm12", "zmm13", "zmm14", "zmm15" },
+    { "zmm16", "zmm17", "zmm18", "zmm19", TEN ("zmm", "2"), "zmm30", "zmm31" },
+  };
+#undef TEN
+  static const struct { guint component, words; } parts[4] = { { 1, 2 }, { 2, 2 }, { 6, 4 }, { 7, 8 } };
+
+  for (guint part = 0; part < G_N_ELEMENTS (parts); part++)
+    {
+      guint size = 0, offset = 160, unused; /* that of the first part is fixed */
+      if (part > 0 && (!__get_cpuid_count (0xd, parts[part].component, &size, &offset, &unused, &unused) || size == 0))
+        continue;
+      for (guint i = 0; i < 16 * parts[part].words; i++)
+        {
+          const gsize at = offset + i * 8;
+          guint64 value;
+          if (at + 8 > n)
+            break;
+          memcpy (&value, state + at, 8);
+          root.address = 17 + (part == 3 ? 16 : 0) + i / parts[part].words;
+          root.name = names[part][i / parts[part].words];
+          add_root (scan, root, value);
+        }
+    }
+}
+
 static void
 scan_registers (Scan *scan, guint number)
 {
   static const char *const names[] = { "rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15" };
-#define SIXTEEN(p) { p "0", p "1", p "2", p "3", p "4", p "5", p "6", p "7", p "8", p "9", p "10", p "11", p "12", p "13", p "14", p "15" }
-  static const char *const vector_names[2][16] = { SIXTEEN ("xmm"), SIXTEEN ("ymm") };
-#undef SIXTEEN
   const HatStoppedThread *stopped = &g_array_index (scan->plan->stop->threads, HatStoppedThread, number);
   const HatRootThread *thread = &scan->threads[number];
   HatRoot root = { .module = G_MAXUINT32, .thread = thread->index, .frame = HAT_NO_FRAME, .name = "", .kind = HAT_ROOT_REGISTER };
@@ -605,19 +699,7 @@ scan_registers (Scan *scan, guint number)
       if (known >> i & 1)
         add_root (scan, root, registers[i]);
     }
-  /* The lower halves, and where the processor keeps the upper ones of its 256 bits. */
-  for (guint half = 0; half < 2; half++)
-    for (guint i = 0; i < 32; i++)
-      {
-        const gsize at = (half == 0 ? 160 : 576) + i * 8;
-        guint64 value;
-        if (at + 8 > n)
-          break;
-        memcpy (&value, vector + at, 8);
-        root.address = 17 + i / 2;
-        root.name = vector_names[half][i / 2];
-        add_root (scan, root, value);
-      }
+  scan_vector (scan, root, vector, n);
 }
 
 static int

@@ -33,6 +33,8 @@ typedef struct
   guint8 build_id[20];
   guint64 inode;
   guint64 tls_size, tls_align; /* thread-local storage; 0 = none */
+  guint64 tls_below;    /* where it begins, below the descriptor of any thread; 0 = not known, or elsewhere in each thread */
+  guint64 dynamic;      /* address of .dynamic, 0 = none */
   guint64 unwind_table; /* address of .eh_frame_hdr, 0 = none */
   gboolean is_hook;
 } HatFoundModule;

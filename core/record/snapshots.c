@@ -566,6 +566,16 @@ thread_index (HatSnapshots *snapshots, HatImage *image, guint32 tid)
   return thread->stream.index;
 }
 
+static void
+list_threads (HatSnapshots *snapshots, Job *job, HatImage *image)
+{
+  for (guint i = 0; i < job->stop->threads->len; i++)
+    {
+      const HatRootThread thread = { .index = thread_index (snapshots, image, g_array_index (job->stop->threads, HatStoppedThread, i).tid) };
+      g_array_append_val (job->threads, thread);
+    }
+}
+
 /* Half of what the system has left. */
 static guint64
 max_copy_bytes (HatSnapshots *snapshots)
@@ -591,11 +601,15 @@ new_job (HatSnapshots *snapshots, HatImage *image, HatSnapshotReason reason, con
   job->strings = g_string_chunk_new (1024);
   job->result = g_new0 (HatSnapshot, 1);
   job->result->info = (HatSnapshotInfo) { .reason = reason, .detail = g_strdup (detail) };
-  job->result->info.is_windowed = expected > max_copy_bytes (snapshots);
+  const gboolean is_big = expected > max_copy_bytes (snapshots);
+  if (is_big && snapshots->options.contents == HAT_CONTENTS_ALL)
+    job->contents = hat_copy_new_in_file (image->info.pid, expected);
+  job->result->info.is_windowed = is_big && job->contents == NULL;
   job->kept = snapshots->options.contents;
   job->pages = g_array_new (FALSE, FALSE, sizeof (HatPageSpan));
   job->loader = g_array_new (FALSE, FALSE, sizeof (guint32));
-  job->contents = hat_copy_new (image->info.pid, job->result->info.is_windowed ? 0 : expected);
+  if (job->contents == NULL)
+    job->contents = hat_copy_new (image->info.pid, is_big ? 0 : expected);
   job->roots = hat_copy_new (image->info.pid, 0);
   job->modules = g_array_new (FALSE, FALSE, sizeof (HatScanModule));
   job->threads = g_array_new (FALSE, FALSE, sizeof (HatRootThread));
@@ -658,9 +672,13 @@ take (HatSnapshots *snapshots, HatImage *image, HatSnapshotReason reason, const 
     {
       list_blocks (snapshots, job, image);
       name_modules (snapshots, job, image);
+      list_threads (snapshots, job, image);
       if ((is_copied &= begin_scan (job)))
         scan_in_windows (job, image->info.pid);
+      /* Once more when their frames are known; but what they point to has to be looked at now. */
+      hat_roots_scan (&job->plan, job->roots, (const HatRootThread *) job->threads->data, job->result);
       add_heads (job);
+      g_clear_pointer (&job->result->roots, g_free);
     }
   if (held)
     end_hold (wire);
@@ -670,6 +688,7 @@ take (HatSnapshots *snapshots, HatImage *image, HatSnapshotReason reason, const 
     {
       list_blocks (snapshots, job, image);
       name_modules (snapshots, job, image);
+      list_threads (snapshots, job, image);
     }
   if (!is_copied)
     {
@@ -685,11 +704,6 @@ take (HatSnapshots *snapshots, HatImage *image, HatSnapshotReason reason, const 
   info->n_blocks = job->n_blocks;
   info->n_threads_skipped = stop->n_skipped;
   account (snapshots, job, image);
-  for (guint i = 0; i < stop->threads->len; i++)
-    {
-      const HatRootThread thread = { .index = thread_index (snapshots, image, g_array_index (stop->threads, HatStoppedThread, i).tid) };
-      g_array_append_val (job->threads, thread);
-    }
   g_queue_push_tail (&snapshots->jobs, job);
   job->worker = g_thread_new ("snapshot", work, job);
   snapshots->func (&image->info, job->index, info, NULL, snapshots->data);

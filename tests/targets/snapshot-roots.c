@@ -21,7 +21,8 @@ void *in_global;
 static void *volatile in_static[3];
 __thread void *in_thread_local;
 static pthread_key_t key;
-static char *volatile interior;
+static char *volatile interior, *volatile behind_length;
+void keep_in_library (void *block); /* of snapshot-library */
 static volatile uintptr_t hidden;
 static pthread_barrier_t barrier;
 static char alternate_stack[65536];
@@ -109,6 +110,19 @@ spin_in_vector (void *argument)
   return argument;
 }
 
+/* The upper half of a register that only AVX-512 has, as far as there is one. */
+static __attribute__ ((target ("avx512f"))) void *
+spin_in_big_vector (void *argument)
+{
+  void *held[8] = { 0 };
+  held[6] = make ("big-vector", 2008);
+  __asm__ volatile ("vmovdqu64 %0, %%zmm17" : : "m" (held) : "xmm17");
+  held[6] = NULL;
+  pthread_barrier_wait (&barrier);
+  __asm__ volatile ("xor %%eax, %%eax\n xor %%ecx, %%ecx\n 1: pause\n jmp 1b" : : : "rax", "rcx");
+  return argument;
+}
+
 static void
 on_signal (int number)
 {
@@ -149,13 +163,14 @@ be_short (void *argument)
 static __attribute__ ((noinline)) void
 start_threads (void)
 {
-  static void *(*const bodies[]) (void *) = { be_a_thread, spin, spin_in_vector, handle };
+  static void *(*const bodies[]) (void *) = { be_a_thread, spin, spin_in_vector, handle, spin_in_big_vector };
+  const size_t has_big_vectors = __builtin_cpu_supports ("avx512f") != 0;
   pthread_t thread;
 
-  pthread_barrier_init (&barrier, NULL, 5);
+  pthread_barrier_init (&barrier, NULL, has_big_vectors ? 6 : 5);
   pthread_create (&thread, NULL, be_short, NULL);
   pthread_join (thread, NULL);
-  for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
+  for (size_t i = 0; i < 4 + has_big_vectors; i++)
     pthread_create (&thread, NULL, bodies[i], NULL);
   pthread_barrier_wait (&barrier);
   usleep (20000);
@@ -179,6 +194,9 @@ fill (void)
   *(void **) in_global = make ("reached-from-global", 102);
   in_thread_local = make ("tls", 103);
   interior = (char *) make ("interior", 104) + 40;
+  behind_length = (char *) memcpy (make ("behind-length", 108), &(size_t) { 100 }, sizeof (size_t)) + 8;
+  ((char **) in_global)[1] = (char *) memcpy (make ("behind-words", 109), (size_t[]) { 7, 8, 9 }, 24) + 24;
+  keep_in_library (make ("library-tls", 110));
   pthread_key_create (&key, NULL);
   pthread_setspecific (key, make ("key", 105));
   void **pool = mmap (NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -67,6 +67,13 @@ print_snapshot (HatTrace *trace, guint process, guint number, const HatSnapshot 
       print_text (function_of (trace, snapshot->frames[i].frame));
       printf ("]");
     }
+  printf ("],\"heads\":[");
+  for (guint32 i = 0; i < snapshot->n_heads; i++)
+    {
+      const HatBlockHead *head = &snapshot->heads[i];
+      printf ("%s[%u,%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT "]", i ? "," : "", head->block, head->words[0], head->words[1],
+              head->words[2]);
+    }
   printf ("],\"module_words\":%u,\"contents\":[", snapshot->n_module_words);
   for (guint32 i = 0, n = 0; i < info->n_blocks; i++)
     {
