@@ -21,24 +21,24 @@ hat_command_graph (int argc, char **argv)
 {
   gboolean json = FALSE, dot = FALSE, graphml = FALSE;
   gint process = -1;
-  g_autofree char *from_block = NULL, *type = NULL, *paths_to = NULL, *rules = NULL;
+  g_autofree char *from_block = NULL, *type = NULL, *paths_to = NULL;
   HatGraphOptions options = { .snapshot.index = -1, .depth = -1 };
   const GOptionEntry entries[] = {
     { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON for programs", NULL },
     { "dot", 0, 0, G_OPTION_ARG_NONE, &dot, "Print a graph for Graphviz", NULL },
     { "graphml", 0, 0, G_OPTION_ARG_NONE, &graphml, "Print GraphML", NULL },
     { "process", 0, 0, G_OPTION_ARG_INT, &process, "Process, counted from 0 (default: the busiest)", "N" },
-    { "snapshot", 0, 0, G_OPTION_ARG_INT, &options.snapshot.index, "Snapshot, counted from 0 (default: the last one)", "N" },
+    HAT_SNAPSHOT_ENTRIES (&options.snapshot),
     { "from-block", 0, 0, G_OPTION_ARG_STRING, &from_block, "The block at this address and what it points to", "ADDR" },
     { "type", 0, 0, G_OPTION_ARG_STRING, &type, "Blocks of this type, or allocated by this function", "NAME" },
     { "depth", 0, 0, G_OPTION_ARG_INT, &options.depth, "So many steps far", "N" },
     { "paths-to-roots", 0, 0, G_OPTION_ARG_STRING, &paths_to, "Who holds the block at this address", "ADDR" },
-    { "rules", 0, 0, G_OPTION_ARG_FILENAME, &rules, "Pointers that FILE names do not own", "FILE" },
     { NULL },
   };
-  g_autofree char *path = NULL;
+  g_autofree char *path = NULL, *rules = NULL;
   if (!hat_parse_options (argc, argv, entries, "Shows what held what when a snapshot was taken.", description, &path))
     return HAT_EXIT_USAGE;
+  rules = options.snapshot.rules;
   if (process < -1 || options.snapshot.index < -1 || options.depth < -1)
     return hat_usage ("graph: --process, --snapshot and --depth take numbers from 0");
   if (json + dot + graphml > 1)
@@ -49,7 +49,6 @@ hat_command_graph (int argc, char **argv)
   options.from_block = from_block;
   options.type = type;
   options.paths_to = paths_to;
-  options.snapshot.rules = rules;
 
   g_autoptr (GError) error = NULL;
   const HatProgress *progress = hat_terminal_progress ();

@@ -28,22 +28,22 @@ hat_command_leaks (int argc, char **argv)
 {
   gboolean json = FALSE;
   gint process = -1, error_exitcode = 0;
-  g_autofree char *suppressions = NULL, *rules = NULL;
-  HatSnapshotOptions snapshot = { .index = -1 };
+  g_autofree char *suppressions = NULL;
+  HatLeaksOptions options = { .snapshot.index = -1, .demangle = hat_demangle };
   const GOptionEntry entries[] = {
     { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON for programs", NULL },
     { "process", 0, 0, G_OPTION_ARG_INT, &process, "Only this process, counted from 0", "N" },
     { "suppressions", 0, 0, G_OPTION_ARG_FILENAME, &suppressions, "Leave out the leaks that FILE names", "FILE" },
-    { "snapshot", 0, 0, G_OPTION_ARG_INT, &snapshot.index, "Snapshot, counted from 0 (default: the last one)", "N" },
-    { "rules", 0, 0, G_OPTION_ARG_FILENAME, &rules, "Pointers that FILE names do not own", "FILE" },
+    HAT_SNAPSHOT_ENTRIES (&options.snapshot),
     { "error-exitcode", 0, 0, G_OPTION_ARG_INT, &error_exitcode, "Exit with status N if there are leaks", "N" },
     { NULL },
   };
-  g_autofree char *path = NULL;
+  g_autofree char *path = NULL, *rules = NULL;
   if (!hat_parse_options (argc, argv, entries, "Lists what is lost, what was never freed and what keeps growing, biggest first.",
                           description, &path))
     return HAT_EXIT_USAGE;
-  if (process < -1 || snapshot.index < -1)
+  rules = options.snapshot.rules;
+  if (process < -1 || options.snapshot.index < -1)
     return hat_usage ("leaks: --process and --snapshot take numbers from 0");
   if (error_exitcode < 0 || error_exitcode > 255)
     return hat_usage ("leaks: --error-exitcode takes a number from 0 to 255");
@@ -55,9 +55,9 @@ hat_command_leaks (int argc, char **argv)
       return hat_fail (suppressions, error);
     }
   const HatProgress *progress = hat_terminal_progress ();
-  snapshot.rules = rules;
-  const HatLeaksOptions options
-    = { .process = process, .json = json, .snapshot = snapshot, .suppressions = suppressions, .demangle = hat_demangle };
+  options.process = process;
+  options.json = json;
+  options.suppressions = suppressions;
   g_autoptr (HatTrace) trace = hat_open_trace (path, progress, &error);
   if (trace == NULL)
     return hat_fail (path, error);

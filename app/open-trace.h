@@ -10,6 +10,12 @@
 
 G_BEGIN_DECLS
 
+/* Options of the commands that read a snapshot, into HatSnapshotOptions (whose rules are the caller's to free). */
+#define HAT_SNAPSHOT_ENTRIES(options)                                                                                                       \
+  { "snapshot", 0, 0, G_OPTION_ARG_INT, &(options)->index, "Snapshot, counted from 0 (default: the last one)", "N" },                       \
+  { "rules", 0, 0, G_OPTION_ARG_FILENAME, &(options)->rules, "Pointers that FILE names do not own", "FILE" },                               \
+  { "no-mappings", 0, 0, G_OPTION_ARG_NONE, &(options)->no_mappings, "What only a mapped region points to is lost", NULL }
+
 /* Parses `entries`; what remains must be one TRACE, returned in *out_path (g_free). Otherwise says what is wrong and
  * returns FALSE: the exit status is then HAT_EXIT_USAGE. --help prints and exits. */
 gboolean hat_parse_options (int argc, char **argv, const GOptionEntry *entries, const char *summary,

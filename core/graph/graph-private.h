@@ -102,6 +102,7 @@ void hat_graph_turn_edges (HatGraph *graph, const guint32 *number);
 
 /* ---- the steps of making one, in this order; FALSE: cancelled ---- */
 
+void hat_graph_leave_out_roots (HatGraph *graph, const HatGraphRules *rules);
 /* Which edges are known by rules and types. */
 gboolean hat_graph_apply_rules (HatGraph *graph, const HatGraphRules *rules, const HatProgress *progress, GError **error);
 /* Which interior pointers a heuristic explains. */

@@ -123,6 +123,7 @@ make (HatGraph *graph, const HatGraphRules *rules, const HatProgress *progress, 
 {
   g_autoptr (GArray) heads = g_array_new (FALSE, FALSE, sizeof (guint32));
 
+  hat_graph_leave_out_roots (graph, rules);
   order_roots (graph);
   return find_pointers_to (graph, progress, error)
          && (graph->types.prepare == NULL || graph->types.prepare (graph->types.data, graph, progress, error))

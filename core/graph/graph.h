@@ -71,6 +71,8 @@ typedef struct _HatGraphRules HatGraphRules;
 HatGraphRules *hat_graph_rules_new (HatTrace *trace); /* with those of the trace's notes (HAT_NOTE_*); bad ones are left out */
 /* Error: USAGE, with `name` and the line. */
 gboolean hat_graph_rules_add (HatGraphRules *rules, const char *text, const char *name, GError **error);
+/* Pointers in roots of this kind do not count: what only a mapped region holds, a cache or another program's heap, is lost then. */
+void hat_graph_rules_leave_out (HatGraphRules *rules, HatRootKind kind);
 void hat_graph_rules_free (HatGraphRules *rules);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatGraphRules, hat_graph_rules_free)
 

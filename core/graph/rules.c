@@ -17,6 +17,7 @@ typedef struct
 struct _HatGraphRules
 {
   GArray *rules;
+  guint left_out; /* bits 1 << HatRootKind */
 };
 
 static void
@@ -89,6 +90,25 @@ hat_graph_rules_new (HatTrace *trace)
     if (g_str_equal (notes[i].key, HAT_NOTE_WEAK) || g_str_equal (notes[i].key, HAT_NOTE_PROGRAM_WEAK))
       hat_graph_rules_add (rules, notes[i].value, notes[i].key, NULL);
   return rules;
+}
+
+void
+hat_graph_rules_leave_out (HatGraphRules *rules, HatRootKind kind)
+{
+  rules->left_out |= 1u << kind;
+}
+
+void
+hat_graph_leave_out_roots (HatGraph *graph, const HatGraphRules *rules)
+{
+  HatSnapshot *snapshot = graph->snapshot;
+  guint32 n = 0;
+
+  for (guint32 i = 0; rules && i < snapshot->info.n_roots; i++)
+    if (!(rules->left_out >> snapshot->roots[i].kind & 1))
+      snapshot->roots[n++] = snapshot->roots[i];
+  if (rules)
+    snapshot->info.n_roots = n;
 }
 
 void

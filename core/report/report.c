@@ -89,6 +89,8 @@ hat_report_graph_of (HatHeap *heap, const HatSnapshotOptions *options, guint *ou
     }
   if (text && !hat_graph_rules_add (rules, text, options->rules, error))
     return NULL;
+  if (options->no_mappings)
+    hat_graph_rules_leave_out (rules, HAT_ROOT_MAPPING);
   return hat_graph_new (heap, *out_index, rules, NULL, progress, error);
 }
 

@@ -32,7 +32,8 @@ gboolean hat_report_assert (HatTrace *trace, gint process, const char *expressio
 typedef struct
 {
   gint index;           /* of the process' snapshots; -1 = the last one */
-  const char *rules;    /* file of fields that are weak (core/graph/graph.h), or NULL; those kept in the trace always count */
+  char *rules;          /* file of fields that are weak (core/graph/graph.h), or NULL; those kept in the trace always count */
+  gboolean no_mappings; /* what only a mapped region holds is lost */
 } HatSnapshotOptions;
 
 typedef struct

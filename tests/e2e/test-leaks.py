@@ -76,6 +76,21 @@ def blocks_of_rust_have_their_class():
     check_truth('leaks-rust')
 
 
+@check
+def mapped_regions_can_be_left_out():
+    """What only they hold is lost then, and nothing else is."""
+    trace = path('leaks-c.heapatlas')
+    truth = parse_truth(record(trace, target('leaks-c'), options=['-q']).stdout)
+    held = {int(n['address'], 16) for n in answer('graph', trace)['nodes'] if n['class'] == 'reachable'}
+    kept = {int(n['address'], 16) for n in answer('graph', trace, '--no-mappings')['nodes'] if n['class'] == 'reachable'}
+    equal([truth[address][0] for address in held - kept], ['mapping'], 'cases')
+    equal(kept - held, set(), 'blocks that are held by less')
+    assert not any(root['kind'] == 'mapping' for root in answer('graph', trace, '--no-mappings')['roots'])
+    for more in [[], ['--no-mappings']]:
+        leaks = answer('leaks', trace, *more)['processes'][0]['classes']
+        equal(leaks['direct']['blocks'], sum(c == 'direct' for _, c, _ in truth.values()) + len(more), f'direct leaks {more}')
+
+
 # ---- LeakSanitizer ----
 
 def lsan_objects(text):

@@ -241,6 +241,43 @@ test_paths_and_focus (void)
   g_assert_cmpuint (n, <, 12);
 }
 
+/* A rule later nothing is closed that was open. */
+static void
+test_again (void)
+{
+  CASE (c, graph_of_sessions (c.fixture, 60, 12));
+  g_autoptr (HatGraphModel) first = look (&c, HAT_GRAPH_OWNERS, 8), model = NULL, again = NULL;
+  g_autoptr (HatGraph) graph = graph_make (c.fixture);
+  g_autoptr (GError) error = NULL;
+  guint n, n_again, n_first;
+  const HatGraphNode *closed = hat_graph_model_nodes (first, &n_first);
+
+  while (!closed->has_more || closed->n_blocks == 0)
+    closed++;
+  model = hat_graph_model_expand (first, closed - hat_graph_model_nodes (first, &n_first), NULL, &error);
+  hat_graph_model_nodes (model, &n);
+  g_assert_cmpuint (n, >, n_first);
+  again = hat_graph_model_again (model, graph, 8, NULL, &error);
+  g_assert_no_error (error);
+  assert_tree (again);
+  const HatGraphNode *nodes = hat_graph_model_nodes (model, &n), *others = hat_graph_model_nodes (again, &n_again);
+  g_assert_true (hat_graph_model_graph (again) == graph);
+  g_assert_cmpuint (n_again, ==, n);
+  for (guint i = 0; i < n; i++)
+    g_assert_cmpstr (others[i].title, ==, nodes[i].title);
+
+  for (guint tree = 0; tree < 2; tree++)
+    {
+      g_autoptr (HatGraphModel) one = tree ? hat_graph_model_paths (model, 5, NULL, &error) : hat_graph_model_focus (model, HAT_GRAPH_OWNERS, 5, NULL, &error);
+      g_autoptr (HatGraphModel) same = hat_graph_model_again (one, graph, 8, NULL, &error);
+      hat_graph_model_nodes (one, &n);
+      hat_graph_model_nodes (same, &n_again);
+      g_assert_cmpuint (n_again, ==, n);
+      g_assert_cmpuint (hat_graph_model_block (same), ==, 5);
+      g_assert_cmpint (hat_graph_model_tree (same), ==, hat_graph_model_tree (one));
+    }
+}
+
 static void
 test_search (void)
 {
@@ -549,6 +586,7 @@ main (int argc, char **argv)
   g_test_add_func ("/graph-picture/long-list", test_long_list);
   g_test_add_func ("/graph-picture/never-a-hairball", test_never_a_hairball);
   g_test_add_func ("/graph-picture/paths-and-focus", test_paths_and_focus);
+  g_test_add_func ("/graph-picture/again", test_again);
   g_test_add_func ("/graph-picture/search", test_search);
   g_test_add_func ("/graph-picture/layouts", test_layouts);
   g_test_add_func ("/graph-picture/rings", test_rings);

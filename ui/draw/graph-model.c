@@ -861,6 +861,35 @@ hat_graph_model_collapse (HatGraphModel *model, guint node)
   return builder_finish (&builder, model->block, model->bytes, NULL);
 }
 
+HatGraphModel *
+hat_graph_model_again (HatGraphModel *model, HatGraph *graph, guint rows, const HatProgress *progress, GError **error)
+{
+  HatGraphModel like = { .graph = graph, .colors = model->colors, .bytes = model->bytes };
+  g_autoptr (HatGraphModel) again = model->tree == HAT_GRAPH_PATHS        ? hat_graph_model_paths (&like, model->block, progress, error)
+                                    : model->block != HAT_GRAPH_NONE
+                                        ? hat_graph_model_focus (&like, model->tree, model->block, progress, error)
+                                        : hat_graph_model_new (graph, model->colors, model->tree, rows, progress, error);
+  g_autoptr (GHashTable) open = g_hash_table_new (NULL, NULL);
+  Builder builder;
+
+  if (!again || model->tree == HAT_GRAPH_PATHS)
+    return g_steal_pointer (&again);
+  for (guint i = 0; i < model->n_nodes; i++)
+    {
+      const HatGraphNode *parent = model->nodes[i].parent != HAT_NODE_NONE ? &model->nodes[model->nodes[i].parent] : NULL;
+      if (parent && parent->n_blocks && !parent->has_more)
+        g_hash_table_add (open, GUINT_TO_POINTER (parent->blocks[0]));
+    }
+  builder_init_from (&builder, again, progress);
+  for (guint i = 0; i < builder.nodes->len && !builder.error; i++)
+    {
+      const HatGraphNode *node = node_at (&builder, i);
+      if (node->has_more && node->n_blocks && g_hash_table_contains (open, GUINT_TO_POINTER (node->blocks[0])))
+        expand (&builder, i, HAT_NODE_CHILDREN);
+    }
+  return builder_finish (&builder, again->block, again->bytes, error);
+}
+
 /* ---- lines ---- */
 
 typedef struct

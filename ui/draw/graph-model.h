@@ -85,6 +85,8 @@ HatGraphModel *hat_graph_model_expand (HatGraphModel *model, guint node, const H
 /* A fold as single blocks, a chain as its head and the chain behind it. */
 HatGraphModel *hat_graph_model_unfold (HatGraphModel *model, guint node, const HatProgress *progress, GError **error);
 HatGraphModel *hat_graph_model_collapse (HatGraphModel *model, guint node);
+/* The same look at another graph of the same blocks, a rule later: what is open stays open. */
+HatGraphModel *hat_graph_model_again (HatGraphModel *model, HatGraph *graph, guint rows, const HatProgress *progress, GError **error);
 HatGraphModel *hat_graph_model_ref (HatGraphModel *model);
 void hat_graph_model_unref (HatGraphModel *model);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatGraphModel, hat_graph_model_unref)

@@ -57,6 +57,7 @@ clear_look (gpointer data)
 typedef enum
 {
   ASK_ALL,
+  ASK_AGAIN, /* the same, of a graph made anew */
   ASK_EXPAND,
   ASK_UNFOLD,
   ASK_COLLAPSE,
@@ -106,6 +107,8 @@ answer_model (Answer *answer, const HatQuestion *question, const Ask *ask, const
 {
   switch (ask->kind)
     {
+    case ASK_AGAIN:
+      return hat_graph_model_again (ask->model, answer->graph, ask->rows, progress, error);
     case ASK_EXPAND:
       return hat_graph_model_expand (ask->model, ask->node, progress, error);
     case ASK_UNFOLD:
@@ -207,16 +210,17 @@ static HatGraphView
 view_of (HatGraphPage *self, const Answer *answer, guint at)
 {
   HatGraphView view = { 0 };
-  if (answer->kind == ASK_EXPAND || answer->kind == ASK_UNFOLD || answer->kind == ASK_COLLAPSE)
+  if (present (self)
+      && (answer->kind == ASK_EXPAND || answer->kind == ASK_UNFOLD || answer->kind == ASK_COLLAPSE || answer->kind == ASK_AGAIN))
     {
       const HatGraphLayout *old = present (self)->layout;
-      guint n;
+      guint n, to = answer->kind == ASK_AGAIN ? hat_graph_model_find (answer->layout->model, answer->block) : at;
       hat_graph_model_nodes (answer->layout->model, &n);
       view = hat_graph_picture_get_view (self->picture);
-      if (view.zoom > 0 && at < n)
+      if (view.zoom > 0 && at != HAT_NODE_NONE && to < n)
         {
-          view.x += answer->layout->rects[at].x - old->rects[at].x;
-          view.y += answer->layout->rects[at].y - old->rects[at].y;
+          view.x += answer->layout->rects[to].x - old->rects[at].x;
+          view.y += answer->layout->rects[to].y - old->rects[at].y;
         }
     }
   return view;
@@ -272,9 +276,10 @@ on_graph (gpointer owner, gpointer data, const GError *error)
       free_answer (answer);
       return;
     }
-  if (answer->kind == ASK_ALL)
-    forget_looks (self);
   guint at = hat_graph_picture_get_selected (self->picture);
+  Look look = { .layout = answer->layout, .view = view_of (self, answer, at), .is_found = answer->kind == ASK_FIND };
+  if (answer->kind == ASK_ALL || answer->kind == ASK_AGAIN)
+    forget_looks (self);
   if (answer->kind == ASK_FIND && present (self) && present (self)->is_found)
     {
       hat_graph_picture_set_layout (self->picture, NULL, (HatGraphView){ 0 });
@@ -282,9 +287,6 @@ on_graph (gpointer owner, gpointer data, const GError *error)
     }
   if (self->looks->len == MOST_LOOKS)
     g_array_remove_index (self->looks, 0);
-  Look look = { .layout = answer->layout, .is_found = answer->kind == ASK_FIND };
-  if (present (self))
-    look.view = view_of (self, answer, at);
   remember_view (self);
   answer->layout = NULL;
   g_array_append_val (self->looks, look);
@@ -503,6 +505,16 @@ has_something (const HatQuestion *now)
   return now->snapshot < n && infos[now->snapshot].n_blocks > 0;
 }
 
+/* Whether what is shown is of the snapshot that is wanted, though not of the present graph of it. */
+static gboolean
+is_of_snapshot (HatGraphPage *self, const HatQuestion *now)
+{
+  HatGraph *graph = present (self) ? hat_graph_model_graph (present_model (self)) : NULL;
+  guint n;
+  const HatSnapshotInfo *infos = hat_trace_snapshots (hat_heap_trace (now->heap), hat_heap_process (now->heap), &n);
+  return graph && hat_graph_heap (graph) == now->heap && hat_graph_snapshot (graph)->info.time_ns == infos[now->snapshot].time_ns;
+}
+
 static void
 hat_graph_page_update (HatPage *page, HatChanges changes)
 {
@@ -522,6 +534,8 @@ hat_graph_page_update (HatPage *page, HatChanges changes)
           forget_looks (self);
           explain_nothing (self, now);
         }
+      else if (!is_shown && is_of_snapshot (self, now))
+        ask (self, ASK_AGAIN, selected_block (self));
       else if (!is_shown)
         {
           self->picked = HAT_GRAPH_NONE;
@@ -554,6 +568,12 @@ on_snapshot_chosen (GtkDropDown *choice, GParamSpec *pspec, HatGraphPage *self)
 {
   if (!self->is_filling)
     hat_view_state_set_snapshot (hat_page_state (HAT_PAGE (self)), gtk_drop_down_get_selected (choice));
+}
+
+static void
+on_mappings_toggled (GtkToggleButton *toggle, GParamSpec *pspec, HatGraphPage *self)
+{
+  hat_view_state_set_mappings (hat_page_state (HAT_PAGE (self)), !gtk_toggle_button_get_active (toggle));
 }
 
 static void
@@ -594,6 +614,8 @@ hat_graph_page_new (HatViewState *state)
   self->picker = hat_block_picker_new (state);
   self->snapshot_choice = hat_toolbar_add_choice (toolbar, "Snapshot", none);
   self->tree_choice = hat_toolbar_add_choice (toolbar, "Shown as", trees);
+  GtkToggleButton *no_mappings = hat_toolbar_add_toggle (toolbar, "action-unavailable-symbolic", "Mapped regions hold nothing");
+  g_signal_connect (no_mappings, "notify::active", G_CALLBACK (on_mappings_toggled), self);
   hat_toolbar_add_action (toolbar, "go-previous-symbolic", "Back", "graph.back", picture);
   hat_toolbar_add_action (toolbar, "find-location-symbolic", "Who holds this", "graph.holders", picture);
   hat_toolbar_add_action (toolbar, "zoom-out-symbolic", "Zoom out", "graph.zoom-out", picture);

@@ -59,3 +59,15 @@ hat_toolbar_add_choice (GtkWidget *toolbar, const char *label, const char *const
   gtk_box_append (GTK_BOX (toolbar), choice);
   return GTK_DROP_DOWN (choice);
 }
+
+GtkToggleButton *
+hat_toolbar_add_toggle (GtkWidget *toolbar, const char *icon, const char *label)
+{
+  GtkWidget *toggle = gtk_toggle_button_new ();
+  gtk_button_set_icon_name (GTK_BUTTON (toggle), icon);
+  gtk_widget_add_css_class (toggle, "flat");
+  gtk_widget_set_tooltip_text (toggle, label);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (toggle), GTK_ACCESSIBLE_PROPERTY_LABEL, label, -1);
+  gtk_box_append (GTK_BOX (toolbar), toggle);
+  return GTK_TOGGLE_BUTTON (toggle);
+}

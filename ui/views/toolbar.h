@@ -13,5 +13,7 @@ GtkWidget *hat_toolbar_add_action (GtkWidget *toolbar, const char *icon, const c
                                    GtkWidget *target);
 /* A labelled choice among `names` (NULL-terminated); connect to notify::selected. */
 GtkDropDown *hat_toolbar_add_choice (GtkWidget *toolbar, const char *label, const char *const *names);
+/* Pressed or not; connect to notify::active. */
+GtkToggleButton *hat_toolbar_add_toggle (GtkWidget *toolbar, const char *icon, const char *label);
 
 G_END_DECLS

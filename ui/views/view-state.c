@@ -119,6 +119,8 @@ hat_question_graph (const HatQuestion *question, const HatProgress *progress, GE
   g_autoptr (HatGraphRules) rules = hat_graph_rules_new (hat_heap_trace (question->heap));
   if (!hat_graph_rules_add (rules, question->weak_rules, "the window", error))
     return NULL;
+  if (question->no_mappings)
+    hat_graph_rules_leave_out (rules, HAT_ROOT_MAPPING);
   return hat_graph_new (question->heap, question->snapshot, rules, NULL, progress, error);
 }
 
@@ -217,6 +219,17 @@ hat_view_state_declare_weak (HatViewState *self, const char *rule)
   char *rules = g_strdup_printf ("%s%s\n", self->now.weak_rules, rule);
   g_free (self->now.weak_rules);
   self->now.weak_rules = rules;
+  g_clear_pointer (&self->now.graph, hat_graph_unref);
+  changed (self, HAT_CHANGED_SNAPSHOT);
+}
+
+void
+hat_view_state_set_mappings (HatViewState *self, gboolean count)
+{
+  g_return_if_fail (HAT_IS_VIEW_STATE (self));
+  if (self->now.no_mappings == !count)
+    return;
+  self->now.no_mappings = !count;
   g_clear_pointer (&self->now.graph, hat_graph_unref);
   changed (self, HAT_CHANGED_SNAPSHOT);
 }

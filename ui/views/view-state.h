@@ -57,6 +57,7 @@ typedef struct
   char *filter; /* never NULL */
   guint snapshot;   /* the one whose graph is shown, HAT_NO_SNAPSHOT: there is none */
   char *weak_rules; /* declared weak in this window, see HatGraphRules; never NULL */
+  gboolean no_mappings; /* what only a mapped region holds is lost */
   HatGraph *graph;  /* of the snapshot; NULL: nobody asked for it yet */
 } HatQuestion;
 
@@ -97,6 +98,8 @@ void hat_view_state_set_snapshot (HatViewState *self, guint snapshot); /* and th
 void hat_view_state_set_graph (HatViewState *self, HatGraph *graph);   /* of the present snapshot */
 /* A line as of a rules file; the graph is to be made anew. */
 void hat_view_state_declare_weak (HatViewState *self, const char *rule);
+/* Whether mapped regions hold what they point to; the same. */
+void hat_view_state_set_mappings (HatViewState *self, gboolean count);
 
 void hat_view_state_select_nothing (HatViewState *self);
 void hat_view_state_select_stack (HatViewState *self, HatStackId stack);
