@@ -31,6 +31,15 @@ guint hat_process_image (HatTrace *trace, guint process); /* how many images its
 
 gboolean hat_report_json (HatTrace *trace, const HatReportOptions *options, GString *out, const HatProgress *progress,
                           GError **error);
+typedef struct
+{
+  HatTypes *types;
+  HatTypeId id;
+  HatTypeCount live;
+} HatListedType;
+/* What `types` is to list: array of HatListedType. Looking at layouts makes types of pointers and arrays, which are not listed. */
+GArray *hat_report_listed_types (HatTypes *types, const HatTypesOptions *options);
+
 void hat_report_json_stack (HatJson *json, const char *name, HatTrace *trace, HatStackId stack);
 gboolean hat_report_text (HatTrace *trace, const HatReportOptions *options, GString *out, const HatProgress *progress,
                           GError **error);

@@ -6,8 +6,7 @@
  *
  * Output is appended to a GString. Every function returns FALSE with a GError in one clear line. */
 
-#include "core/heap/heap.h"
-#include "core/types/types.h"
+#include "core/report/type-counts.h"
 
 G_BEGIN_DECLS
 
@@ -78,9 +77,12 @@ typedef struct
 {
   gint process;     /* of the trace that the types are from; -1 = they are a binary's */
   const char *name; /* only types of that name, see hat_types_find(); NULL = all */
+  const HatTypeCounts *counts; /* of live objects; NULL = of a binary there are none */
+  gint64 at_ns;                /* their instant */
+  HatTypes *kept;              /* of the trace: what is live and not among the others is listed, too; or NULL */
 } HatTypesOptions;
 
-/* The types that were read. *out_n: how many the answer has. */
+/* The types that were read, those that lose most to padding first. *out_n: how many the answer has. */
 void hat_report_types_text (HatTypes *types, const HatTypesOptions *options, GString *out, guint *out_n);
 void hat_report_types_json (HatTypes *types, const HatTypesOptions *options, GString *out, guint *out_n);
 

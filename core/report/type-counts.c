@@ -140,6 +140,9 @@ add_inside (Counter *counter, guint64 *all, HatTypeId id, guint64 objects, guint
   if (depth >= MAX_DEPTH || type >= counter->n_types || (its->kind != HAT_TYPE_STRUCT && its->kind != HAT_TYPE_CLASS && its->kind != HAT_TYPE_UNION))
     return;
   all[type] += objects;
+  HatTypeId stored = hat_types_stored (counter->types, type);
+  if (stored)
+    add_inside (counter, all, stored, objects, depth + 1);
   if (its->kind == HAT_TYPE_UNION)
     return;
   const HatTypeLayout *layout = hat_types_layout (counter->types, type);

@@ -86,8 +86,10 @@ write_variant (HatJson *json, HatTypes *types, const HatTypeLayout *layout, cons
 }
 
 static void
-write_type (HatJson *json, HatTypes *types, HatTypeId id)
+write_type (HatJson *json, const HatListedType *listed, gboolean has_counts)
 {
+  HatTypes *types = listed->types;
+  const HatTypeId id = listed->id;
   const HatType *type = hat_types_get (types, id);
   HatTypeId definition = hat_types_definition (types, id);
   const HatTypeLayout *layout = hat_types_layout (types, definition);
@@ -112,8 +114,18 @@ write_type (HatJson *json, HatTypes *types, HatTypeId id)
   for (guint i = 0; i < layout->n_variants; i++)
     write_variant (json, types, layout, &layout->variants[i]);
   hat_json_end_array (json);
-  hat_json_null (json, "live_count"); /* which blocks have this type is not known */
-  hat_json_null (json, "wasted_live_bytes");
+  if (has_counts)
+    {
+      hat_json_uint (json, "live_count", listed->live.objects);
+      hat_json_uint (json, "live_bytes", listed->live.bytes);
+      hat_json_uint (json, "wasted_live_bytes", listed->live.objects * layout->lost);
+    }
+  else
+    {
+      hat_json_null (json, "live_count"); /* a binary has no heap */
+      hat_json_null (json, "live_bytes");
+      hat_json_null (json, "wasted_live_bytes");
+    }
   hat_json_end_object (json);
 }
 
@@ -126,20 +138,19 @@ hat_report_types_json (HatTypes *types, const HatTypesOptions *options, GString 
     hat_json_null (&json, "process");
   else
     hat_json_uint (&json, "process", options->process);
+  if (options->counts)
+    hat_json_int (&json, "time_ns", options->at_ns);
   hat_json_begin_array (&json, "types");
-  g_autoptr (GArray) found = options->name ? hat_types_find (types, options->name) : NULL;
-  guint n = found ? found->len : 0;
-  const HatTypeId *ids = found ? (const HatTypeId *) found->data : hat_types_list (types, &n);
-  /* Looking at layouts makes types of pointers and arrays, which are not listed. */
-  g_autofree HatTypeId *kept = g_memdup2 (ids, n * sizeof *ids);
-  for (guint i = 0; i < n; i++)
+  g_autoptr (GArray) listed = hat_report_listed_types (types, options);
+  for (guint i = 0; i < listed->len; i++)
     {
-      write_type (&json, types, kept[i]);
+      const HatListedType *it = &g_array_index (listed, HatListedType, i);
+      write_type (&json, it, options->counts != NULL);
       if (i % LAYOUTS_KEPT == LAYOUTS_KEPT - 1)
-        hat_types_forget_layouts (types);
+        hat_types_forget_layouts (it->types);
     }
   hat_json_end_array (&json);
   hat_json_null (&json, "generics"); /* not counted yet: an empty list would say that there are none */
   hat_json_end_object (&json);
-  *out_n = n;
+  *out_n = listed->len;
 }

@@ -113,6 +113,19 @@ append_best (GString *out, const HatType *type, const HatTypeLayout *layout)
 }
 
 static void
+append_live (GString *out, HatTypeCount live, const HatTypeLayout *layout, const HatTypesOptions *options)
+{
+  if (live.objects == 0)
+    return;
+  g_autofree char *objects = hat_format_count (live.objects), *bytes = hat_format_bytes (live.bytes), *time = hat_format_time (options->at_ns);
+  g_autofree char *wasted = hat_format_bytes (live.objects * layout->lost);
+  g_string_append_printf (out, "  Live at %s: %s, %s", time, objects, bytes);
+  if (layout->lost)
+    g_string_append_printf (out, ", of which %s are padding", wasted);
+  g_string_append_c (out, '\n');
+}
+
+static void
 append_variants (GString *out, HatTypes *types, const HatType *type, const HatTypeLayout *layout)
 {
   if (layout->n_variants == 0)
@@ -140,8 +153,10 @@ append_variants (GString *out, HatTypes *types, const HatType *type, const HatTy
 }
 
 static void
-append_type (GString *out, HatTypes *types, HatTypeId id)
+append_type (GString *out, const HatListedType *listed, const HatTypesOptions *options)
 {
+  HatTypes *types = listed->types;
+  const HatTypeId id = listed->id;
   const HatType *type = hat_types_get (types, id);
   HatTypeId definition = hat_types_definition (types, id);
   const HatTypeLayout *layout = hat_types_layout (types, definition);
@@ -163,6 +178,7 @@ append_type (GString *out, HatTypes *types, HatTypeId id)
     }
   append_padding (out, type, layout);
   append_best (out, type, layout);
+  append_live (out, listed->live, layout, options);
   append_variants (out, types, type, layout);
 }
 
@@ -170,66 +186,137 @@ append_type (GString *out, HatTypes *types, HatTypeId id)
 
 typedef struct
 {
-  HatTypeId id;
+  HatListedType of;
   guint32 align;
   guint64 lost, best_size; /* best_size 0: it is */
+  guint64 wasted;
 } Row;
 
 static int
 compare_lost (gconstpointer a, gconstpointer b)
 {
   const Row *x = a, *y = b;
+  if (x->wasted != y->wasted)
+    return x->wasted > y->wasted ? -1 : 1;
+  if (x->of.live.bytes != y->of.live.bytes)
+    return x->of.live.bytes > y->of.live.bytes ? -1 : 1;
   if (x->lost != y->lost)
     return x->lost > y->lost ? -1 : 1;
-  return x->id < y->id ? -1 : x->id > y->id;
+  return x->of.id < y->of.id ? -1 : x->of.id > y->of.id;
 }
 
 static void
-append_table (GString *out, HatTypes *types, const HatTypeId *ids, guint n)
+append_live_total (GString *out, const Row *rows, guint n, const HatTypesOptions *options)
 {
+  const HatTypeCount blocks = hat_type_counts_blocks (options->counts);
+  guint64 wasted = 0;
+  guint n_live = 0;
+  for (guint i = 0; i < n; i++)
+    {
+      wasted += rows[i].wasted;
+      n_live += rows[i].of.live.objects > 0;
+    }
+  g_autofree char *time = hat_format_time (options->at_ns), *known = hat_format_bytes (blocks.bytes), *types = hat_format_count (n_live),
+                  *lost = hat_format_bytes (wasted);
+  if (blocks.objects)
+    g_string_append_printf (out, "%s live at %s: %s in blocks of known type, %s lost to padding\n", types, time, known, lost);
+  else
+    g_string_append_printf (out, "Nothing of a known type is live at %s\n", time);
+}
+
+static void
+append_row (GString *out, const Row *row, gboolean has_live)
+{
+  const HatType *type = hat_types_get (row->of.types, row->of.id);
+  g_autofree char *best = row->best_size ? g_strdup_printf ("%" G_GUINT64_FORMAT, row->best_size) : g_strdup ("");
+  g_autofree char *name = hat_plain_name (type->name, HAT_PLAIN_COLUMNS - (has_live ? 56 : 34));
+  if (!has_live)
+    {
+      g_string_append_printf (out, "%8" G_GUINT64_FORMAT "%7u%9" G_GUINT64_FORMAT "%7s  %s\n", type->size, row->align, row->lost, best, name);
+      return;
+    }
+  if (row->of.live.objects)
+    {
+      hat_plain_bytes_column (out, row->wasted, 10);
+      hat_plain_count_column (out, row->of.live.objects, 10);
+      hat_plain_bytes_column (out, row->of.live.bytes, 11);
+    }
+  else
+    hat_plain_column (out, "", 31);
+  g_string_append_printf (out, "%8" G_GUINT64_FORMAT "%8" G_GUINT64_FORMAT "%7s  %s\n", type->size, row->lost, best, name);
+}
+
+static void
+append_table (GString *out, GArray *listed, const HatTypesOptions *options)
+{
+  const guint n = listed->len;
   g_autofree Row *rows = g_new (Row, n + 1);
+  const gboolean has_live = options->counts && hat_type_counts_blocks (options->counts).objects > 0;
   guint padded = 0, better = 0;
   for (guint i = 0; i < n; i++)
     {
-      const HatTypeLayout *layout = hat_types_layout (types, ids[i]);
-      rows[i] = (Row){ ids[i], layout->align, layout->lost, layout->best ? layout->best_size : 0 };
+      const HatListedType *it = &g_array_index (listed, HatListedType, i);
+      const HatTypeLayout *layout = hat_types_layout (it->types, it->id);
+      rows[i] = (Row){ *it, layout->align, layout->lost, layout->best ? layout->best_size : 0, layout->lost * it->live.objects };
       padded += layout->lost > 0;
       better += layout->best != NULL;
       if (i % LAYOUTS_KEPT == LAYOUTS_KEPT - 1)
-        hat_types_forget_layouts (types);
+        hat_types_forget_layouts (it->types);
     }
   g_autofree char *all = hat_format_count (n), *some = hat_format_count (padded), *few = hat_format_count (better);
   g_string_append_printf (out, "%s types, %s with padding, %s would be smaller in another order\n", all, some, few);
   if (n == 0)
     return;
+  if (options->counts)
+    append_live_total (out, rows, n, options);
   qsort (rows, n, sizeof *rows, compare_lost);
-  g_string_append (out, "\n    size  align  padding   best  type\n");
+  g_string_append (out, has_live ? "\n   padding      live      bytes    size    each   best  type\n" : "\n    size  align  padding   best  type\n");
   for (guint i = 0; i < n && i < LISTED; i++)
-    {
-      const HatType *type = hat_types_get (types, rows[i].id);
-      g_autofree char *name = hat_plain_name (type->name, HAT_PLAIN_COLUMNS - 34);
-      g_autofree char *best = rows[i].best_size ? g_strdup_printf ("%" G_GUINT64_FORMAT, rows[i].best_size) : g_strdup ("");
-      g_string_append_printf (out, "%8" G_GUINT64_FORMAT "%7u%9" G_GUINT64_FORMAT "%7s  %s\n", type->size, rows[i].align, rows[i].lost,
-                              best, name);
-    }
+    append_row (out, &rows[i], has_live);
   if (n > LISTED)
     g_string_append_printf (out, "\nand %u more: name one to see its layout, or see --json\n", n - LISTED);
+}
+
+/* ---- which ---- */
+
+static void
+list_types (GArray *listed, HatTypes *types, const HatTypesOptions *options, HatTypes *others)
+{
+  g_autoptr (GArray) found = options->name ? hat_types_find (types, options->name) : NULL;
+  guint n = found ? found->len : 0;
+  const HatTypeId *ids = found ? (const HatTypeId *) found->data : hat_types_list (types, &n);
+  for (guint i = 0; i < n; i++)
+    {
+      const HatType *type = hat_types_get (types, ids[i]);
+      HatListedType it = { types, ids[i], { 0 } };
+      if (options->counts)
+        it.live = hat_type_counts_find (options->counts, type->name, type->size);
+      if (!others || (it.live.objects > 0 && !hat_types_named (others, type->name, type->size)))
+        g_array_append_val (listed, it);
+    }
+}
+
+GArray *
+hat_report_listed_types (HatTypes *types, const HatTypesOptions *options)
+{
+  GArray *listed = g_array_new (FALSE, TRUE, sizeof (HatListedType));
+  list_types (listed, types, options, NULL);
+  if (options->kept && options->kept != types)
+    list_types (listed, options->kept, options, types);
+  return listed;
 }
 
 void
 hat_report_types_text (HatTypes *types, const HatTypesOptions *options, GString *out, guint *out_n)
 {
-  g_autoptr (GArray) found = options->name ? hat_types_find (types, options->name) : NULL;
-  guint n = found ? found->len : 0;
-  const HatTypeId *ids = found ? (const HatTypeId *) found->data : hat_types_list (types, &n);
-  g_autofree HatTypeId *kept = g_memdup2 (ids, n * sizeof *ids);
-  *out_n = n;
+  g_autoptr (GArray) listed = hat_report_listed_types (types, options);
+  *out_n = listed->len;
   if (!options->name)
-    append_table (out, types, kept, n);
-  for (guint i = 0; options->name && i < n; i++)
+    append_table (out, listed, options);
+  for (guint i = 0; options->name && i < listed->len; i++)
     {
       if (i)
         g_string_append_c (out, '\n');
-      append_type (out, types, kept[i]);
+      append_type (out, &g_array_index (listed, HatListedType, i), options);
     }
 }

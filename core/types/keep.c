@@ -98,6 +98,7 @@ copy_layout (HatTypes *types, HatTypeId id, HatKeptTypes *kept, HatKeptType *out
   out->variants = variants;
   g_ptr_array_add (kept->parts, fields);
   g_ptr_array_add (kept->parts, variants);
+  keep (types, hat_types_stored (types, id), TRUE);
 }
 
 static void

@@ -413,6 +413,37 @@ hat_types_definition (HatTypes *types, HatTypeId id)
 }
 
 HatTypeId
+hat_types_named (HatTypes *types, const char *name, guint64 size)
+{
+  HatTypeId declared = HAT_TYPE_VOID;
+  for (HatTypeId at = first_of_name (types, name); at; at = hat_types_info (types, at)->next)
+    {
+      const HatType *type = hat_types_get (types, at);
+      if (type->kind == HAT_TYPE_ALIAS || type->size != size)
+        continue;
+      if (!type->is_declaration)
+        return at;
+      declared = at;
+    }
+  return declared;
+}
+
+HatTypeId
+hat_types_stored (HatTypes *types, HatTypeId id)
+{
+  static const char *const prefixes[] = { "__gnu_cxx::__aligned_buffer<", "__gnu_cxx::__aligned_membuf<" };
+  const HatType *type = hat_types_get (types, id);
+  for (guint i = 0; i < G_N_ELEMENTS (prefixes); i++)
+    if (g_str_has_prefix (type->name, prefixes[i]) && g_str_has_suffix (type->name, ">"))
+      {
+        const char *inner = type->name + strlen (prefixes[i]);
+        g_autofree char *name = g_strchomp (g_strndup (inner, strlen (inner) - 1));
+        return hat_types_named (types, name, type->size);
+      }
+  return HAT_TYPE_VOID;
+}
+
+HatTypeId
 hat_types_element (HatTypes *types, HatTypeId id)
 {
   for (guint hop = 0; hop < MAX_ALIASES; hop++)

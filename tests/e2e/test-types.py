@@ -481,6 +481,10 @@ def types_of_a_recording():
     answer = answer_of(trace)
     equal(answer['process'], 0, 'process')
     equal([t['name'] for t in answer['types']], [t['name'] for t in types_of(target('churn'))], 'the types of the program itself')
+    assert isinstance(answer['time_ns'], int), 'the instant of what is live'
+    for type_ in answer['types']:
+        lost = sum(h['size'] for h in type_['holes']) + type_['tail_padding']
+        equal((type_['live_bytes'], type_['wasted_live_bytes']), (type_['live_count'] * type_['size'], type_['live_count'] * lost), type_['name'])
     done = run(HEAPATLAS, 'types', trace, '--process', '7')
     equal((done.returncode, done.stderr.count('\n')), (2, 1), done.stderr)
     trace = path('true.heapatlas')
@@ -490,9 +494,33 @@ def types_of_a_recording():
 
 
 @check
+def live_objects_are_counted():
+    """Those in others, too; at any instant; and where the binary is gone."""
+    trace, file = path('live.heapatlas'), path('live')
+    shutil.copy(target('typed-cxx-O0'), file)
+    equal(record(trace, file, options=['-q']).returncode, 0, 'record')
+    wanted = {'house::Link': (4, 24), 'house::Node': (4, 16), 'std::shared_ptr<house::Node>': (4, 0), 'std::_List_node<int>': (3, 12)}
+    held = {t['name']: t for t in types_of(trace, '--at', 'mark:held')}
+    for name, counts in wanted.items():
+        equal((held[name]['live_count'], held[name]['wasted_live_bytes']), counts, name)
+    first = {t['name']: t for t in types_of(trace, '--at', '0s')}
+    equal([first[name]['live_count'] for name in wanted], [0] * len(wanted), 'at the start')
+    lines = run(HEAPATLAS, 'types', trace, '--at', 'mark:held').stdout.splitlines()
+    assert all(len(l) <= 80 for l in lines), lines
+    assert re.fullmatch(r'\d+ live at .*: .* in blocks of known type, .* lost to padding', lines[1]), lines[1]
+    assert re.match(r' +24 B +4 +96 B +24 +6 +house::Link', lines[4]), lines[4]
+    os.remove(file)
+    done = run(HEAPATLAS, 'types', trace, '--at', 'mark:held', '--json')
+    kept = {t['name']: t for t in json.loads(done.stdout)['types']}
+    equal((done.returncode, done.stderr.count('\n')), (0, 1), done.stderr)
+    for name, counts in wanted.items():
+        equal((kept[name]['live_count'], kept[name]['wasted_live_bytes'], kept[name]['fields']), (*counts, held[name]['fields']), f'{name} without the binary')
+
+
+@check
 def wrong_use():
     open(path('noise'), 'wb').write(b'noise' * 100)
-    for command, status in [([], 2), ([target('steady'), 'a', 'b'], 2), ([target('steady'), '--process', '-3'], 2), ([path('missing')], 3), ([path('noise')], 3), ([TMP], 3)]:
+    for command, status in [([], 2), ([target('steady'), 'a', 'b'], 2), ([target('steady'), '--process', '-3'], 2), ([target('steady'), '--at', 'end'], 2), ([path('missing')], 3), ([path('noise')], 3), ([TMP], 3)]:
         done = run(HEAPATLAS, 'types', *command)
         equal((done.returncode, done.stderr.count('\n')), (status, 1), f'{command}: {done.stderr}')
 

@@ -123,6 +123,8 @@ holds (HatTypes *types, HatTypeId id, const char *name, guint64 size, GHashTable
   else if (!is_held && depth < MAX_DEPTH && (its->kind == HAT_TYPE_STRUCT || its->kind == HAT_TYPE_CLASS))
     {
       const HatTypeLayout *layout = hat_types_layout (types, type);
+      HatTypeId stored = hat_types_stored (types, type);
+      is_held = stored && holds (types, stored, name, size, known, depth + 1);
       for (guint i = 0; i < layout->n_fields && !is_held; i++)
         is_held = layout->fields[i].size && holds (types, layout->fields[i].type, name, size, known, depth + 1);
     }
@@ -155,10 +157,10 @@ hat_type_book_of_stack (HatTypeBook *book, HatStackId stack)
 
   if (!type || type->type == HAT_TYPE_VOID || type->type >= n)
     return HAT_TYPE_VOID;
-  for (guint i = 0; i < book->n; i++)
-    if (book->rows[i].size == kept[type->type].type.size && g_str_equal (book->rows[i].name, kept[type->type].type.name))
-      return book->rows[i].type;
-  return HAT_TYPE_VOID;
+  g_mutex_lock (&book->lock);
+  HatTypeId found = hat_types_named (book->types, kept[type->type].type.name, kept[type->type].type.size);
+  g_mutex_unlock (&book->lock);
+  return found;
 }
 
 HatTypeShape *
