@@ -282,6 +282,18 @@ type_table_at (const Picture *picture, HatTypeBook *book, gint64 at, GError **er
   return live ? hat_type_table_new (book, picture->heap, live, picture->options->type != NULL, picture->progress) : NULL;
 }
 
+static HatTypeTable *
+type_table (const Picture *picture, gboolean all, GError **error)
+{
+  const gint64 at = picture->options->at_ns;
+  g_autoptr (HatTypeBook) book = hat_type_book_new (picture->trace, hat_heap_process (picture->heap), all, picture->progress, error);
+  g_autoptr (HatTypeTable) table = book ? type_table_at (picture, book, at >= 0 ? at : hat_heap_end (picture->heap), error) : NULL;
+
+  if (!table || at >= 0 || table->has_live)
+    return g_steal_pointer (&table);
+  return type_table_at (picture, book, hat_heap_summary (picture->heap)->totals.peak_time_ns, error);
+}
+
 static guint
 row_of_type (const HatTypeTable *table, const char *name)
 {
@@ -297,23 +309,19 @@ static gboolean
 paint_types (const Picture *picture, cairo_t *cr, GError **error)
 {
   const char *type = picture->options->type;
-  const gint64 at = picture->options->at_ns;
   g_autofree char *title = title_of (picture, "types");
-  g_autoptr (HatTypeBook) book = hat_type_book_new (picture->trace, hat_heap_process (picture->heap), FALSE, picture->progress, error);
-  g_autoptr (HatTypeTable) table = book ? type_table_at (picture, book, at >= 0 ? at : hat_heap_end (picture->heap), error) : NULL;
+  g_autoptr (HatTypeTable) table = type_table (picture, FALSE, error);
   g_autoptr (HatTypeShape) shape = NULL;
   g_autoptr (HatTypesLayout) layout = NULL;
   HatTypesInput input = { .title = title };
 
+  if (table && type && row_of_type (table, type) == G_MAXUINT)
+    {
+      hat_type_table_free (table); /* not met while recording: the program's own files may know it */
+      table = type_table (picture, TRUE, error);
+    }
   if (!table)
     return FALSE;
-  if (at < 0 && !table->has_live)
-    {
-      hat_type_table_free (table);
-      table = type_table_at (picture, book, hat_heap_summary (picture->heap)->totals.peak_time_ns, error);
-      if (!table)
-        return FALSE;
-    }
   input.table = table;
   input.selected = type ? row_of_type (table, type) : 0;
   if (type && input.selected == G_MAXUINT)
@@ -322,7 +330,7 @@ paint_types (const Picture *picture, cairo_t *cr, GError **error)
       return FALSE;
     }
   if (table->n)
-    input.shape = shape = hat_type_book_shape (book, table->rows[input.selected].type, G_MAXUINT, FALSE);
+    input.shape = shape = hat_type_book_shape (table->book, table->rows[input.selected].type, G_MAXUINT, FALSE);
   layout = hat_types_layout_new (&input, picture->width, picture->height);
   hat_types_paint (layout, &picture->palette, cr);
   return TRUE;

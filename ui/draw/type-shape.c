@@ -42,12 +42,19 @@ is_choice (const HatType *type)
          || (type->kind == HAT_TYPE_BASE && (g_str_equal (type->name, "bool") || g_str_equal (type->name, "_Bool")));
 }
 
+/* Its name is that of its type. */
+static gboolean
+is_base (const HatField *field)
+{
+  return field->kind == HAT_FIELD_BASE || field->kind == HAT_FIELD_VIRTUAL_BASE;
+}
+
 static HatBoxKind
 kind_of (HatTypes *types, const HatField *field)
 {
   const HatType *type = hat_types_get (types, hat_types_definition (types, field->type));
 
-  if (field->kind == HAT_FIELD_BASE || field->kind == HAT_FIELD_VIRTUAL_BASE || field->kind == HAT_FIELD_VTABLE)
+  if (is_base (field) || field->kind == HAT_FIELD_VTABLE)
     return HAT_BOX_BASE;
   if (field->kind == HAT_FIELD_TAG || is_choice (type))
     return HAT_BOX_CHOICE;
@@ -122,7 +129,7 @@ add_field (Maker *maker, const HatField *field, guint64 base, const char *path, 
                       .bits = field->bit_size ? field->bit_size : 8 * field->size,
                       .kind = kind_of (maker->types, field),
                       .name = name_of (maker->types, field, path),
-                      .type = g_strdup (hat_types_get (maker->types, field->type)->name),
+                      .type = is_base (field) ? NULL : g_strdup (hat_types_get (maker->types, field->type)->name),
                   });
 }
 
@@ -301,6 +308,17 @@ add_variant (Maker *maker, const HatTypeLayout *layout, const HatVariant *varian
   add_tag (maker, layout, variant);
 }
 
+/* Of a union: a struct is its fields, since its name stands above. */
+static void
+add_member (Maker *maker, const HatField *field)
+{
+  HatField unfolded = *field;
+
+  if (kind_of (maker->types, field) == HAT_BOX_STRUCT)
+    unfolded.name = NULL;
+  add_field (maker, &unfolded, 0, "", 0);
+}
+
 static guint
 biggest_tab (HatTypes *types, const HatType *type, const HatTypeLayout *layout, guint n)
 {
@@ -352,10 +370,15 @@ hat_type_shape_new (HatTypes *types, HatTypeId id, guint tab, gboolean is_flat)
   shape->facts = facts_of (types, definition, type, layout);
   shape->advice = advice_of (type, layout);
   set_tabs (shape, types, type, layout, tab);
+  if (layout->has_tag && layout->niche)
+    {
+      shape->niche_bit = 8 * layout->tag.offset;
+      shape->niche_bits = 8 * layout->tag.size;
+    }
   if (is_rust_enum)
     add_variant (&maker, layout, &layout->variants[shape->tab]);
   else if (type->kind == HAT_TYPE_UNION && shape->n_tabs)
-    add_field (&maker, &layout->fields[shape->tab], 0, "", 0);
+    add_member (&maker, &layout->fields[shape->tab]);
   else if (layout->n_fields)
     add_fields (&maker, layout->fields, layout->n_fields, 0, "", 0);
   else if (type->kind == HAT_TYPE_ENUM || type->kind == HAT_TYPE_BASE || type->kind == HAT_TYPE_POINTER)

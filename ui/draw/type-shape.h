@@ -28,7 +28,7 @@ typedef struct
 {
   guint64 bit, bits; /* from the start of the type */
   HatBoxKind kind;
-  gboolean is_niche; /* its unused values tell the variants apart */
+  gboolean is_niche; /* values that it never has tell the variants apart */
   char *name;        /* "children", "buf.inner.ptr", "7 bytes"; never NULL */
   char *type;        /* or NULL */
 } HatTypeBox;
@@ -49,6 +49,7 @@ typedef struct
   char **tabs;
   guint tab;     /* the one that is shown */
   guint n_left_out; /* fields: there are too many to draw */
+  guint64 niche_bit, niche_bits; /* where these values stand; niche_bits 0: there is a tag, or no need of one */
   HatTypeOrder now, best; /* best.n 0: it is */
 } HatTypeShape;
 

@@ -83,6 +83,25 @@ row_of (const HatRuler *ruler, guint64 byte)
   return low;
 }
 
+/* What bits cover of a row. */
+static HatRect
+rect_of (const HatRuler *ruler, const HatRulerRow *row, guint64 bit, guint64 end)
+{
+  const guint64 from = MAX (bit, row->byte * 8) - row->byte * 8, to = MIN (end - row->byte * 8, 64);
+
+  return (HatRect){ ruler->bytes.x + from * ruler->bytes.width / 64, ruler->bytes.y + row->y, (to - from) * ruler->bytes.width / 64, row->height };
+}
+
+static void
+add_marks (HatRuler *ruler, guint64 bit, guint64 bits)
+{
+  if (bits == 0 || ruler->n_rows == 0)
+    return;
+  for (guint row = row_of (ruler, bit / 8); row < ruler->n_rows && ruler->rows[row].byte * 8 < bit + bits; row++)
+    if (ruler->n_marks < G_N_ELEMENTS (ruler->marks))
+      ruler->marks[ruler->n_marks++] = rect_of (ruler, &ruler->rows[row], bit, bit + bits);
+}
+
 static void
 add_parts (HatRuler *ruler)
 {
@@ -95,11 +114,8 @@ add_parts (HatRuler *ruler)
       guint first = parts->len, widest = first;
       for (guint row = row_of (ruler, box->bit / 8); row < ruler->n_rows && ruler->rows[row].byte * 8 < end; row++)
         {
-          const HatRulerRow *line = &ruler->rows[row];
-          guint64 from = MAX (box->bit, line->byte * 8) - line->byte * 8, to = MIN (end - line->byte * 8, 64);
           HatRulerPart part = { .box = i, .is_joined = parts->len > first };
-          part.rect = (HatRect){ ruler->bytes.x + from * ruler->bytes.width / 64, ruler->bytes.y + line->y,
-                                 (to - from) * ruler->bytes.width / 64, line->height };
+          part.rect = rect_of (ruler, &ruler->rows[row], box->bit, end);
           g_array_append_val (parts, part);
           if (part.rect.width > g_array_index (parts, HatRulerPart, widest).rect.width + 0.5)
             widest = parts->len - 1;
@@ -136,6 +152,7 @@ place_rulers (HatTypesLayout *layout)
   const double width = has_best && is_wide ? (view->width - RULER_SPACE) / 2 : view->width;
 
   place_ruler (layout, &shape->now, has_best ? "As it is" : "In memory", view->x, y, width);
+  add_marks (&layout->rulers[0], shape->niche_bit, shape->niche_bits);
   if (!has_best)
     return;
   const HatRect *first = &layout->rulers[0].rect;

@@ -34,6 +34,8 @@ typedef struct
   HatRulerRow *rows;
   guint n_parts;
   HatRulerPart *parts;
+  guint n_marks;     /* what the niche covers */
+  HatRect marks[2];
 } HatRuler;
 
 typedef struct

@@ -71,15 +71,6 @@ paint_part (const HatRuler *ruler, const HatRulerPart *part, const HatPalette *p
     }
   if (is_gap (box))
     hat_paint_hatching (cr, gap_line (palette), rect, 3);
-  if (box->is_niche)
-    {
-      cairo_rectangle (cr, rect.x + 1.5, rect.y + 1.5, MAX (rect.width - 3, 1), rect.height - 3);
-      set_color (cr, palette->text);
-      cairo_set_dash (cr, (double[]){ 3, 2 }, 2, 0);
-      cairo_set_line_width (cr, 1.4);
-      cairo_stroke (cr);
-      cairo_set_dash (cr, NULL, 0, 0);
-    }
   if (!part->has_label)
     return;
   if (is_gap (box)) /* words on hatching need a ground */
@@ -113,6 +104,25 @@ paint_fold (const HatRuler *ruler, const HatRulerRow *row, const HatPalette *pal
   hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, ground, HAT_ALIGN_CENTER, words);
 }
 
+/* Dashed: it is no field. */
+static void
+paint_niche (const HatRect *mark, const HatPalette *palette, HatText *text, cairo_t *cr)
+{
+  const double width = hat_text_measure (text, HAT_FONT_SMALL, "niche") + 10;
+  const HatRect words = { mark->x + mark->width - width - 4, mark->y + 3, width, mark->height - 6 };
+
+  cairo_rectangle (cr, mark->x + 1, mark->y + 1, MAX (mark->width - 3.5, 1), mark->height - 2);
+  set_color (cr, palette->text);
+  cairo_set_dash (cr, (double[]){ 4, 3 }, 2, 0);
+  cairo_set_line_width (cr, 1.4);
+  cairo_stroke (cr);
+  cairo_set_dash (cr, NULL, 0, 0);
+  if (mark->width < width + 60)
+    return;
+  hat_paint_round (cr, palette->background, words, 4);
+  hat_text_line (text, HAT_FONT_SMALL, palette->text, words, HAT_ALIGN_CENTER, "niche");
+}
+
 static void
 paint_ruler (const HatTypesLayout *layout, const HatRuler *ruler, const HatPalette *palette, HatText *text, cairo_t *cr)
 {
@@ -133,6 +143,8 @@ paint_ruler (const HatTypesLayout *layout, const HatRuler *ruler, const HatPalet
   for (guint i = 0; i < ruler->n_parts; i++)
     if (ruler->parts[i].rect.y > top && ruler->parts[i].rect.y < bottom)
       paint_part (ruler, &ruler->parts[i], palette, text, cr);
+  for (guint i = 0; i < ruler->n_marks; i++)
+    paint_niche (&ruler->marks[i], palette, text, cr);
   for (guint i = 0; i < ruler->n_rows; i++)
     if (ruler->rows[i].n_folded && ruler->bytes.y + ruler->rows[i].y > top && ruler->bytes.y + ruler->rows[i].y < bottom)
       paint_fold (ruler, &ruler->rows[i], palette, text, cr);
