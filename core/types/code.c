@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/types/code.h"
 
+#include <gelf.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum
@@ -20,6 +22,8 @@ struct _HatTypeCode
 {
   GArray *units;         /* Range, by address */
   GHashTable *functions; /* Dwarf_CU -> GArray of Range, by address */
+  GHashTable *globals;   /* likewise */
+  Dwarf_CFI *cfi;        /* NULL: there is none */
   HatFunctionNames *names;
   guint64 code_start;
   gint64 steps_left; /* a damaged file may lead in circles */
@@ -32,6 +36,9 @@ hat_type_code_free (HatTypeCode *code)
     return;
   g_array_unref (code->units);
   g_hash_table_unref (code->functions);
+  g_hash_table_unref (code->globals);
+  if (code->cfi)
+    dwarf_cfi_end (code->cfi);
   hat_function_names_free (code->names);
   g_free (code);
 }
@@ -82,6 +89,8 @@ hat_type_code_of (HatTypes *types, HatTypeSource *source)
   HatElfFile *file = hat_module_files_dwarf (&source->files);
   code->units = g_array_new (FALSE, FALSE, sizeof (Range));
   code->functions = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_array_unref);
+  code->globals = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_array_unref);
+  code->cfi = source->files.image ? dwarf_getcfi_elf (source->files.image->elf) : NULL;
   code->names = hat_function_names_new (types->strings);
   code->code_start = hat_elf_file_code_start (source->files.image ? source->files.image : file);
   code->steps_left = (gint64) file->size * 16 + 100000;
@@ -137,6 +146,116 @@ functions_of (HatTypeCode *code, Dwarf_Die *unit)
       g_hash_table_insert (code->functions, unit->cu, functions);
     }
   return functions;
+}
+
+gboolean
+hat_code_function (HatTypes *types, HatTypeSource *source, guint64 address, Dwarf_Die *out)
+{
+  HatTypeCode *known = hat_type_code_of (types, source);
+  Range *unit = find_range (known->units, address);
+  Range *function = unit ? find_range (functions_of (known, &unit->die), address) : NULL;
+  if (!function || function->low != address)
+    return FALSE;
+  *out = function->die;
+  return TRUE;
+}
+
+static void
+collect_globals (HatTypeCode *code, GArray *globals, Dwarf_Die *parent, guint depth)
+{
+  Dwarf_Die die;
+  if (depth > MAX_DEPTH || dwarf_child (parent, &die) != 0)
+    return;
+  do
+    {
+      const int tag = dwarf_tag (&die);
+      Dwarf_Attribute holder;
+      Dwarf_Op *ops;
+      size_t n;
+      if (tag == DW_TAG_variable && dwarf_attr (&die, DW_AT_location, &holder) && dwarf_getlocation (&holder, &ops, &n) == 0 && n == 1
+          && ops[0].atom == DW_OP_addr)
+        {
+          Range range = { ops[0].number, ops[0].number + 1, die };
+          g_array_append_val (globals, range);
+        }
+      else if ((tag == DW_TAG_namespace || tag == DW_TAG_subprogram || tag == DW_TAG_lexical_block) && dwarf_haschildren (&die))
+        collect_globals (code, globals, &die, depth + 1);
+    }
+  while (--code->steps_left > 0 && hat_die_next (&die));
+}
+
+gboolean
+hat_code_global (HatTypes *types, HatTypeSource *source, Dwarf_Die *function, guint64 address, Dwarf_Die *out)
+{
+  HatTypeCode *code = hat_type_code_of (types, source);
+  GArray *globals = g_hash_table_lookup (code->globals, function->cu);
+  Dwarf_Die root;
+  if (!globals)
+    {
+      globals = g_array_new (FALSE, FALSE, sizeof (Range));
+      if (dwarf_diecu (function, &root, NULL, NULL))
+        collect_globals (code, globals, &root, 0);
+      g_array_sort (globals, compare_ranges);
+      g_hash_table_insert (code->globals, function->cu, globals);
+    }
+  Range *range = find_range (globals, address);
+  if (range)
+    *out = range->die;
+  return range != NULL;
+}
+
+gboolean
+hat_code_frame (HatTypes *types, HatTypeSource *source, guint64 address, guint *out_register, gint64 *out_offset)
+{
+  HatTypeCode *code = hat_type_code_of (types, source);
+  Dwarf_Frame *frame = NULL;
+  Dwarf_Op *ops;
+  size_t n;
+  if (!code->cfi || dwarf_cfi_addrframe (code->cfi, address, &frame) != 0)
+    return FALSE;
+  const gboolean is_known = dwarf_frame_cfa (frame, &ops, &n) == 0 && n == 1 && (ops[0].atom == DW_OP_bregx || (ops[0].atom >= DW_OP_breg0 && ops[0].atom <= DW_OP_breg31));
+  if (is_known && ops[0].atom == DW_OP_bregx)
+    {
+      *out_register = (guint) ops[0].number;
+      *out_offset = (gint64) ops[0].number2;
+    }
+  else if (is_known)
+    {
+      *out_register = ops[0].atom - DW_OP_breg0;
+      *out_offset = (gint64) ops[0].number;
+    }
+  free (frame);
+  return is_known;
+}
+
+const guint8 *
+hat_code_bytes (HatTypeSource *source, guint64 address, gsize *out_n)
+{
+  const HatElfFile *image = source->files.image;
+  size_t size, n = 0;
+  const char *raw = image ? elf_rawfile (image->elf, &size) : NULL;
+  if (!raw || elf_getphdrnum (image->elf, &n) != 0)
+    return NULL;
+  for (size_t i = 0; i < n; i++)
+    {
+      GElf_Phdr header;
+      if (!gelf_getphdr (image->elf, (int) i, &header) || header.p_type != PT_LOAD || address < header.p_vaddr || address - header.p_vaddr >= header.p_filesz)
+        continue;
+      const guint64 inside = address - header.p_vaddr;
+      if (header.p_offset > size || header.p_filesz > size - header.p_offset)
+        return NULL;
+      *out_n = header.p_filesz - inside;
+      return (const guint8 *) raw + header.p_offset + inside;
+    }
+  return NULL;
+}
+
+HatTypeId
+hat_code_type (HatTypes *types, HatTypeSource *source, Dwarf_Die *die)
+{
+  Dwarf_Attribute holder;
+  Dwarf_Die type;
+  return dwarf_attr_integrate (die, DW_AT_type, &holder) && dwarf_formref_die (&holder, &type) ? hat_types_of_die (types, source, &type) : HAT_TYPE_VOID;
 }
 
 /* ---- a place ---- */

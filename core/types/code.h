@@ -36,6 +36,17 @@ HatTypeId hat_call_parameter (HatTypes *types, HatTypeSource *source, HatCall *c
 /* Whether the function or variable DIE covers the address. */
 gboolean hat_die_covers (Dwarf_Die *die, guint64 address);
 
+/* The function that begins at the address. */
+gboolean hat_code_function (HatTypes *types, HatTypeSource *source, guint64 address, Dwarf_Die *out);
+/* The global variable of the unit around `function` that lies at the address. */
+gboolean hat_code_global (HatTypes *types, HatTypeSource *source, Dwarf_Die *function, guint64 address, Dwarf_Die *out);
+/* How far the frame's canonical address lies above a register (its DWARF number), before the instruction at `address`. */
+gboolean hat_code_frame (HatTypes *types, HatTypeSource *source, guint64 address, guint *out_register, gint64 *out_offset);
+/* The bytes at an address, and how many there are; NULL if the file does not have them. */
+const guint8 *hat_code_bytes (HatTypeSource *source, guint64 address, gsize *out_n);
+/* The type that DW_AT_type says, also of a DIE that is a copy of another one. */
+HatTypeId hat_code_type (HatTypes *types, HatTypeSource *source, Dwarf_Die *die);
+
 /* What a source knows of its code; made when first needed. */
 HatTypeCode *hat_type_code_of (HatTypes *types, HatTypeSource *source);
 void hat_type_code_free (HatTypeCode *code);

@@ -16,6 +16,9 @@ typedef struct
   const char *name;
   HatSiteName *names; /* n_names of them, innermost first */
   guint n_names;
+  gboolean is_followed; /* then: */
+  HatSiteVerdict followed;
+  HatBlockType block;
 } Place;
 
 static guint
@@ -58,6 +61,7 @@ place_of (HatTypes *types, const HatModule *modules, const HatFrame *frame)
   if (place)
     return place;
   place = g_memdup2 (&key, sizeof key);
+  place->block.words = "";
   place->of = hat_types_module (types, frame->module, &modules[frame->module]);
   const guint64 address = frame->exact || frame->offset == 0 ? frame->offset : frame->offset - 1;
   if (place->of->source)
@@ -216,10 +220,24 @@ by_compiler (HatTypes *types, Place *place)
   return block;
 }
 
+/* C, and new in C++: what the function does with the block. */
+static HatSiteVerdict
+follow (HatTypes *types, Place *place, HatBlockType *out)
+{
+  if (!place->is_followed)
+    {
+      place->is_followed = TRUE;
+      place->followed = place->code && !place->is_exact ? hat_site_follow (types, place->code, place->offset, &place->block) : HAT_SITE_USER;
+    }
+  *out = place->block;
+  return place->followed;
+}
+
 HatBlockType
 hat_types_of_stack (HatTypes *types, const HatModule *modules, const HatFrame *frames, guint n)
 {
   Walk walk = { .types = types };
+  HatBlockType block = { .words = "" };
   gboolean is_open = TRUE;
   for (guint i = 0; i < n && !frames[i].cut && frames[i].module != G_MAXUINT32 && !walk.user; i++)
     {
@@ -230,8 +248,16 @@ hat_types_of_stack (HatTypes *types, const HatModule *modules, const HatFrame *f
         {
           const char *name = name_at (place, level);
           is_open = is_open && take (&walk, place, level);
+          if (walk.found.verdict == HAT_SITE_USER)
+            {
+              if (follow (types, place, &block) != HAT_SITE_INNER)
+                return block;
+              walk.found.verdict = HAT_SITE_INNER;
+              is_open = TRUE;
+              break;
+            }
           if (!is_open && walk.found.verdict != HAT_SITE_NAMES)
-            return (HatBlockType){ .words = "" };
+            return block;
           if (name && !hat_site_is_library (name))
             walk.user = name;
         }

@@ -28,6 +28,10 @@ typedef struct
 /* What a function says. `call` NULL: only its name is known. */
 HatSiteName hat_site_name (HatTypes *types, HatTypeSource *source, HatCall *call, const char *name);
 
+/* Follows the block that the call before `place` returned. VERDICT_INNER: the function returns it as void *, so its caller is to be asked;
+ * USER: nothing is known. NAMES: `out` has the type and how it is known. */
+HatSiteVerdict hat_site_follow (HatTypes *types, const HatCode *code, guint64 returns, HatBlockType *out);
+
 /* Whether it is a function of a standard library, which says nothing about who wanted the block. */
 gboolean hat_site_is_library (const char *name);
 
