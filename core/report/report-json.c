@@ -128,7 +128,7 @@ write_sites (HatJson *json, HatTrace *trace, const HatSites *sites, gint top)
     {
       hat_json_begin_object (json, NULL);
       write_costs (json, order[i], sites->variances ? &sites->variances[order[i] - sites->sites] : NULL);
-      const HatBlockType *type = hat_trace_stack_type (trace, order[i]->stack);
+      const HatBlockType *type = hat_site_type (trace, order[i]);
       hat_json_string (json, "type", type ? types[type->type].type.name : NULL);
       hat_json_string (json, "type_evidence", type ? type->words : NULL);
       hat_report_json_stack (json, "stack", trace, order[i]->stack);

@@ -373,3 +373,16 @@ hat_trace_stack_type (HatTrace *trace, HatStackId stack)
     }
   return low < trace->n_stack_types && trace->stack_types[low].stack == stack ? &trace->stack_types[low].type : NULL;
 }
+
+const HatBlockType *
+hat_site_type (HatTrace *trace, const HatSite *site)
+{
+  const HatBlockType *type = hat_trace_stack_type (trace, site->stack);
+  const gboolean is_new = site->allocations > 0; /* else only reallocated */
+  const guint64 blocks = is_new ? site->allocations : site->peak_blocks, bytes = is_new ? site->bytes : site->peak_bytes;
+  if (type == NULL || type->is_table)
+    return type;
+  if (type->is_array)
+    return bytes % type->size == 0 ? type : NULL;
+  return blocks > 0 && (bytes == blocks * type->size || (type->tail && bytes >= blocks * type->tail)) ? type : NULL;
+}

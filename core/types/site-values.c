@@ -28,6 +28,7 @@ typedef enum
 {
   IS_UNKNOWN,
   IS_BLOCK,
+  IS_INSIDE,  /* of the block, but not its start */
   IS_POINTER, /* to a `type` */
   IS_NUMBER,  /* factor * the unknown number `symbol`; symbol 0: factor itself */
 } ValueKind;
@@ -67,8 +68,9 @@ typedef struct
   HatTypeId pointee;
   gboolean is_parameter; /* of a function that is inlined */
   gboolean is_this;      /* of a constructor that is */
+  gboolean is_of_maker;  /* its function returns a pointer to something else than bytes */
   guint depth;
-  const char *name;
+  const char *name, *function;
 } Variable;
 
 typedef enum
@@ -86,7 +88,7 @@ typedef struct
   HatTypeId pointee;
   Way way;
   guint depth;      /* BY_THIS */
-  const char *name; /* of the variable or field */
+  const char *name, *function; /* of the variable or field, and where */
 } Taker;
 
 typedef struct
@@ -101,6 +103,8 @@ typedef struct
   Taker takers[MAX_TAKERS];
   guint n_takers;
   gboolean is_returned; /* as void * or as char *, which says as little */
+  gboolean has_told;    /* what it is, and not only that it is bytes */
+  gboolean is_divided;  /* something else than bytes begins inside: bytes are not what it is */
   guint steps_left;
   Value arguments[2];
 } Follow;
@@ -134,6 +138,12 @@ is_constructor (HatTypes *types, HatTypeSource *source, Dwarf_Die *function)
   return strncmp (name, class_name, length) == 0 && (name[length] == 0 || name[length] == '<');
 }
 
+static gboolean
+is_bytes (HatTypes *types, HatTypeId type)
+{
+  return hat_types_get (types, type)->size <= 1;
+}
+
 static void
 add_variable (Follow *follow, Dwarf_Die *die, Dwarf_Die *scope, Dwarf_Die *inlined, guint depth)
 {
@@ -144,10 +154,15 @@ add_variable (Follow *follow, Dwarf_Die *die, Dwarf_Die *scope, Dwarf_Die *inlin
   const HatTypeId pointee = pointee_of (follow->types, hat_code_type (follow->types, follow->source, die), &is_pointer);
   if (!is_pointer)
     return;
-  const char *name = dwarf_diename (die);
-  Variable variable = { .scope = *scope, .pointee = pointee, .name = name ? name : "?", .depth = depth };
+  const char *name = dwarf_diename (die), *function = dwarf_diename (inlined ? inlined : &follow->function);
+  Variable variable = { .scope = *scope, .pointee = pointee, .name = name ? name : "?", .depth = depth, .function = function };
   variable.is_parameter = dwarf_tag (die) == DW_TAG_formal_parameter && inlined;
   variable.is_this = variable.is_parameter && strcmp (variable.name, "this") == 0 && is_constructor (follow->types, follow->source, inlined);
+  if (is_bytes (follow->types, pointee))
+    {
+      const HatTypeId result = pointee_of (follow->types, hat_code_type (follow->types, follow->source, inlined ? inlined : &follow->function), &is_pointer);
+      variable.is_of_maker = is_pointer && !is_bytes (follow->types, result);
+    }
   Dwarf_Addr base, low, high;
   Dwarf_Op *ops;
   size_t n;
@@ -232,14 +247,17 @@ register_by_variable (const Follow *follow, guint reg, guint64 address)
 /* ---- what takes the pointer ---- */
 
 static void
-add_taker (Follow *follow, HatTypeId pointee, Way way, guint depth, const char *name)
+add_taker (Follow *follow, ValueKind value, HatTypeId pointee, Way way, guint depth, const char *name, const char *function)
 {
-  if (pointee == HAT_TYPE_VOID || follow->n_takers == MAX_TAKERS)
+  if (value == IS_INSIDE && way != BY_PARAMETER && !is_bytes (follow->types, pointee))
+    follow->is_divided = TRUE;
+  if (value != IS_BLOCK || pointee == HAT_TYPE_VOID || follow->n_takers == MAX_TAKERS)
     return;
   for (guint i = 0; i < follow->n_takers; i++)
     if (follow->takers[i].pointee == pointee && follow->takers[i].way == way)
       return;
-  follow->takers[follow->n_takers++] = (Taker){ pointee, way, depth, name };
+  follow->has_told |= !is_bytes (follow->types, pointee);
+  follow->takers[follow->n_takers++] = (Taker){ pointee, way, depth, name ? name : "?", function };
 }
 
 static void
@@ -248,11 +266,14 @@ take_in_registers (Follow *follow, const State *state, guint64 since)
   for (guint i = 0; i < follow->variables->len; i++)
     {
       const Variable *variable = &g_array_index (follow->variables, Variable, i);
-      if (variable->is_slot || variable->low < since || state->address < variable->low || state->address >= variable->high
-          || state->registers[variable->place].kind != IS_BLOCK)
+      const gboolean is_older = variable->low < since && variable->high > since; /* it held something else while the call was made */
+      if (variable->is_slot || is_older || state->address < variable->low || state->address >= variable->high
+          || (state->registers[variable->place].kind != IS_BLOCK && state->registers[variable->place].kind != IS_INSIDE))
         continue;
-      add_taker (follow, variable->pointee, variable->is_this ? BY_THIS : variable->is_parameter ? BY_PARAMETER : BY_VARIABLE, variable->depth,
-                 variable->name);
+      if (variable->is_of_maker)
+        continue;
+      add_taker (follow, state->registers[variable->place].kind, variable->pointee,
+                 variable->is_this ? BY_THIS : variable->is_parameter ? BY_PARAMETER : BY_VARIABLE, variable->depth, variable->name, variable->function);
     }
 }
 
@@ -368,7 +389,7 @@ load (Follow *follow, State *state, const HatInstruction *at)
 }
 
 static void
-store_block (Follow *follow, State *state, const HatInstruction *at)
+store_block (Follow *follow, State *state, const HatInstruction *at, ValueKind value)
 {
   gboolean is_pointer;
   Dwarf_Die global;
@@ -376,7 +397,7 @@ store_block (Follow *follow, State *state, const HatInstruction *at)
   if (at->base == HAT_NO_REGISTER)
     {
       if (at->index == HAT_NO_REGISTER && at->target && hat_code_global (types, follow->source, &follow->function, at->target, &global))
-        add_taker (follow, pointee_of (types, hat_code_type (types, follow->source, &global), &is_pointer), BY_GLOBAL, 0, dwarf_diename (&global));
+        add_taker (follow, value, pointee_of (types, hat_code_type (types, follow->source, &global), &is_pointer), BY_GLOBAL, 0, dwarf_diename (&global), NULL);
       return;
     }
   const Value base = base_value (follow, state, at);
@@ -385,10 +406,10 @@ store_block (Follow *follow, State *state, const HatInstruction *at)
   /* An element of an array of pointers. */
   const HatTypeId element = pointee_of (types, base.type, &is_pointer);
   if (is_pointer && (at->index == HAT_NO_REGISTER || at->scale == 8) && at->displacement % 8 == 0)
-    add_taker (follow, element, BY_FIELD, 0, "an element");
+    add_taker (follow, value, element, BY_FIELD, 0, "of an array", NULL);
   const HatField *field = !is_pointer && at->index == HAT_NO_REGISTER ? field_of (types, base.type, at->displacement) : NULL;
   if (field)
-    add_taker (follow, pointee_of (types, field->type, &is_pointer), BY_FIELD, 0, field->name ? field->name : "a field");
+    add_taker (follow, value, pointee_of (types, field->type, &is_pointer), BY_FIELD, 0, field->name, NULL);
 }
 
 static void
@@ -398,13 +419,14 @@ store (Follow *follow, State *state, const HatInstruction *at)
   gint64 slot;
   if (slot_of (state, at, &slot))
     {
-      const Variable *variable = value.kind == IS_BLOCK ? variable_in_slot (follow, slot, state->address + at->length) : NULL;
+      const gboolean is_block = value.kind == IS_BLOCK || value.kind == IS_INSIDE;
+      const Variable *variable = is_block ? variable_in_slot (follow, slot, state->address + at->length) : NULL;
       set_slot (state, slot, value);
-      if (variable)
-        add_taker (follow, variable->pointee, BY_VARIABLE, 0, variable->name);
+      if (variable && !variable->is_of_maker)
+        add_taker (follow, value.kind, variable->pointee, BY_VARIABLE, 0, variable->name, variable->function);
     }
-  else if (value.kind == IS_BLOCK)
-    store_block (follow, state, at);
+  else if (value.kind == IS_BLOCK || value.kind == IS_INSIDE)
+    store_block (follow, state, at, value.kind);
 }
 
 /* What a called function of the same file makes of it: a constructor's `this` says what is constructed. */
@@ -428,7 +450,7 @@ call (Follow *follow, State *state, const HatInstruction *at)
               const HatTypeId pointee = pointee_of (follow->types, hat_code_type (follow->types, follow->source, &die), &is_pointer);
               const char *name = dwarf_diename (&die);
               const gboolean is_this = reg == RDI && name && strcmp (name, "this") == 0 && is_constructor (follow->types, follow->source, &function);
-              add_taker (follow, pointee, is_this ? BY_THIS : BY_PARAMETER, 0, name);
+              add_taker (follow, IS_BLOCK, pointee, is_this ? BY_THIS : BY_PARAMETER, 0, name, NULL);
             }
         while (hat_die_next (&die));
       result = pointer_of (follow, hat_code_type (follow->types, follow->source, &function));
@@ -475,7 +497,9 @@ execute (Follow *follow, State *state, const HatInstruction *at)
       result = load (follow, state, at);
       break;
     case HAT_DO_ADDRESS:
-      if (at->displacement == 0 && at->index != HAT_NO_REGISTER)
+      if (at->base < N_REGISTERS && (registers[at->base].kind == IS_BLOCK || registers[at->base].kind == IS_INSIDE))
+        result = (Value){ at->displacement || at->index != HAT_NO_REGISTER ? IS_INSIDE : registers[at->base].kind };
+      else if (at->displacement == 0 && at->index != HAT_NO_REGISTER)
         {
           Value index = number_of (follow, &registers[at->index]);
           index.factor *= at->scale;
@@ -485,7 +509,10 @@ execute (Follow *follow, State *state, const HatInstruction *at)
       break;
     case HAT_DO_ADD:
     case HAT_DO_SUBTRACT:
-      if (at->from != HAT_NO_REGISTER)
+      if (registers[at->to].kind == IS_BLOCK || registers[at->to].kind == IS_INSIDE
+          || (at->from < N_REGISTERS && (registers[at->from].kind == IS_BLOCK || registers[at->from].kind == IS_INSIDE)))
+        result.kind = IS_INSIDE;
+      else if (at->from != HAT_NO_REGISTER)
         result = add_numbers (number_of (follow, &registers[at->to]), number_of (follow, &registers[at->from]), at->does == HAT_DO_ADD ? 1 : -1);
       break;
     case HAT_DO_MULTIPLY:
@@ -521,14 +548,15 @@ static void
 take_result (Follow *follow, const State *state)
 {
   gboolean is_pointer;
-  if (state->registers[RAX].kind != IS_BLOCK)
+  const ValueKind value = state->registers[RAX].kind;
+  if (value != IS_BLOCK && value != IS_INSIDE)
     return;
   const HatTypeId pointee = pointee_of (follow->types, hat_code_type (follow->types, follow->source, &follow->function), &is_pointer);
   /* Before void *, char * was what allocators returned. */
-  if (is_pointer && hat_types_get (follow->types, pointee)->size <= 1)
-    follow->is_returned = TRUE;
+  if (is_pointer && is_bytes (follow->types, pointee))
+    follow->is_returned |= value == IS_BLOCK;
   else
-    add_taker (follow, pointee, BY_RESULT, 0, "result");
+    add_taker (follow, value, pointee, BY_RESULT, 0, NULL, NULL);
 }
 
 static gboolean
@@ -565,7 +593,7 @@ walk (Follow *follow, const State *start)
             }
           const gboolean tested = state.tested_block;
           execute (follow, &state, &at);
-          follow->steps_left = follow->n_takers > 0 ? MIN (follow->steps_left - 1, MAX_AFTER) : follow->steps_left - 1;
+          follow->steps_left = MIN (follow->steps_left - 1, follow->has_told ? MAX_AFTER : MAX_STEPS);
           if (at.does == HAT_DO_JUMP)
             {
               if (!at.target)
@@ -684,6 +712,8 @@ may_tell (const Follow *follow, const Taker *taker)
   const HatType *type = hat_types_get (follow->types, taker->pointee);
   if (taker->way == BY_THIS)
     return TRUE;
+  if (follow->is_divided && is_bytes (follow->types, taker->pointee))
+    return FALSE;
   /* Somebody's parameter may be a part of it, the first one. */
   if (taker->way == BY_PARAMETER && !is_constant (follow, 0, type->size) && !is_constant (follow, 1, type->size))
     return FALSE;
@@ -736,7 +766,8 @@ describe (Follow *follow, const Taker *taker, const char *function)
   static const char *const ways[] = { "constructor", "variable", "parameter", "field", "global", "result" };
   g_autofree char *words = taker->way == BY_THIS     ? g_strdup_printf ("constructed in %s", function)
                            : taker->way == BY_RESULT ? g_strdup_printf ("result of %s", function)
-                                                     : g_strdup_printf ("%s %s in %s", ways[taker->way], taker->name, function);
+                                                     : g_strdup_printf ("%s %s in %s", ways[taker->way], taker->name,
+                                                                        taker->function ? taker->function : function);
   block.words = g_string_chunk_insert_const (types->strings, words);
   return block;
 }
