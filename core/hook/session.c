@@ -222,6 +222,12 @@ register_process (void)
       entry->exit_status = 0;
       entry->hold = HAT_WIRE_HOLD_NONE;
       entry->held_exit = entry->held_function = entry->n_watched = 0;
+      const HatWireProcess *parent = &hook_session.processes[parent_process];
+      if (inherited && parent->pid == parent_pid) /* the same modules at the same places: nobody will ask again where the function is */
+        {
+          __builtin_memcpy (entry->watched, parent->watched, sizeof entry->watched);
+          entry->n_watched = parent->n_watched;
+        }
       entry->own_memory = 0;
       entry->argv_bytes = read_whole ("/proc/self/cmdline", entry->argv, sizeof entry->argv);
       if (header->holds != HAT_WIRE_HOLDS_NONE)

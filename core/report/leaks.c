@@ -11,6 +11,7 @@
 #include "core/report/plain-text.h"
 #include "core/report/sampled.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #define TEXT_GROUPS 20
@@ -31,6 +32,7 @@ typedef struct
   double blocks_variance, bytes_variance; /* of an estimate */
   gint64 first_ns, last_ns;
   const char *type, *confidence, *why;
+  double slope_bytes_per_s; /* NAN: it does not keep growing */
   guint64 example_address, example_size;
 } Group;
 
@@ -66,6 +68,15 @@ findings_free (Findings *findings)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Findings, findings_free)
 
+static double
+slope_of (const Findings *findings, HatStackId stack)
+{
+  for (guint i = 0; i < findings->growing->n; i++)
+    if (findings->growing->sites[i].stack == stack)
+      return findings->growing->sites[i].slope_bytes_per_s;
+  return NAN;
+}
+
 static gboolean
 find_unfreed (Findings *findings, HatHeap *heap, const guint8 *suppressed, const HatProgress *progress, GError **error)
 {
@@ -80,6 +91,7 @@ find_unfreed (Findings *findings, HatHeap *heap, const guint8 *suppressed, const
         .leak_class = HAT_LEAK_UNFREED, .stack = from->stack, .blocks = from->blocks, .bytes = from->bytes,
         .blocks_variance = from->blocks_variance, .bytes_variance = from->bytes_variance,
         .retained_bytes = from->bytes, .first_ns = from->first_ns, .last_ns = from->last_ns, .why = why_unfreed,
+        .slope_bytes_per_s = slope_of (findings, from->stack),
         .example_address = from->example.address, .example_size = from->example.size,
       };
       if (!is_suppressed)
@@ -112,7 +124,7 @@ find_lost (Findings *findings, HatHeap *heap, const HatLeaksOptions *options, co
         .leak_class = from->leak_class, .stack = from->stack, .blocks = from->n_blocks, .bytes = from->bytes,
         .retained_bytes = from->retained_bytes, .first_ns = from->first_ns, .last_ns = from->last_ns,
         .type = hat_graph_type_name (findings->graph, from->type), .confidence = hat_confidence_name (from->confidence),
-        .why = from->why, .example_address = example.address, .example_size = example.size,
+        .why = from->why, .slope_bytes_per_s = slope_of (findings, from->stack), .example_address = example.address, .example_size = example.size,
       };
       g_array_append_val (findings->groups, group);
     }
@@ -217,6 +229,7 @@ write_group (HatJson *json, HatTrace *trace, const Group *group)
   hat_json_string (json, "type", group->type);
   hat_json_string (json, "confidence", group->confidence);
   hat_json_string (json, "why", group->why);
+  hat_json_double (json, "slope_bytes_per_s", group->slope_bytes_per_s);
   hat_json_int (json, "first_ns", group->first_ns);
   hat_json_int (json, "last_ns", group->last_ns);
   hat_json_begin_object (json, "example");
@@ -388,7 +401,9 @@ append_group (GString *out, const Findings *findings, guint number)
     {
       g_string_append_printf (out, "%s: %s, %s\n", hat_leak_class_name (group->leak_class), blocks, when);
       g_string_append_printf (out, "%15s", "");
-      hat_plain_wrapped (out, group->why, 15);
+      g_autofree char *slope = isnan (group->slope_bytes_per_s) ? NULL : hat_format_signed_bytes ((gint64) group->slope_bytes_per_s);
+      g_autofree char *why = slope ? g_strdup_printf ("%s; grows %s/s", group->why, slope) : g_strdup (group->why);
+      hat_plain_wrapped (out, why, 15);
       if (group->retained_bytes > group->bytes)
         {
           g_autofree char *more = hat_format_bytes (group->retained_bytes - group->bytes);

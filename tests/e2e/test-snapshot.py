@@ -185,6 +185,15 @@ def a_function_asks_for_one():
     equal([s['reason'] for s in take('return', '--snapshot-at', 'watched_function')[0]], ['exit'], 'snapshots without the function')
 
 
+@check
+def a_function_asks_in_forked_children_too():
+    snapshots, _ = take('fork child-watch return', '--snapshot-at', 'watched_function')
+    found = [s for s in snapshots if s['reason'] == 'function']
+    equal(sorted(s['process'] for s in found), [1, 2, 3], 'processes')
+    for snapshot in found:
+        assert 'watched_function' in [name for _, name in snapshot['frames']], snapshot['frames']
+
+
 def heads(snapshot):
     """{size: first words} of what is pointed to from behind them."""
     return {snapshot['blocks'][block][1]: words for block, *words in snapshot['heads']}

@@ -255,7 +255,7 @@ main (int argc, char **argv)
     }
   if (strstr (how, "peak"))
     grow_and_shrink ();
-  if (strstr (how, "watch"))
+  if (strstr (how, "watch") && !strstr (how, "child-watch"))
     watched_function ();
   if (strstr (how, "wait"))
     for (puts ("ready");;)
@@ -288,6 +288,8 @@ main (int argc, char **argv)
       if (fork () == 0)
         {
           in_static[0] = make ("child", 4000 + i);
+          if (strstr (how, "child-watch"))
+            watched_function ();
           exit (0);
         }
       else

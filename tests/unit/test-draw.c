@@ -306,15 +306,17 @@ test_spike (void)
 static void
 test_timeline_hits (void)
 {
+  guint n_told = 0;
+
   for (guint round = 0; round < 60; round++)
     {
       HatTimeline *timeline = timeline_of (g_test_rand_int_range (1, 2500), g_test_rand_int_range (0, 14));
       HatMark marks[] = { { "start", SECOND },
                           { "start again", SECOND + 1 },
                           { "a mark with a long name", 39 * SECOND } };
-      HatTimelineInput input = {
-        .timeline = timeline, .has_legend = TRUE, .isolated_band = -1, .marks = marks, .n_marks = 3
-      };
+      HatSnapshotInfo snapshots[] = { { .time_ns = 2 * SECOND, .reason = HAT_SNAPSHOT_MARK, .pause_ns = 3000000 } };
+      HatTimelineInput input = { .timeline = timeline, .has_legend = TRUE, .isolated_band = -1, .marks = marks, .n_marks = 3,
+                                 .snapshots = snapshots, .n_snapshots = 1 };
       double width = g_test_rand_double_range (60, 2600), height = g_test_rand_double_range (24, 1500);
       g_autoptr (HatTimelineLayout) layout = hat_timeline_layout_new (&input, width, height);
       const HatRect *plot = &layout->plot;
@@ -346,6 +348,14 @@ test_timeline_hits (void)
       for (guint i = 0; i < layout->n_flags; i++)
         {
           const HatRect *rect = &layout->flags[i].rect;
+          HatTimelineHit hit;
+          g_assert_true (i == 0 || layout->flags[i].time_ns >= layout->flags[i - 1].time_ns);
+          if (layout->flags[i].snapshot && rect->width > 0 && hat_timeline_layout_hit (layout, rect->x + 2, rect->y + 2, &hit) && hit.flag == (gint) i)
+            {
+              g_autofree char *text = hat_timeline_hit_text (layout, &hit);
+              g_assert_cmpstr (text, ==, "snapshot at 2.00 s (mark), the program stood still for 3.00 ms");
+              n_told++;
+            }
           for (guint k = 0; k < i && rect->width > 0; k++)
             if (layout->flags[k].rect.width > 0)
               g_assert_cmpfloat (layout->flags[k].rect.x + layout->flags[k].rect.width, <=, rect->x);
@@ -358,6 +368,7 @@ test_timeline_hits (void)
         }
       timeline_clear (timeline);
     }
+  g_assert_cmpuint (n_told, >, 0);
 }
 
 /* ---- map ---- */

@@ -752,7 +752,7 @@ test_leaks (void)
   assert_keys (unfreed, "blocks bytes", "");
   g_assert_cmpint (json_object_get_int_member (unfreed, "bytes"), ==, 1000);
   JsonObject *group = json_array_get_object_element (json_object_get_array_member (process, "groups"), 0);
-  assert_keys (group, "class blocks bytes type confidence why first_ns last_ns stack", "example retained_bytes");
+  assert_keys (group, "class blocks bytes type confidence why first_ns last_ns stack", "example retained_bytes slope_bytes_per_s");
   g_assert_cmpstr (json_object_get_string_member (group, "class"), ==, "unfreed");
   g_assert_cmpint (json_object_get_int_member (group, "blocks"), ==, 10);
   g_assert_cmpuint (json_array_get_length (json_object_get_array_member (process, "cycles")), ==, 0);
@@ -834,7 +834,7 @@ test_lost (void)
   JsonArray *groups = json_object_get_array_member (process, "groups");
   g_assert_cmpuint (json_array_get_length (groups), ==, 3);
   JsonObject *ring = json_array_get_object_element (groups, 1);
-  assert_keys (ring, "class blocks bytes type confidence why first_ns last_ns stack", "example retained_bytes");
+  assert_keys (ring, "class blocks bytes type confidence why first_ns last_ns stack", "example retained_bytes slope_bytes_per_s");
   g_assert_cmpstr (json_object_get_string_member (ring, "class"), ==, "cycle");
   g_assert_cmpstr (json_object_get_string_member (ring, "confidence"), ==, "likely");
   g_assert_cmpint (json_object_get_int_member (ring, "retained_bytes"), ==, 300);

@@ -94,6 +94,7 @@ paint_timeline (const Picture *picture, cairo_t *cr, GError **error)
     return FALSE;
   input.timeline = timeline;
   input.marks = hat_trace_marks (picture->trace, process, &input.n_marks);
+  input.snapshots = hat_trace_snapshots (picture->trace, process, &input.n_snapshots);
   input.samples = hat_trace_samples (picture->trace, process, &input.n_samples);
   layout = hat_timeline_layout_new (&input, picture->width, picture->height);
   hat_timeline_paint (layout, &picture->palette, cr);

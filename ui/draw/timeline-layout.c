@@ -231,7 +231,7 @@ place_parts (HatTimelineLayout *layout, gboolean *out_is_beside, HatRect *out_le
       rest.height -= rows * 18 + 8;
     }
   layout->plot = (HatRect){ LEFT_AXIS, rest.y, rest.width - LEFT_AXIS - RIGHT_EDGE, rest.height - BOTTOM_AXIS };
-  if (layout->input.n_marks && layout->plot.height > 90)
+  if ((layout->input.n_marks || layout->input.n_snapshots) && layout->plot.height > 90)
     {
       layout->plot.y += FLAG_HEIGHT;
       layout->plot.height -= FLAG_HEIGHT;
@@ -255,15 +255,20 @@ place_flags (HatTimelineLayout *layout)
   g_autoptr (GArray) flags = g_array_new (FALSE, FALSE, sizeof (HatTimelineFlag));
   double free_from = layout->plot.x, end = layout->plot.x + layout->plot.width, last_x = -10;
 
-  for (guint i = 0; i < input->n_marks; i++)
+  /* Both by time; a snapshot that a mark asked for stands behind it. */
+  for (guint i = 0, k = 0; i < input->n_marks || k < input->n_snapshots;)
     {
-      gint64 time = input->marks[i].time_ns;
-      HatTimelineFlag flag = { .x = hat_timeline_layout_x (layout, time), .mark = i };
-      double width = 12 + hat_text_width (input->marks[i].name);
+      const HatMark *mark = i < input->n_marks && (k == input->n_snapshots || input->marks[i].time_ns <= input->snapshots[k].time_ns)
+                              ? &input->marks[i++] : NULL;
+      const HatSnapshotInfo *snapshot = mark ? NULL : &input->snapshots[k++];
+      const gint64 time = mark ? mark->time_ns : snapshot->time_ns;
+      HatTimelineFlag flag = { .x = hat_timeline_layout_x (layout, time), .time_ns = time, .label = mark ? mark->name : "snapshot",
+                               .snapshot = snapshot };
+      double width = 12 + hat_text_width (flag.label);
 
       /* The peak has a label of its own. Flags closer than a pixel cannot be told apart. */
       if (time < input->timeline->range.from || time > input->timeline->range.to
-          || g_str_equal (input->marks[i].name, "peak") || flag.x - last_x < 1)
+          || (mark && g_str_equal (mark->name, "peak")) || flag.x - last_x < 1)
         continue;
       last_x = flag.x;
       flag.rect = (HatRect){ flag.x, layout->plot.y - FLAG_HEIGHT, 0, FLAG_HEIGHT - 2 };
@@ -480,11 +485,16 @@ hat_timeline_hit_text (const HatTimelineLayout *layout, const HatTimelineHit *hi
 
   if (!hit->is_inside)
     {
-      const HatTimelineInput *input = &layout->input;
       if (hit->flag >= 0)
         {
-          time = hat_format_time (input->marks[layout->flags[hit->flag].mark].time_ns);
-          g_string_printf (text, "%s at %s", input->marks[layout->flags[hit->flag].mark].name, time);
+          const HatTimelineFlag *flag = &layout->flags[hit->flag];
+          time = hat_format_time (flag->time_ns);
+          g_string_printf (text, "%s at %s", flag->label, time);
+          if (flag->snapshot)
+            {
+              g_autofree char *pause = hat_format_time (flag->snapshot->pause_ns);
+              g_string_append_printf (text, " (%s), the program stood still for %s", hat_snapshot_reason_name (flag->snapshot->reason), pause);
+            }
         }
       else if (hit->legend_item >= 0)
         g_string_assign (text, layout->legend.items[hit->legend_item].label);

@@ -5,6 +5,7 @@
  * At most one column per pixel; a column keeps the lowest and the highest value of its time, so that a spike of one
  * event stays visible. */
 
+#include "core/trace/snapshot.h"
 #include "ui/draw/colors.h"
 
 G_BEGIN_DECLS
@@ -16,6 +17,8 @@ typedef struct
   HatColors *colors;           /* NULL: bands in their order */
   guint n_marks;
   const HatMark *marks;
+  guint n_snapshots;
+  const HatSnapshotInfo *snapshots;
   guint n_samples;
   const HatSample *samples;
   const char *title;           /* NULL: none (the window has its own) */
@@ -39,7 +42,9 @@ typedef struct
 {
   double x;        /* of the instant */
   HatRect rect;    /* of the flag with its label; width 0: no room for the label */
-  guint mark;      /* index into input.marks */
+  gint64 time_ns;
+  const char *label;               /* the mark's, or "snapshot" */
+  const HatSnapshotInfo *snapshot; /* NULL: it is a mark */
 } HatTimelineFlag;
 
 typedef struct

@@ -254,13 +254,15 @@ paint_flags (const HatTimelineLayout *layout, const HatPalette *palette, HatText
       cairo_move_to (cr, x, top);
       cairo_line_to (cr, is_left ? x - 8 : x + 8, top + 3.5);
       cairo_line_to (cr, x, top + 7);
+      if (flag->snapshot) /* a diamond */
+        cairo_line_to (cr, is_left ? x + 8 : x - 8, top + 3.5);
       cairo_close_path (cr);
       set_color (cr, palette->accent);
       cairo_fill (cr);
       if (flag->rect.width > 0)
         hat_text_line (text, HAT_FONT_SMALL, palette->text,
                        (HatRect){ flag->rect.x + (is_left ? 0 : 11), flag->rect.y - 2, flag->rect.width - 11, 14 },
-                       is_left ? HAT_ALIGN_RIGHT : HAT_ALIGN_LEFT, layout->input.marks[flag->mark].name);
+                       is_left ? HAT_ALIGN_RIGHT : HAT_ALIGN_LEFT, flag->label);
     }
 }
 

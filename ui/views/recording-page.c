@@ -9,6 +9,8 @@
 #include "core/heap/format.h"
 #include "core/symbols/symbols.h"
 
+#define MOST_SNAPSHOTS 50u /* periodic ones may be thousands */
+
 struct _HatRecordingPage
 {
   HatPage parent_instance;
@@ -158,6 +160,37 @@ add_settings (HatRecordingPage *self, HatTrace *trace)
     }
 }
 
+static void
+add_snapshots (HatRecordingPage *self, HatTrace *trace)
+{
+  AdwPreferencesGroup *group = NULL;
+  guint n_shown = 0, n_all = 0;
+  for (guint i = 0; i < hat_trace_n_processes (trace); i++)
+    {
+      guint n;
+      const HatSnapshotInfo *infos = hat_trace_snapshots (trace, i, &n);
+      n_all += n;
+      for (guint k = 0; k < n && n_shown < MOST_SNAPSHOTS; k++, n_shown++)
+        {
+          if (group == NULL)
+            group = add_group (self, "Snapshots", "How long the program stood still for each");
+          g_autofree char *time = hat_format_time (infos[k].time_ns), *pause = hat_format_time (infos[k].pause_ns),
+                          *bytes = hat_format_bytes (infos[k].read_bytes), *blocks = hat_format_count (infos[k].n_blocks);
+          g_autofree char *title = g_strdup_printf ("%s%s%s at %s", hat_snapshot_reason_name (infos[k].reason), infos[k].detail ? " " : "",
+                                                    infos[k].detail ? infos[k].detail : "", time);
+          g_autofree char *subtitle = g_strdup_printf ("process %u, %s blocks, %s read%s%s", hat_trace_process (trace, i)->pid, blocks, bytes,
+                                                       infos[k].is_windowed ? "; too big to copy: looked at while the program stood still" : "",
+                                                       infos[k].n_threads_skipped ? "; not all threads could be stopped" : "");
+          add_row (group, title, subtitle, pause);
+        }
+    }
+  if (n_all > n_shown)
+    {
+      g_autofree char *more = g_strdup_printf ("%u more", n_all - n_shown);
+      add_row (group, more, NULL, NULL);
+    }
+}
+
 static char *
 process_end (const HatProcess *process)
 {
@@ -244,6 +277,7 @@ hat_recording_page_update (HatPage *page, HatChanges changes)
   AdwPreferencesGroup *processes = add_group (self, "Processes", "Click one to look at its heap");
   for (guint i = 0; i < hat_trace_n_processes (trace); i++)
     add_process (self, processes, trace, i);
+  add_snapshots (self, trace);
   add_settings (self, trace);
   hat_page_show_content (page);
   hat_page_ask (page, &modules_kind, NULL);

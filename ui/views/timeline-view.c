@@ -222,6 +222,7 @@ hat_timeline_view_lay_out (HatPicture *picture, double width, double height)
           .has_legend = TRUE,
           .isolated_band = self->isolated_band < (gint) self->timeline->n_bands ? self->isolated_band : -1 };
   input.marks = hat_trace_marks (hat_heap_trace (heap), hat_heap_process (heap), &input.n_marks);
+  input.snapshots = hat_trace_snapshots (hat_heap_trace (heap), hat_heap_process (heap), &input.n_snapshots);
   input.samples = hat_trace_samples (hat_heap_trace (heap), hat_heap_process (heap), &input.n_samples);
   self->layout = hat_timeline_layout_new (&input, width, height);
   return TRUE;
@@ -320,7 +321,7 @@ on_click (GtkGestureClick *gesture, int n_press, double x, double y, HatTimeline
     {
       HatRange range = now (self)->range;
       gint64 time
-          = hit.flag >= 0 ? self->layout->input.marks[self->layout->flags[hit.flag].mark].time_ns : time_at (self, x);
+          = hit.flag >= 0 ? self->layout->flags[hit.flag].time_ns : time_at (self, x);
       if (time < range.from || time > range.to)
         hat_view_state_set_range (self->state, (HatRange){ 0, 0 });
       hat_view_state_set_cursor (self->state, time);
