@@ -401,7 +401,7 @@ append_group (GString *out, const Findings *findings, guint number)
     {
       g_string_append_printf (out, "%s: %s, %s\n", hat_leak_class_name (group->leak_class), blocks, when);
       g_string_append_printf (out, "%15s", "");
-      g_autofree char *slope = isnan (group->slope_bytes_per_s) ? NULL : hat_format_signed_bytes ((gint64) group->slope_bytes_per_s);
+      g_autofree char *slope = isnan (group->slope_bytes_per_s) ? NULL : hat_format_bytes ((guint64) group->slope_bytes_per_s);
       g_autofree char *why = slope ? g_strdup_printf ("%s; grows %s/s", group->why, slope) : g_strdup (group->why);
       hat_plain_wrapped (out, why, 15);
       if (group->retained_bytes > group->bytes)
@@ -474,7 +474,7 @@ append_growing (GString *out, const Findings *findings)
   if (findings->sites->len == 0)
     {
       if (findings->groups->len > 0)
-        g_string_append (out, "\nNothing keeps growing.\n");
+        g_string_append_printf (out, "\nNothing %skeeps growing.\n", findings->growing->n > 0 ? "else " : "");
       return;
     }
   g_string_append (out, "\nKeeps growing until the end:\n");

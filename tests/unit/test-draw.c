@@ -598,7 +598,7 @@ test_leaks_and_cards (void)
   g_autoptr (GError) error = NULL;
   g_autoptr (HatUnfreedGroups) unfreed = hat_heap_unfreed (heap, NULL, &error);
   g_autoptr (HatCandidates) candidates = hat_candidates_new (heap, NULL, NULL, NULL, &error);
-  g_autoptr (HatOverview) overview = hat_overview_new (heap, NULL, &error);
+  g_autoptr (HatOverview) overview = hat_overview_new (heap, NULL, NULL, &error);
 
   g_assert_no_error (error);
   g_assert_cmpuint (candidates->n, ==, candidates->growing->n + unfreed->n);
@@ -860,7 +860,7 @@ test_sample (void)
   g_autoptr (HatTree) tree = hat_tree_new (hat_heap_trace (heap), sites, HAT_TREE_TOP_DOWN, HAT_COST_ALLOCATIONS, NULL, NULL);
   const HatFlameInput input = { .tree = tree, .selected = G_MAXUINT };
   g_autoptr (HatFlameLayout) flame = hat_flame_layout_new (&input, 800, 600);
-  g_autoptr (HatOverview) overview = hat_overview_new (heap, NULL, NULL);
+  g_autoptr (HatOverview) overview = hat_overview_new (heap, NULL, NULL, NULL);
   g_autoptr (HatUnfreedGroups) unfreed = hat_heap_unfreed (heap, NULL, NULL);
   g_autoptr (HatCandidates) candidates = hat_candidates_new (heap, NULL, NULL, NULL, NULL);
 

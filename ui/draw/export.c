@@ -61,12 +61,25 @@ range_words (const Picture *picture)
   return g_strdup_printf (", %s to %s", from, to);
 }
 
+/* The object graph of a snapshot, with the rules that are kept in the trace. */
+static HatGraph *
+graph_of (const Picture *picture, guint snapshot, GError **error)
+{
+  g_autoptr (HatGraphRules) rules = hat_graph_rules_new (picture->trace);
+  return hat_graph_new (picture->heap, snapshot, rules, NULL, picture->progress, error);
+}
+
 static gboolean
 paint_overview (const Picture *picture, cairo_t *cr, GError **error)
 {
-  g_autoptr (HatOverview) overview = hat_overview_new (picture->heap, picture->progress, error);
+  const guint snapshot = hat_snapshot_usual (picture->heap);
+  g_autoptr (HatGraph) graph = snapshot != G_MAXUINT ? graph_of (picture, snapshot, error) : NULL;
+  g_autoptr (HatOverview) overview = NULL;
   g_autoptr (HatOverviewLayout) layout = NULL;
 
+  if (snapshot != G_MAXUINT && !graph)
+    return FALSE;
+  overview = hat_overview_new (picture->heap, graph, picture->progress, error);
   if (!overview)
     return FALSE;
   layout = hat_overview_layout_new (overview, picture->width, picture->height);
@@ -100,14 +113,6 @@ paint_timeline (const Picture *picture, cairo_t *cr, GError **error)
   hat_timeline_paint (layout, &picture->palette, cr);
   hat_timeline_paint_overlay (layout, &picture->palette, &overlay, cr);
   return TRUE;
-}
-
-/* The object graph of a snapshot, with the rules that are kept in the trace. */
-static HatGraph *
-graph_of (const Picture *picture, guint snapshot, GError **error)
-{
-  g_autoptr (HatGraphRules) rules = hat_graph_rules_new (picture->trace);
-  return hat_graph_new (picture->heap, snapshot, rules, NULL, picture->progress, error);
 }
 
 static gboolean

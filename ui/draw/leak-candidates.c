@@ -99,7 +99,7 @@ explain (HatCandidate *candidate, const char *why)
   if (candidate->growing)
     {
       g_autofree char *slope = slope_text (candidate);
-      g_string_append_printf (text, "%s %s", candidate->leak_class == HAT_LEAK_REACHABLE ? "Grows" : "; grows", slope);
+      g_string_append_printf (text, "%s %s", candidate->leak_class == HAT_LEAK_REACHABLE ? "Grows" : "; grows", slope + (*slope == '+'));
     }
   if (candidate->leak_class == HAT_LEAK_REACHABLE)
     g_string_append (text, " and never falls back");

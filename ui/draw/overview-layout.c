@@ -8,6 +8,7 @@
 
 #include "core/heap/estimate.h"
 #include "core/heap/format.h"
+#include "ui/draw/leak-candidates.h"
 
 #define EDGE 16.0
 #define SPACE 12.0
@@ -213,6 +214,34 @@ add_unfreed (HatOverview *overview, const Facts *facts, const HatUnfreedGroups *
                        : g_strdup ("No leak candidates: the program freed all that it allocated.");
 }
 
+/* What the snapshot tells of it. */
+static void
+add_lost (HatOverview *overview, const Facts *facts, const HatCandidates *candidates)
+{
+  HatCard *card = begin_card (overview, HAT_CARD_UNFREED, "Lost", HAT_VIEW_LEAKS);
+  g_autofree HatSite *sites = g_new (HatSite, candidates->n + 1);
+  HatSites lost = { .sites = sites };
+  guint64 bytes = 0, n_blocks = 0;
+
+  for (guint i = 0; i < candidates->n; i++)
+    if (candidates->candidates[i].leak_class <= HAT_LEAK_INDIRECT)
+      {
+        bytes += candidates->candidates[i].bytes;
+        n_blocks += candidates->candidates[i].blocks;
+        sites[lost.n++] = (HatSite){ .stack = candidates->candidates[i].stack, .live_bytes = candidates->candidates[i].bytes };
+      }
+  g_autofree char *blocks = hat_format_count (n_blocks);
+  card->number = hat_format_bytes (bytes);
+  card->is_warning = bytes > 0;
+  if (lost.n == 0)
+    {
+      card->sentence = g_strdup ("Nothing: all that was left when the snapshot was taken was still in reach.");
+      return;
+    }
+  fill_function_parts (card, facts->trace, &lost, HAT_COST_LIVE, bytes);
+  card->sentence = g_strdup_printf ("%s block%s from %u place%s that nothing leads to any more.", blocks, plural (n_blocks), lost.n, plural (lost.n));
+}
+
 static void
 add_growing (HatOverview *overview, const Facts *facts, const HatGrowing *growing)
 {
@@ -382,14 +411,15 @@ write_title (HatOverview *overview, const Facts *facts)
 }
 
 HatOverview *
-hat_overview_new (HatHeap *heap, const HatProgress *progress, GError **error)
+hat_overview_new (HatHeap *heap, HatGraph *graph, const HatProgress *progress, GError **error)
 {
   g_autofree Facts *facts = g_new0 (Facts, 1);
   g_autoptr (HatOverview) overview = g_new0 (HatOverview, 1);
   g_autoptr (HatSites) sites = NULL;
   g_autoptr (HatTimeline) timeline = NULL;
   g_autoptr (HatUnfreedGroups) unfreed = NULL;
-  g_autoptr (HatGrowing) growing = NULL;
+  g_autoptr (HatCandidates) candidates = NULL;
+  g_autoptr (HatGrowing) grown = NULL;
   g_autofree HatSizes *at_peak = NULL;
 
   facts->heap = heap;
@@ -401,11 +431,8 @@ hat_overview_new (HatHeap *heap, const HatProgress *progress, GError **error)
   timeline = hat_heap_timeline (heap, facts->life, N_POINTS, HAT_BY_NONE, progress, error);
   if (!timeline)
     return NULL;
-  unfreed = hat_heap_unfreed (heap, progress, error);
-  if (!unfreed)
-    return NULL;
-  growing = hat_heap_growing (heap, progress, error);
-  if (!growing)
+  if (graph ? !(candidates = hat_candidates_new (heap, graph, NULL, progress, error))
+            : !(unfreed = hat_heap_unfreed (heap, progress, error)) || !(grown = hat_heap_growing (heap, progress, error)))
     return NULL;
   at_peak = hat_heap_sizes (heap, (HatRange){ facts->life.from, sites->totals.peak_time_ns }, progress,
                             error);
@@ -424,8 +451,11 @@ hat_overview_new (HatHeap *heap, const HatProgress *progress, GError **error)
     }
   add_peak (overview, facts);
   add_live (overview, facts);
-  add_unfreed (overview, facts, unfreed);
-  add_growing (overview, facts, growing);
+  if (candidates)
+    add_lost (overview, facts, candidates);
+  else
+    add_unfreed (overview, facts, unfreed);
+  add_growing (overview, facts, candidates ? candidates->growing : grown);
   add_temporary (overview, facts);
   add_waste (overview, at_peak);
   add_resident (overview, facts);

@@ -4,6 +4,7 @@
 /* The answers before the questions: facts of a whole process, one card each, and where the cards go. The window
  * builds clickable widgets from the same cards and paints their small pictures with overview-paint.h. */
 
+#include "core/graph/graph.h"
 #include "ui/draw/geometry.h"
 
 G_BEGIN_DECLS
@@ -12,7 +13,7 @@ typedef enum
 {
   HAT_CARD_PEAK,      /* small picture: the timeline with the peak marked; parts: the sites of the peak */
   HAT_CARD_LIVE,      /* live at the end; parts: its sites */
-  HAT_CARD_UNFREED,   /* never freed; parts: the groups */
+  HAT_CARD_UNFREED,   /* lost, or if there is no graph never freed; parts: the groups */
   HAT_CARD_GROWING,   /* sparkline of the steepest */
   HAT_CARD_TEMPORARY, /* allocated and freed at once; share as a bar */
   HAT_CARD_WASTE,     /* usable - requested; share as a bar */
@@ -55,7 +56,8 @@ typedef struct
   HatCard *cards;
 } HatOverview;
 
-HatOverview *hat_overview_new (HatHeap *heap, const HatProgress *progress, GError **error);
+/* `graph`: of the snapshot that tells what is lost, or NULL. */
+HatOverview *hat_overview_new (HatHeap *heap, HatGraph *graph, const HatProgress *progress, GError **error);
 void hat_overview_free (HatOverview *overview);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatOverview, hat_overview_free)
 

@@ -280,7 +280,10 @@ place_flags (HatTimelineLayout *layout)
           free_from = flag.rect.x + width + 6;
         }
       else
-        flag.rect.x = flag.x;
+        {
+          flag.rect.x = flag.x;
+          free_from = MAX (free_from, flag.x + 10);
+        }
       g_array_append_val (flags, flag);
     }
   layout->n_flags = flags->len;

@@ -46,6 +46,7 @@ struct _HatBlockRows
   GObject parent_instance;
   HatHeap *heap;
   HatLive *live;
+  HatGraph *graph;
   guint32 *order; /* indices into live->blocks */
   guint n;
   guint64 bytes;
@@ -88,6 +89,7 @@ hat_block_rows_finalize (GObject *object)
 {
   HatBlockRows *self = HAT_BLOCK_ROWS (object);
   g_clear_pointer (&self->live, hat_live_free);
+  g_clear_pointer (&self->graph, hat_graph_unref);
   g_clear_pointer (&self->heap, hat_heap_unref);
   g_free (self->order);
   G_OBJECT_CLASS (hat_block_rows_parent_class)->finalize (object);
@@ -151,10 +153,12 @@ block_matches (Filter *filter, const HatBlock *block)
 
 /* What a block is sorted by, as one number. Functions and threads sort by the rank of their names. */
 static guint64
-sort_key (const HatBlock *block, HatBlockColumn column, GHashTable *ranks)
+sort_key (HatBlockRows *self, const HatBlock *block, HatBlockColumn column, GHashTable *ranks)
 {
   switch (column)
     {
+    case HAT_BLOCK_CLASS:
+      return hat_block_rows_class (self, block);
     case HAT_BLOCK_ADDRESS:
       return block->address;
     case HAT_BLOCK_SIZE:
@@ -223,7 +227,7 @@ sort_rows (HatBlockRows *self, HatBlockOrder order)
     ranks = rank_stacks (hat_heap_trace (self->heap), self->live);
   g_autofree Keyed *keyed = g_new (Keyed, MAX (self->n, 1));
   for (guint i = 0; i < self->n; i++)
-    keyed[i] = (Keyed){ sort_key (&self->live->blocks[self->order[i]], order.column, ranks), self->order[i] };
+    keyed[i] = (Keyed){ sort_key (self, &self->live->blocks[self->order[i]], order.column, ranks), self->order[i] };
   if (order.column != HAT_BLOCK_ADDRESS) /* live sets come by address */
     qsort (keyed, self->n, sizeof (Keyed), compare_keyed);
   for (guint i = 0; i < self->n; i++)
@@ -249,12 +253,13 @@ filter_rows (HatBlockRows *self, Filter *filter, const HatProgress *progress, GE
 }
 
 HatBlockRows *
-hat_block_rows_new (HatHeap *heap, HatLive *live, HatBlockOrder order, const char *needle, const HatProgress *progress,
+hat_block_rows_new (HatHeap *heap, HatLive *live, HatGraph *graph, HatBlockOrder order, const char *needle, const HatProgress *progress,
                     GError **error)
 {
   g_autoptr (HatBlockRows) self = g_object_new (HAT_TYPE_BLOCK_ROWS, NULL);
   self->heap = hat_heap_ref (heap);
   self->live = live;
+  self->graph = graph ? hat_graph_ref (graph) : NULL;
   Filter filter
       = { .trace = hat_heap_trace (heap), .needle = g_strdup (needle), .stacks = g_hash_table_new (NULL, NULL) };
   filter.threads = hat_trace_threads (filter.trace, hat_heap_process (heap), &filter.n_threads);
@@ -271,6 +276,18 @@ const HatLive *
 hat_block_rows_live (HatBlockRows *self)
 {
   return self->live;
+}
+
+HatLeakClass
+hat_block_rows_class (HatBlockRows *self, const HatBlock *block)
+{
+  const guint32 at = self->graph ? hat_graph_find (self->graph, block->address) : HAT_GRAPH_NONE;
+  HatGraphBlock found;
+  if (at == HAT_GRAPH_NONE)
+    return HAT_LEAK_UNFREED;
+  hat_graph_block (self->graph, at, &found);
+  /* Another one may have been there at the snapshot. */
+  return found.address == block->address && found.size == block->size && found.stack == block->stack ? found.leak_class : HAT_LEAK_UNFREED;
 }
 
 guint64

@@ -6,7 +6,7 @@
 
 #include <gio/gio.h>
 
-#include "core/heap/heap.h"
+#include "core/graph/graph.h"
 
 G_BEGIN_DECLS
 
@@ -16,9 +16,10 @@ typedef enum
   HAT_BLOCK_SIZE,
   HAT_BLOCK_AGE,
   HAT_BLOCK_THREAD,
+  HAT_BLOCK_CLASS,
   HAT_BLOCK_SITE,
 } HatBlockColumn;
-#define HAT_N_BLOCK_COLUMNS 5
+#define HAT_N_BLOCK_COLUMNS 6
 
 typedef struct
 {
@@ -36,10 +37,12 @@ const HatBlock *hat_block_row_get_block (HatBlockRow *self);
 G_DECLARE_FINAL_TYPE (HatBlockRows, hat_block_rows, HAT, BLOCK_ROWS, GObject)
 
 /* Any thread. `filter` is looked for, without case, in function, module, address and thread name; "" keeps all. Takes
- * over `live`, also when it fails (cancelled). */
-HatBlockRows *hat_block_rows_new (HatHeap *heap, HatLive *live, HatBlockOrder order, const char *filter,
+ * over `live`, also when it fails (cancelled). `graph` knows the leak classes, or is NULL. */
+HatBlockRows *hat_block_rows_new (HatHeap *heap, HatLive *live, HatGraph *graph, HatBlockOrder order, const char *filter,
                                   const HatProgress *progress, GError **error);
 const HatLive *hat_block_rows_live (HatBlockRows *self);
+/* The leak class of a block that is in the snapshot, HAT_LEAK_UNFREED of one that is not. */
+HatLeakClass hat_block_rows_class (HatBlockRows *self, const HatBlock *block);
 guint64 hat_block_rows_bytes (HatBlockRows *self); /* of those that are in */
 const HatBlock *hat_block_rows_at (HatBlockRows *self, guint position);
 

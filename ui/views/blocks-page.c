@@ -16,6 +16,7 @@ struct _HatBlocksPage
   GtkSingleSelection *selection;
   GtkLabel *headline;
   GtkColumnViewColumn *stands_for; /* of a sample */
+  GtkColumnViewColumn *leak_class; /* of a snapshot */
   HatBlockRows *rows;
   gboolean is_filling;
 };
@@ -28,7 +29,7 @@ query_blocks (const HatQuestion *question, gpointer extra, const HatProgress *pr
   HatLive *live = hat_heap_live (question->heap, question->cursor_ns, progress, error);
   if (live == NULL)
     return NULL;
-  return hat_block_rows_new (question->heap, live, *(const HatBlockOrder *) extra, question->filter, progress, error);
+  return hat_block_rows_new (question->heap, live, question->graph, *(const HatBlockOrder *) extra, question->filter, progress, error);
 }
 
 static void
@@ -83,7 +84,9 @@ ask (HatBlocksPage *self)
 static void
 hat_blocks_page_update (HatPage *page, HatChanges changes)
 {
-  if (changes & (HAT_CHANGED_HEAP | HAT_CHANGED_CURSOR | HAT_CHANGED_FILTER))
+  const HatGraph *graph = hat_view_state_get (hat_page_state (page))->graph;
+  gtk_column_view_column_set_visible (HAT_BLOCKS_PAGE (page)->leak_class, graph != NULL);
+  if (changes & (HAT_CHANGED_HEAP | HAT_CHANGED_CURSOR | HAT_CHANGED_FILTER) || (changes & HAT_CHANGED_SNAPSHOT && graph))
     ask (HAT_BLOCKS_PAGE (page));
 }
 
@@ -144,6 +147,14 @@ cell_thread (gpointer item, gpointer data, char **out_text, double *out_share)
 }
 
 static void
+cell_class (gpointer item, gpointer data, char **out_text, double *out_share)
+{
+  HatLeakClass leak_class = hat_block_rows_class (HAT_BLOCKS_PAGE (data)->rows, hat_block_row_get_block (item));
+  if (leak_class != HAT_LEAK_UNFREED)
+    *out_text = g_strdup (hat_leak_class_name (leak_class));
+}
+
+static void
 cell_site (gpointer item, gpointer data, char **out_text, double *out_share)
 {
   HatHeap *heap = hat_view_state_get (hat_page_state (HAT_PAGE (data)))->heap;
@@ -184,6 +195,7 @@ hat_blocks_page_new (HatViewState *state)
     [HAT_BLOCK_SIZE] = { "Size", 110, TRUE, cell_size },
     [HAT_BLOCK_AGE] = { "Age", 110, TRUE, cell_age },
     [HAT_BLOCK_THREAD] = { "Thread", 150, FALSE, cell_thread },
+    [HAT_BLOCK_CLASS] = { "Class", 110, FALSE, cell_class },
     [HAT_BLOCK_SITE] = { "Allocated by", 0, FALSE, cell_site },
   };
   HatBlocksPage *self = g_object_new (HAT_TYPE_BLOCKS_PAGE, NULL);
@@ -198,6 +210,8 @@ hat_blocks_page_new (HatViewState *state)
     hat_columns_make_sortable (
         hat_columns_add (self->view, columns[i].title, columns[i].width, columns[i].is_number, columns[i].text, self),
         i);
+  self->leak_class = g_list_model_get_item (gtk_column_view_get_columns (self->view), HAT_BLOCK_CLASS);
+  g_object_unref (self->leak_class);
   self->stands_for = g_object_ref (hat_columns_add (self->view, "Stands for", 180, TRUE, cell_stands_for, self));
   gtk_column_view_remove_column (self->view, self->stands_for);
   gtk_column_view_insert_column (self->view, HAT_BLOCK_SIZE + 1, self->stands_for);

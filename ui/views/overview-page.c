@@ -6,19 +6,48 @@
 #include "ui/draw/overview-paint.h"
 #include "ui/views/picture.h"
 
+#define MOST_BLOCKS 1000000u /* of a graph that is made for the first look: more would let it wait */
+
 struct _HatOverviewPage
 {
   HatPage parent_instance;
   GtkFlowBox *flow;
   HatOverview *overview;
+  HatGraph *graph; /* of the overview, or NULL */
 };
 
 G_DEFINE_FINAL_TYPE (HatOverviewPage, hat_overview_page, HAT_TYPE_PAGE)
 
+typedef struct
+{
+  HatOverview *overview;
+  HatGraph *graph; /* that tells what is lost, or NULL */
+} Answer;
+
+static void
+free_answer (gpointer data)
+{
+  Answer *answer = data;
+  g_clear_pointer (&answer->overview, hat_overview_free);
+  g_clear_pointer (&answer->graph, hat_graph_unref);
+  g_free (answer);
+}
+
 static gpointer
 query_overview (const HatQuestion *question, gpointer extra, const HatProgress *progress, GError **error)
 {
-  return hat_overview_new (question->heap, progress, error);
+  guint n;
+  const HatSnapshotInfo *infos = hat_trace_snapshots (hat_heap_trace (question->heap), hat_heap_process (question->heap), &n);
+  const gboolean has_graph = question->graph || (question->snapshot < n && infos[question->snapshot].n_blocks <= MOST_BLOCKS);
+  g_autoptr (HatGraph) graph = has_graph ? hat_question_graph (question, progress, error) : NULL;
+  if (has_graph && graph == NULL)
+    return NULL;
+  Answer *answer = g_new0 (Answer, 1);
+  answer->overview = hat_overview_new (question->heap, graph, progress, error);
+  answer->graph = g_steal_pointer (&graph);
+  if (answer->overview == NULL)
+    g_clear_pointer (&answer, free_answer);
+  return answer;
 }
 
 static void
@@ -97,16 +126,22 @@ clear_cards (HatOverviewPage *self)
 }
 
 static void
-on_overview (gpointer owner, gpointer answer, const GError *error)
+on_overview (gpointer owner, gpointer data, const GError *error)
 {
   HatOverviewPage *self = owner;
+  Answer *answer = data;
   if (answer == NULL)
     {
       hat_page_show_error (HAT_PAGE (self), error);
       return;
     }
   clear_cards (self);
-  self->overview = answer;
+  self->overview = g_steal_pointer (&answer->overview);
+  g_clear_pointer (&self->graph, hat_graph_unref);
+  self->graph = g_steal_pointer (&answer->graph);
+  free_answer (answer);
+  if (self->graph)
+    hat_view_state_set_graph (hat_page_state (HAT_PAGE (self)), self->graph);
   for (guint i = 0; i < self->overview->n_cards; i++)
     {
       gtk_flow_box_append (self->flow, build_card (self, &self->overview->cards[i]));
@@ -120,12 +155,14 @@ on_overview (gpointer owner, gpointer answer, const GError *error)
     hat_page_show_content (HAT_PAGE (self));
 }
 
-static const HatQueryKind overview_kind = { query_overview, on_overview, (GDestroyNotify) hat_overview_free, NULL };
+static const HatQueryKind overview_kind = { query_overview, on_overview, free_answer, NULL };
 
 static void
 hat_overview_page_update (HatPage *page, HatChanges changes)
 {
-  if (changes & HAT_CHANGED_HEAP)
+  const HatGraph *graph = hat_view_state_get (hat_page_state (page))->graph;
+  /* Rules change what is lost; a graph that is not there yet is nobody's to wait for. */
+  if (changes & HAT_CHANGED_HEAP || (changes & HAT_CHANGED_SNAPSHOT && graph && graph != HAT_OVERVIEW_PAGE (page)->graph))
     hat_page_ask (page, &overview_kind, NULL);
 }
 
@@ -135,6 +172,7 @@ hat_overview_page_dispose (GObject *object)
   HatOverviewPage *self = HAT_OVERVIEW_PAGE (object);
   if (self->overview)
     clear_cards (self);
+  g_clear_pointer (&self->graph, hat_graph_unref);
   G_OBJECT_CLASS (hat_overview_page_parent_class)->dispose (object);
 }
 
