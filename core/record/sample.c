@@ -54,6 +54,13 @@ hat_sample_regions (char *maps, GArray *regions)
 
   for (; hat_proc_next_mapping (&maps, &mapping); before = mapping)
     {
+      /* The text comes in pieces, and what grew meanwhile stands in two of them. */
+      mapping.start = MAX (mapping.start, before.end);
+      if (mapping.end <= mapping.start)
+        {
+          mapping = before;
+          continue;
+        }
       /* What follows a file's writable part directly is its zero-initialised data. */
       if (*mapping.path == 0 && mapping.start == before.end && before.is_writable && *before.path == '/')
         mapping.path = before.path;

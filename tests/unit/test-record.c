@@ -712,7 +712,9 @@ test_regions (void)
   char maps[] = "555555554000-555555556000 r--p 00000000 fe:00 1 /bin/prog\n"
                 "555555556000-555555558000 rw-p 00002000 fe:00 1 /bin/prog\n"
                 "555555558000-555555559000 rw-p 00000000 00:00 0 \n"
+                "555555560000-555555580000 rw-p 00000000 00:00 0 [heap]\n" /* it grew while this was read */
                 "555555560000-555555590000 rw-p 00000000 00:00 0 [heap]\n"
+                "555555570000-555555580000 rw-p 00000000 00:00 0 \n"
                 "7ffff0000000-7ffff0021000 rw-p 00000000 00:00 0 \n"
                 "7ffff0021000-7ffff4000000 ---p 00000000 00:00 0 \n"
                 "7ffff5000000-7ffff5001000 ---p 00000000 00:00 0 \n"
@@ -720,6 +722,7 @@ test_regions (void)
                 "7ffff6000000-7ffff6100000 rw-p 00000000 00:00 0 \n"
                 "7ffff6200000-7ffff6300000 rw-s 00000000 00:01 7 /memfd:heapatlas (deleted)\n"
                 "7ffff6400000-7ffff6410000 r-xp 00000000 fe:00 2 /x/libheapatlas-hook.so\n"
+                "7ffff7000000-7ffff6fff000 r-xp 00000000 00:00 0 [nonsense]\n"
                 "7ffff7000000-7ffff7001000 r-xp 00000000 00:00 0 [vdso]\n"
                 "7ffffffde000-7ffffffff000 rw-p 00000000 00:00 0 [stack]\n";
   const struct { guint64 start, end; HatRegionKind kind; const char *name; } wanted[] = {
