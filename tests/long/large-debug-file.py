@@ -88,7 +88,7 @@ with tempfile.TemporaryDirectory() as folder:
     for f in files.values():
         f.close()
     main = os.path.join(folder, 'main.c')
-    open(main, 'w').write('int main (void) { return 0; }\n')
+    open(main, 'w').write('#include <stdlib.h>\nint main (void) { return malloc (1) == NULL; }\n')
     subprocess.run(['gcc', main, '-o', target], check=True)
     subprocess.run(['objcopy', *[f'--add-section=.debug_{s}={os.path.join(folder, s)}' for s in files], target], check=True)
     print(f'{n} C and {3 * n} C++ units, {n * STRUCTS} structs of their own')
