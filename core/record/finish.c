@@ -94,7 +94,9 @@ add_symbols (HatRecorder *recorder)
   if (symbols)
     {
       hat_trace_writer_add_symbols (recorder->writer, symbols);
-      add_types (recorder, &callback);
+      /* Reading types takes as long as all else at the end: who wants no snapshot wants a fast recorder. */
+      if (recorder->snapshots)
+        add_types (recorder, &callback);
     }
   if (progress.shows)
     fprintf (stderr, "\r\033[K");
