@@ -62,6 +62,7 @@ typedef struct
   HatTypes *kept;
   HatTypeCounts *counts;
   gint64 at_ns;
+  guint64 blocks, bytes;
 } Live;
 
 static void
@@ -82,6 +83,8 @@ count_live (Live *live, HatHeap *heap, gint64 at, const HatProgress *progress, G
   g_clear_pointer (&live->counts, hat_type_counts_free);
   live->counts = hat_type_counts_new (heap, live->kept, blocks, progress);
   live->at_ns = at;
+  live->blocks = blocks->n;
+  live->bytes = blocks->bytes;
   return TRUE;
 }
 
@@ -150,7 +153,7 @@ hat_command_types (int argc, char **argv)
   if (unknown->len)
     hat_note ("%s", unknown->str);
   const HatTypesOptions options = { .process = of_file ? -1 : process, .name = name, .counts = live.counts, .at_ns = live.at_ns,
-                                    .kept = live.kept };
+                                    .kept = live.kept, .live_blocks = live.blocks, .live_bytes = live.bytes };
   guint n;
   if (json)
     hat_report_types_json (types, &options, out, &n);

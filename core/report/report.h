@@ -79,6 +79,7 @@ typedef struct
   const char *name; /* only types of that name, see hat_types_find(); NULL = all */
   const HatTypeCounts *counts; /* of live objects; NULL = of a binary there are none */
   gint64 at_ns;                /* their instant */
+  guint64 live_blocks, live_bytes; /* of any type, known or not */
   HatTypes *kept;              /* of the trace: what is live and not among the others is listed, too; or NULL */
 } HatTypesOptions;
 

@@ -139,7 +139,14 @@ hat_report_types_json (HatTypes *types, const HatTypesOptions *options, GString 
   else
     hat_json_uint (&json, "process", options->process);
   if (options->counts)
-    hat_json_int (&json, "time_ns", options->at_ns);
+    {
+      const HatTypeCount known = hat_type_counts_blocks (options->counts);
+      hat_json_int (&json, "time_ns", options->at_ns);
+      hat_json_uint (&json, "live_blocks", options->live_blocks);
+      hat_json_uint (&json, "live_bytes", options->live_bytes);
+      hat_json_uint (&json, "known_blocks", known.objects);
+      hat_json_uint (&json, "known_bytes", known.bytes);
+    }
   hat_json_begin_array (&json, "types");
   g_autoptr (GArray) listed = hat_report_listed_types (types, options);
   for (guint i = 0; i < listed->len; i++)

@@ -218,8 +218,9 @@ append_live_total (GString *out, const Row *rows, guint n, const HatTypesOptions
     }
   g_autofree char *time = hat_format_time (options->at_ns), *known = hat_format_bytes (blocks.bytes), *types = hat_format_count (n_live),
                   *lost = hat_format_bytes (wasted);
+  const guint percent = options->live_bytes ? (guint) (blocks.bytes * 100 / options->live_bytes) : 0;
   if (blocks.objects)
-    g_string_append_printf (out, "%s live at %s: %s in blocks of known type, %s lost to padding\n", types, time, known, lost);
+    g_string_append_printf (out, "%s live at %s: %s in blocks of known type (%u %%), %s lost to padding\n", types, time, known, percent, lost);
   else
     g_string_append_printf (out, "Nothing of a known type is live at %s\n", time);
 }

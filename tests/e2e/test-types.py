@@ -481,7 +481,8 @@ def types_of_a_recording():
     answer = answer_of(trace)
     equal(answer['process'], 0, 'process')
     equal([t['name'] for t in answer['types']], [t['name'] for t in types_of(target('churn'))], 'the types of the program itself')
-    assert isinstance(answer['time_ns'], int), 'the instant of what is live'
+    totals = [answer[key] for key in ('time_ns', 'live_blocks', 'live_bytes', 'known_blocks', 'known_bytes')]
+    assert all(isinstance(n, int) for n in totals) and totals[3] <= totals[1] and totals[4] <= totals[2], totals
     for type_ in answer['types']:
         lost = sum(h['size'] for h in type_['holes']) + type_['tail_padding']
         equal((type_['live_bytes'], type_['wasted_live_bytes']), (type_['live_count'] * type_['size'], type_['live_count'] * lost), type_['name'])
@@ -507,7 +508,7 @@ def live_objects_are_counted():
     equal([first[name]['live_count'] for name in wanted], [0] * len(wanted), 'at the start')
     lines = run(HEAPATLAS, 'types', trace, '--at', 'mark:held').stdout.splitlines()
     assert all(len(l) <= 80 for l in lines), lines
-    assert re.fullmatch(r'\d+ live at .*: .* in blocks of known type, .* lost to padding', lines[1]), lines[1]
+    assert re.fullmatch(r'\d+ live at .*: .* in blocks of known type \(\d+ %\), .* lost to padding', lines[1]), lines[1]
     assert re.match(r' +24 B +4 +96 B +24 +6 +house::Link', lines[4]), lines[4]
     os.remove(file)
     done = run(HEAPATLAS, 'types', trace, '--at', 'mark:held', '--json')
