@@ -114,7 +114,7 @@ def main():
     rows, short = [], []
     for language, what, command, environment in programs():
         trace = path('t.heapatlas')
-        run(HEAPATLAS, 'record', '-q', '--no-snapshot', '-o', trace, '--', *command, env={**os.environ, **environment})
+        run(HEAPATLAS, 'record', '-q', '-o', trace, '--', *command, env={**os.environ, **environment})
         answer = json.loads(run(HEAPATLAS, 'types', trace, '--json', '--at', 'peak'))
         share = 100 * answer['known_bytes'] / answer['live_bytes']
         blocks = 100 * answer['known_blocks'] / answer['live_blocks']
@@ -126,7 +126,7 @@ def main():
             for site in sorted((s for s in report['sites'] if not s['type']), key=lambda s: -s['live_bytes'])[:6]:
                 print('   ', site['live_bytes'], ' < '.join(f['function'][:40] for f in site['stack'][:5]), file=sys.stderr)
     with open(os.path.join(TOP, 'tests', 'long', 'types.md'), 'w') as file:
-        file.write('# Blocks of known type\n\nThe table that `tests/long/typed-share.py` wrote last: shares of what was live at the peak, without the help of a snapshot.\n\n'
+        file.write('# Blocks of known type\n\nThe table that `tests/long/typed-share.py` wrote last: shares of what was live at the peak.\n\n'
                    '| language | program | live | bytes of known type | blocks | wanted |\n|---|---|---|---|---|---|\n' + '\n'.join(rows) + '\n')
     subprocess.run(['rm', '-rf', TMP])
     sys.exit('short: ' + ', '.join(short) if short else 0)

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "core/report/type-counts.h"
+
 #define TICK_BLOCKS 65536u
 
 struct _HatBlockRow
@@ -110,6 +112,7 @@ hat_block_rows_init (HatBlockRows *self)
 
 typedef struct
 {
+  HatBlockRows *rows;
   HatTrace *trace;
   const HatThread *threads;
   guint n_threads;
@@ -127,10 +130,13 @@ static gboolean
 stack_matches (Filter *filter, HatStackId stack)
 {
   gpointer known = g_hash_table_lookup (filter->stacks, GUINT_TO_POINTER (stack));
+  guint n_types;
   if (known == NULL)
     {
+      const HatBlockType *type = hat_trace_stack_type (filter->trace, stack);
       gboolean matches = contains (hat_stack_function (filter->trace, stack), filter->needle)
-                         || contains (hat_stack_module (filter->trace, stack), filter->needle);
+                         || contains (hat_stack_module (filter->trace, stack), filter->needle)
+                         || (type && contains (hat_trace_types (filter->trace, &n_types)[type->type].type.name, filter->needle));
       known = GINT_TO_POINTER (matches ? 1 : 2);
       g_hash_table_insert (filter->stacks, GUINT_TO_POINTER (stack), known);
     }
@@ -143,6 +149,9 @@ block_matches (Filter *filter, const HatBlock *block)
   if (*filter->needle == '\0' || stack_matches (filter, block->stack))
     return TRUE;
   if (block->thread < filter->n_threads && contains (filter->threads[block->thread].name, filter->needle))
+    return TRUE;
+  guint64 n;
+  if (filter->rows->graph && contains (hat_block_rows_type (filter->rows, block, &n), filter->needle))
     return TRUE;
   char address[24];
   g_snprintf (address, sizeof address, "0x%" G_GINT64_MODIFIER "x", block->address);
@@ -159,6 +168,11 @@ sort_key (HatBlockRows *self, const HatBlock *block, HatBlockColumn column, GHas
     {
     case HAT_BLOCK_CLASS:
       return hat_block_rows_class (self, block);
+    case HAT_BLOCK_TYPE:
+      {
+        guint64 n;
+        return GPOINTER_TO_SIZE (g_hash_table_lookup (ranks, hat_block_rows_type (self, block, &n)));
+      }
     case HAT_BLOCK_ADDRESS:
       return block->address;
     case HAT_BLOCK_SIZE:
@@ -219,12 +233,40 @@ rank_stacks (HatTrace *trace, const HatLive *live)
   return ranks;
 }
 
+/* Unknown ones last. Names that are equal may be kept more than once. */
+static GHashTable *
+rank_types (HatBlockRows *self)
+{
+  GHashTable *ranks = g_hash_table_new (NULL, NULL);
+  g_autoptr (GArray) named = g_array_new (FALSE, FALSE, sizeof (Named));
+  for (guint i = 0; i < self->n; i++)
+    {
+      guint64 n;
+      const char *name = hat_block_rows_type (self, &self->live->blocks[self->order[i]], &n);
+      Named one = { name, 0 };
+      if (name && g_hash_table_add (ranks, (gpointer) name))
+        g_array_append_val (named, one);
+    }
+  qsort (named->data, named->len, sizeof (Named), compare_named);
+  gsize rank = 0;
+  for (guint i = 0; i < named->len; i++)
+    {
+      const char *name = g_array_index (named, Named, i).name;
+      rank += i > 0 && strcmp (name, g_array_index (named, Named, i - 1).name) != 0;
+      g_hash_table_insert (ranks, (gpointer) name, GSIZE_TO_POINTER (rank));
+    }
+  g_hash_table_insert (ranks, NULL, GSIZE_TO_POINTER (rank + 1));
+  return ranks;
+}
+
 static void
 sort_rows (HatBlockRows *self, HatBlockOrder order)
 {
   g_autoptr (GHashTable) ranks = NULL;
   if (order.column == HAT_BLOCK_SITE)
     ranks = rank_stacks (hat_heap_trace (self->heap), self->live);
+  else if (order.column == HAT_BLOCK_TYPE)
+    ranks = rank_types (self);
   g_autofree Keyed *keyed = g_new (Keyed, MAX (self->n, 1));
   for (guint i = 0; i < self->n; i++)
     keyed[i] = (Keyed){ sort_key (self, &self->live->blocks[self->order[i]], order.column, ranks), self->order[i] };
@@ -261,7 +303,7 @@ hat_block_rows_new (HatHeap *heap, HatLive *live, HatGraph *graph, HatBlockOrder
   self->live = live;
   self->graph = graph ? hat_graph_ref (graph) : NULL;
   Filter filter
-      = { .trace = hat_heap_trace (heap), .needle = g_strdup (needle), .stacks = g_hash_table_new (NULL, NULL) };
+      = { .rows = self, .trace = hat_heap_trace (heap), .needle = g_strdup (needle), .stacks = g_hash_table_new (NULL, NULL) };
   filter.threads = hat_trace_threads (filter.trace, hat_heap_process (heap), &filter.n_threads);
   gboolean is_done = filter_rows (self, &filter, progress, error);
   g_hash_table_unref (filter.stacks);
@@ -278,16 +320,31 @@ hat_block_rows_live (HatBlockRows *self)
   return self->live;
 }
 
+/* FALSE: it is not in the snapshot, where another one may have been. */
+static gboolean
+find_in_graph (HatBlockRows *self, const HatBlock *block, HatGraphBlock *out_found)
+{
+  const guint32 at = self->graph ? hat_graph_find (self->graph, block->address) : HAT_GRAPH_NONE;
+  if (at == HAT_GRAPH_NONE)
+    return FALSE;
+  hat_graph_block (self->graph, at, out_found);
+  return out_found->address == block->address && out_found->size == block->size && out_found->stack == block->stack;
+}
+
 HatLeakClass
 hat_block_rows_class (HatBlockRows *self, const HatBlock *block)
 {
-  const guint32 at = self->graph ? hat_graph_find (self->graph, block->address) : HAT_GRAPH_NONE;
   HatGraphBlock found;
-  if (at == HAT_GRAPH_NONE)
-    return HAT_LEAK_UNFREED;
-  hat_graph_block (self->graph, at, &found);
-  /* Another one may have been there at the snapshot. */
-  return found.address == block->address && found.size == block->size && found.stack == block->stack ? found.leak_class : HAT_LEAK_UNFREED;
+  return find_in_graph (self, block, &found) ? found.leak_class : HAT_LEAK_UNFREED;
+}
+
+const char *
+hat_block_rows_type (HatBlockRows *self, const HatBlock *block, guint64 *out_elements)
+{
+  HatGraphBlock found;
+  const char *name = find_in_graph (self, block, &found) ? hat_graph_type_name (self->graph, found.type) : NULL;
+  *out_elements = 1;
+  return name ? name : hat_block_type_name (hat_heap_trace (self->heap), block, out_elements);
 }
 
 guint64

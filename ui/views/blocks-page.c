@@ -5,6 +5,7 @@
 
 #include "core/heap/estimate.h"
 #include "core/heap/format.h"
+#include "core/report/type-counts.h"
 #include "ui/views/block-rows.h"
 #include "ui/views/columns.h"
 #include "ui/views/toolbar.h"
@@ -17,6 +18,7 @@ struct _HatBlocksPage
   GtkLabel *headline;
   GtkColumnViewColumn *stands_for; /* of a sample */
   GtkColumnViewColumn *leak_class; /* of a snapshot */
+  GtkColumnViewColumn *type;       /* where some are known */
   HatBlockRows *rows;
   gboolean is_filling;
 };
@@ -85,7 +87,10 @@ static void
 hat_blocks_page_update (HatPage *page, HatChanges changes)
 {
   const HatGraph *graph = hat_view_state_get (hat_page_state (page))->graph;
+  guint n_types;
+  hat_trace_stack_types (hat_heap_trace (hat_view_state_get (hat_page_state (page))->heap), &n_types);
   gtk_column_view_column_set_visible (HAT_BLOCKS_PAGE (page)->leak_class, graph != NULL);
+  gtk_column_view_column_set_visible (HAT_BLOCKS_PAGE (page)->type, n_types > 0);
   if (changes & (HAT_CHANGED_HEAP | HAT_CHANGED_CURSOR | HAT_CHANGED_FILTER) || (changes & HAT_CHANGED_SNAPSHOT && graph))
     ask (HAT_BLOCKS_PAGE (page));
 }
@@ -155,6 +160,16 @@ cell_class (gpointer item, gpointer data, char **out_text, double *out_share)
 }
 
 static void
+cell_type (gpointer item, gpointer data, char **out_text, double *out_share)
+{
+  guint64 n;
+  const char *name = hat_block_rows_type (HAT_BLOCKS_PAGE (data)->rows, hat_block_row_get_block (item), &n);
+  g_autofree char *shown = name ? hat_format_function (name, 60) : NULL, *count = hat_format_count (n);
+  if (name)
+    *out_text = n == 1 ? g_strdup (shown) : g_strdup_printf ("%s[%s]", shown, count);
+}
+
+static void
 cell_site (gpointer item, gpointer data, char **out_text, double *out_share)
 {
   HatHeap *heap = hat_view_state_get (hat_page_state (HAT_PAGE (data)))->heap;
@@ -196,6 +211,7 @@ hat_blocks_page_new (HatViewState *state)
     [HAT_BLOCK_AGE] = { "Age", 110, TRUE, cell_age },
     [HAT_BLOCK_THREAD] = { "Thread", 150, FALSE, cell_thread },
     [HAT_BLOCK_CLASS] = { "Class", 110, FALSE, cell_class },
+    [HAT_BLOCK_TYPE] = { "Type", 200, FALSE, cell_type },
     [HAT_BLOCK_SITE] = { "Allocated by", 0, FALSE, cell_site },
   };
   HatBlocksPage *self = g_object_new (HAT_TYPE_BLOCKS_PAGE, NULL);
@@ -212,6 +228,8 @@ hat_blocks_page_new (HatViewState *state)
         i);
   self->leak_class = g_list_model_get_item (gtk_column_view_get_columns (self->view), HAT_BLOCK_CLASS);
   g_object_unref (self->leak_class);
+  self->type = g_list_model_get_item (gtk_column_view_get_columns (self->view), HAT_BLOCK_TYPE);
+  g_object_unref (self->type);
   self->stands_for = g_object_ref (hat_columns_add (self->view, "Stands for", 180, TRUE, cell_stands_for, self));
   gtk_column_view_remove_column (self->view, self->stands_for);
   gtk_column_view_insert_column (self->view, HAT_BLOCK_SIZE + 1, self->stands_for);

@@ -8,6 +8,7 @@
 
 #include "core/heap/estimate.h"
 #include "core/heap/format.h"
+#include "core/report/type-counts.h"
 #include "ui/views/graph-facts.h"
 #include "ui/views/page.h"
 
@@ -165,7 +166,14 @@ block_facts (HatHeap *heap, const HatQuestion *now, const HatBlock *block)
   const HatThread *threads = hat_trace_threads (hat_heap_trace (heap), hat_heap_process (heap), &n);
   const char *thread = block->thread < n && threads[block->thread].name ? threads[block->thread].name : "unknown";
   g_autofree char *stands_for = hat_stands_for_words (heap, block->size);
-  return g_strdup_printf ("Block at %s\n%s%s%s\nAllocated at %s, %s old at the cursor\nThread %s", address, size,
+  guint64 n_elements;
+  const char *name = hat_block_type_name (hat_heap_trace (heap), block, &n_elements);
+  const HatBlockType *known = name ? hat_trace_stack_type (hat_heap_trace (heap), block->stack) : NULL;
+  g_autofree char *count = hat_format_count (n_elements), *shown = name ? hat_format_function (name, 120) : NULL;
+  g_autofree char *type = !name              ? g_strdup ("")
+                          : n_elements == 1 ? g_strdup_printf ("%s (%s)\n", shown, known->words)
+                                            : g_strdup_printf ("%s %s (%s)\n", count, shown, known->words);
+  return g_strdup_printf ("%sBlock at %s\n%s%s%s\nAllocated at %s, %s old at the cursor\nThread %s", type, address, size,
                           stands_for ? ", " : "", stands_for ? stands_for : "", birth, age, thread);
 }
 
