@@ -81,7 +81,7 @@ parse_grouping (Options *options)
     return TRUE;
   if (!hat_grouping_parse (options->by, &options->export.by) || options->export.by == HAT_BY_NONE)
     {
-      hat_usage ("export: cannot group by \"%s\", use function, site, module, thread, size, age or (map) class", options->by);
+      hat_usage ("export: cannot group by \"%s\", use function, site, module, thread, size, type, age or (map) class", options->by);
       return FALSE;
     }
   return TRUE;
@@ -207,7 +207,7 @@ main (int argc, char **argv)
     { "from", 0, 0, G_OPTION_ARG_STRING, &options.from, "Only what happens after T", "T" },
     { "to", 0, 0, G_OPTION_ARG_STRING, &options.to, "Only what happens until T", "T" },
     { "by", 0, 0, G_OPTION_ARG_STRING, &options.by,
-      "Colour timeline and map by function, site, module, thread, size or age, the map also by (leak) class", "WHAT" },
+      "Colour timeline and map by function, site, module, thread, size, type or age, the map also by (leak) class", "WHAT" },
     { "cost", 0, 0, G_OPTION_ARG_STRING, &options.cost, "Of calls: live, peak, allocated, allocations or temporary",
       "COST" },
     { "type", 0, 0, G_OPTION_ARG_STRING, &options.type, "Of types: whose layout (default: the one that loses most)", "NAME" },

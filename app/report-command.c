@@ -9,8 +9,9 @@ static const char description[] =
   "\n"
   "EXPR is METRIC[SCOPE] OP VALUE. METRIC: a key of totals in --json, such as\n"
   "allocations, live_bytes, peak_bytes, temporary. SCOPE, in brackets, may be left\n"
-  "out: T1..T2, in:FUNCTION, or both with a comma. OP: < <= == != >= >. VALUE: a\n"
-  "number, K M G multiply by 1024. With several processes it must hold in each.\n"
+  "out: T1..T2, in:FUNCTION, type:NAME, or several with commas. OP: < <= == != >= >.\n"
+  "VALUE: a number, K M G multiply by 1024. With several processes it must hold in\n"
+  "each.\n"
   "\n"
   "Examples:\n"
   "  heapatlas report app.heapatlas --by site --top 5\n"
@@ -44,7 +45,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
 static gboolean
 check_options (Options *options)
 {
-  static const HatGrouping offered[] = { HAT_BY_FUNCTION, HAT_BY_SITE, HAT_BY_MODULE, HAT_BY_THREAD, HAT_BY_SIZE };
+  static const HatGrouping offered[] = { HAT_BY_FUNCTION, HAT_BY_SITE, HAT_BY_MODULE, HAT_BY_THREAD, HAT_BY_SIZE, HAT_BY_TYPE };
   if (options->at && (options->from || options->to))
     {
       hat_usage ("report: --at is an instant, --from and --to are a range, give one of them");
@@ -63,7 +64,7 @@ check_options (Options *options)
         options->report.by = offered[i];
         return TRUE;
       }
-  hat_usage ("report: cannot group by \"%s\", use function, site, module, thread or size", options->by);
+  hat_usage ("report: cannot group by \"%s\", use function, site, module, thread, size or type", options->by);
   return FALSE;
 }
 
@@ -93,7 +94,7 @@ hat_command_report (int argc, char **argv)
     { "at", 0, 0, G_OPTION_ARG_STRING, &options.at, "The heap at an instant", "T" },
     { "from", 0, 0, G_OPTION_ARG_STRING, &options.from, "Only what happens after T", "T" },
     { "to", 0, 0, G_OPTION_ARG_STRING, &options.to, "Only what happens until T", "T" },
-    { "by", 0, 0, G_OPTION_ARG_STRING, &options.by, "Group by function, site, module, thread or size", "WHAT" },
+    { "by", 0, 0, G_OPTION_ARG_STRING, &options.by, "Group by function, site, module, thread, size or type", "WHAT" },
     { "top", 0, 0, G_OPTION_ARG_INT, &options.top, "The N most expensive (text: 10, JSON: all)", "N" },
     { "assert", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.assertions,
       "Measure; status 1 if it does not hold; repeatable", "EXPR" },

@@ -28,6 +28,8 @@ count_keys (HatTrace *trace, guint process, HatGrouping by)
       return n;
     case HAT_BY_SIZE:
       return HAT_SIZE_CLASSES;
+    case HAT_BY_TYPE:
+      return hat_type_n_keys (trace);
     case HAT_BY_NONE:
     case HAT_BY_SITE:
     case HAT_BY_FUNCTION:
@@ -79,7 +81,7 @@ look_at_instant (Contest *contest, HatReplay *replay, GError **error)
     return FALSE;
   for (const HatBlock *block; (block = hat_replay_iter_next (&iter));)
     {
-      const guint32 key = hat_group_key (contest->by, block->stack, block->thread, block->size);
+      const guint32 key = hat_group_key (contest->heap->trace, contest->by, block->stack, block->thread, block->size);
       if (key < contest->n_keys)
         contest->bytes[key] += hat_heap_bytes_of (contest->heap, block->size);
     }

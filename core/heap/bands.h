@@ -31,7 +31,7 @@ guint hat_bands_look_up (HatBands *bands, guint32 key);
 static inline guint
 hat_bands_of (HatBands *bands, const HatBlock *block)
 {
-  const guint32 key = hat_group_key (bands->by, block->stack, block->thread, block->size);
+  const guint32 key = hat_group_key (bands->trace, bands->by, block->stack, block->thread, block->size);
   const guint8 band = G_LIKELY (key < bands->n_keys) ? bands->band_of[key] : bands->other;
   return G_LIKELY (band != HAT_UNKNOWN_BAND) ? band : hat_bands_look_up (bands, key);
 }

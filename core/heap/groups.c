@@ -4,11 +4,12 @@
 
 #include "core/heap/heap-private.h"
 #include "core/heap/names.h"
+#include "core/trace/type-table.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const grouping_names[] = { "none", "site", "function", "module", "thread", "size", "age" };
+static const char *const grouping_names[] = { "none", "site", "function", "module", "thread", "size", "type", "age" };
 
 const char *
 hat_grouping_name (HatGrouping by)
@@ -70,6 +71,36 @@ hash_text (const char *text)
   return hash;
 }
 
+guint32
+hat_type_key (HatTrace *trace, HatStackId stack, guint64 size)
+{
+  const HatBlockType *type = hat_trace_stack_type (trace, stack);
+  const guint64 n = type ? hat_block_type_fits (type, size) : 0;
+  return n == 0 ? 0 : type->type << 1 | (n > 1);
+}
+
+guint
+hat_type_n_keys (HatTrace *trace)
+{
+  guint n;
+  hat_trace_types (trace, &n);
+  return n * 2;
+}
+
+static const char *
+type_name (HatTrace *trace, guint32 key)
+{
+  guint n;
+  const HatKeptType *types = hat_trace_types (trace, &n);
+  return key > 1 && key / 2 < n ? types[key / 2].type.name : "(type not known)";
+}
+
+char *
+hat_type_key_label (HatTrace *trace, guint32 key)
+{
+  return g_strconcat (type_name (trace, key), key > 1 && key & 1 ? "[]" : "", NULL);
+}
+
 guint64
 hat_group_identity (HatTrace *trace, HatGrouping by, guint32 key)
 {
@@ -79,6 +110,8 @@ hat_group_identity (HatTrace *trace, HatGrouping by, guint32 key)
       return hash_text (hat_stack_function (trace, key));
     case HAT_BY_MODULE:
       return hash_text (hat_stack_module (trace, key));
+    case HAT_BY_TYPE:
+      return hash_text (type_name (trace, key)) + (key & 1);
     case HAT_BY_NONE:
       return 0;
     case HAT_BY_SITE:
@@ -141,6 +174,8 @@ hat_group_label (HatTrace *trace, guint process, HatGrouping by, guint32 key)
       return thread_label (trace, process, key);
     case HAT_BY_SIZE:
       return g_strdup (hat_size_class_label (key));
+    case HAT_BY_TYPE:
+      return hat_type_key_label (trace, key);
     case HAT_BY_AGE:
       return g_strdup (hat_age_class_label (key));
     }
@@ -284,7 +319,7 @@ find_examples (HatHeap *heap, HatGroups *groups, HatGrouping by, gint64 time, GE
     {
       const HatBlock *block = &live->blocks[i];
       const guint32 key = by == HAT_BY_AGE ? hat_age_class (time - block->birth_ns)
-                                           : hat_group_key (by, block->stack, block->thread, block->size);
+                                           : hat_group_key (heap->trace, by, block->stack, block->thread, block->size);
       const HatBlock *best = g_hash_table_lookup (biggest, GUINT_TO_POINTER (key));
       if (best == NULL || block->size > best->size)
         g_hash_table_insert (biggest, GUINT_TO_POINTER (key), (gpointer) block);

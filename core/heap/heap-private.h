@@ -98,9 +98,9 @@ guint64 hat_heap_leaf_start_bytes (HatHeap *heap, guint64 leaf, guint64 *out_blo
 
 /* The key that a grouping gives to a block, before stacks are put together by their functions or modules. */
 static inline guint32
-hat_group_key (HatGrouping by, HatStackId stack, guint32 thread, guint64 size)
+hat_group_key (HatTrace *trace, HatGrouping by, HatStackId stack, guint32 thread, guint64 size)
 {
-  return by == HAT_BY_THREAD ? thread : by == HAT_BY_SIZE ? hat_size_class (size) : stack;
+  return by == HAT_BY_THREAD ? thread : by == HAT_BY_SIZE ? hat_size_class (size) : by == HAT_BY_TYPE ? hat_type_key (trace, stack, size) : stack;
 }
 
 /* Counts by such keys, which take the place of the sites' stacks. */

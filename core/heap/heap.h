@@ -115,10 +115,16 @@ typedef enum
   HAT_BY_MODULE,
   HAT_BY_THREAD,
   HAT_BY_SIZE,     /* power of two classes */
+  HAT_BY_TYPE,     /* as the block's stack tells it: hat_type_key() */
   HAT_BY_AGE,      /* decades of age at the instant */
 } HatGrouping;
 const char *hat_grouping_name (HatGrouping by);
 gboolean hat_grouping_parse (const char *name, HatGrouping *out_by);
+
+/* A number for the type that the stack gives to a block of that size, arrays of it apart; 0 = not known. Below hat_type_n_keys(). */
+guint32 hat_type_key (HatTrace *trace, HatStackId stack, guint64 size);
+guint hat_type_n_keys (HatTrace *trace);
+char *hat_type_key_label (HatTrace *trace, guint32 key); /* "Node", "Node[]", "(type not known)"; g_free */
 
 /* ---- timeline ---- */
 

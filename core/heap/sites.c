@@ -21,7 +21,7 @@ typedef struct
 } RangeCount;
 
 static gboolean
-feed_live (RangeCount *count, HatReplay *replay, gint64 time, GError **error)
+feed_live (RangeCount *count, HatHeap *heap, HatReplay *replay, gint64 time, GError **error)
 {
   HatReplayIter iter;
 
@@ -35,7 +35,7 @@ feed_live (RangeCount *count, HatReplay *replay, gint64 time, GError **error)
         .size = block->size,
         .time_ns = time,
         .block = block->id,
-        .stack = hat_group_key (count->by, block->stack, block->thread, block->size),
+        .stack = hat_group_key (heap->trace, count->by, block->stack, block->thread, block->size),
         .thread = block->thread,
       };
       hat_account_add (count->account, &event, HAT_STACK_NONE, 0, FALSE);
@@ -59,8 +59,8 @@ count_event (RangeCount *count, HatHeap *heap, const HatEvent *event, const HatB
       return;
     }
   HatEvent keyed = *event;
-  keyed.stack = hat_group_key (count->by, event->stack, event->thread, event->size);
-  hat_account_add (count->account, &keyed, hat_group_key (count->by, old->stack, old->thread, old->size), old->size,
+  keyed.stack = hat_group_key (heap->trace, count->by, event->stack, event->thread, event->size);
+  hat_account_add (count->account, &keyed, hat_group_key (heap->trace, count->by, old->stack, old->thread, old->size), old->size,
                    is_inherited);
 }
 
@@ -149,8 +149,8 @@ estimate_events (HatEstimator *estimator, HatHeap *heap, HatReplay *replay, guin
         {
           const HatEvent *event = &batch.events[i];
           const HatBlock *old = &batch.olds[i];
-          hat_estimator_add (estimator, event, hat_group_key (by, event->stack, event->thread, event->size), old,
-                             hat_group_key (by, old->stack, old->thread, old->size), !hat_block_is_own (heap, old->id));
+          hat_estimator_add (estimator, event, hat_group_key (heap->trace, by, event->stack, event->thread, event->size), old,
+                             hat_group_key (heap->trace, by, old->stack, old->thread, old->size), !hat_block_is_own (heap, old->id));
         }
     }
   while (batch.n > 0);
@@ -171,7 +171,7 @@ estimate_range (HatHeap *heap, HatRange range, HatGrouping by, const HatProgress
   if (!hat_replay_seek (replay, first, error) || !hat_replay_iter_init (&iter, replay, FALSE, error))
     return NULL;
   for (const HatBlock *block; (block = hat_replay_iter_next (&iter));)
-    hat_estimator_start (estimator, hat_group_key (by, block->stack, block->thread, block->size), block->size,
+    hat_estimator_start (estimator, hat_group_key (heap->trace, by, block->stack, block->thread, block->size), block->size,
                          !hat_block_is_own (heap, block->id));
   if (!estimate_events (estimator, heap, replay, end, by, error))
     return NULL;
@@ -205,7 +205,7 @@ hat_heap_count_range (HatHeap *heap, HatRange range, HatGrouping by, const HatPr
       || !hat_replay_inherited (replay, &inherited_blocks, &inherited_bytes, error))
     return NULL;
   count.account = hat_account_new (inherited_blocks, inherited_bytes);
-  if (feed_live (&count, replay, range.from, error) && count_events (&count, heap, replay, end, error))
+  if (feed_live (&count, heap, replay, range.from, error) && count_events (&count, heap, replay, end, error))
     sites = sites_of_range (&count, heap, first, range.from);
   hat_account_free (count.account);
   g_free (count.fed);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `report --assert METRIC['['SCOPE']'] OP VALUE`. SCOPE: T1..T2, in:FUNCTION, joined by commas. */
+/* `report --assert METRIC['['SCOPE']'] OP VALUE`. SCOPE: T1..T2, in:FUNCTION, type:NAME, joined by commas. */
 
 #include "core/report/report-private.h"
+#include "core/trace/type-table.h"
 
 #include "core/heap/estimate.h"
 #include "core/heap/format.h"
@@ -59,6 +60,7 @@ typedef struct
   const Metric *metric;
   char *from, *to;  /* or NULL */
   char *function;   /* or NULL */
+  char *type;       /* or NULL */
   Op op;
   gint64 value;
 } Assertion;
@@ -69,6 +71,7 @@ assertion_free (Assertion *assertion)
   g_free (assertion->from);
   g_free (assertion->to);
   g_free (assertion->function);
+  g_free (assertion->type);
   g_free (assertion);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Assertion, assertion_free)
@@ -94,10 +97,12 @@ static gboolean
 parse_scope_part (Assertion *assertion, const char *part, GError **error)
 {
   const char *dots = strstr (part, "..");
-  if (g_str_has_prefix (part, "type:"))
-    g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "\"%s\": types are not recorded by this version, use in:FUNCTION",
-                 part);
-  else if (g_str_has_prefix (part, "in:") && part[3] != '\0' && assertion->function == NULL)
+  if (g_str_has_prefix (part, "type:") && part[5] != '\0' && assertion->type == NULL)
+    {
+      assertion->type = g_strdup (part + 5);
+      return TRUE;
+    }
+  if (g_str_has_prefix (part, "in:") && part[3] != '\0' && assertion->function == NULL)
     {
       assertion->function = g_strdup (part + 3);
       return TRUE;
@@ -109,7 +114,7 @@ parse_scope_part (Assertion *assertion, const char *part, GError **error)
       return TRUE;
     }
   else
-    g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "\"%s\" is no scope, use T1..T2 or in:FUNCTION, each once", part);
+    g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "\"%s\" is no scope, use T1..T2, in:FUNCTION or type:NAME, each once", part);
   return FALSE;
 }
 
@@ -204,9 +209,9 @@ parse (const char *expression, GError **error)
   g_autofree char *value = g_strstrip (g_strdup (rest));
   if (!parse_value (assertion, value, error))
     return NULL;
-  if (assertion->function && assertion->metric->site_offset < 0)
+  if ((assertion->function || assertion->type) && assertion->metric->site_offset < 0)
     {
-      g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "%s is known for whole processes only, not in:FUNCTION",
+      g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "%s is known for whole processes only, not in:FUNCTION or type:NAME",
                    assertion->metric->name);
       return NULL;
     }
@@ -221,12 +226,43 @@ frame_is_in (const HatSourceFrame *frame, const char *module, gpointer data)
   return hat_function_name_matches (data, frame->function);
 }
 
+/* "ns::Node<int>" is called so, or "Node<int>", or "Node". */
+static gboolean
+type_matches (const char *type, const char *name)
+{
+  gsize length = strlen (type);
+  for (int depth = 0, round = 0; round < 2; round++)
+    {
+      const gsize its = strlen (name);
+      if (its <= length && strncmp (type + length - its, name, its) == 0 && (its == length || (length - its >= 2 && type[length - its - 1] == ':')))
+        return TRUE;
+      if (length == 0 || type[length - 1] != '>')
+        return FALSE;
+      do
+        {
+          depth += type[length - 1] == '>';
+          depth -= type[length - 1] == '<';
+          length--;
+        }
+      while (depth > 0 && length > 0);
+    }
+  return FALSE;
+}
+
+static gboolean
+is_of_type (HatTrace *trace, const HatSite *site, const char *name)
+{
+  guint n;
+  const HatBlockType *type = hat_site_type (trace, site);
+  return type && type_matches (hat_trace_types (trace, &n)[type->type].type.name, name);
+}
+
 static gint64
-sum_sites (const Assertion *assertion, const HatSites *sites, const gboolean *through)
+sum_sites (const Assertion *assertion, HatTrace *trace, const HatSites *sites, const gboolean *through)
 {
   gint64 sum = 0;
   for (guint i = 0; i < sites->n; i++)
-    if (through[sites->sites[i].stack])
+    if ((!through || through[sites->sites[i].stack]) && (!assertion->type || is_of_type (trace, &sites->sites[i], assertion->type)))
       sum += G_STRUCT_MEMBER (gint64, &sites->sites[i], assertion->metric->site_offset);
   return sum;
 }
@@ -239,12 +275,12 @@ measure (const Assertion *assertion, HatTrace *trace, guint process, const gbool
   HatRange range;
   if (heap == NULL || !hat_report_range (heap, assertion->from, assertion->to, &range, error))
     return FALSE;
-  if (through)
+  if (through || assertion->type)
     {
       g_autoptr (HatSites) sites = hat_heap_sites (heap, range, progress, error);
       if (sites == NULL)
         return FALSE;
-      *out_value = sum_sites (assertion, sites, through);
+      *out_value = sum_sites (assertion, trace, sites, through);
       return TRUE;
     }
   HatTotals totals;
@@ -295,6 +331,18 @@ append_result (GString *out, HatTrace *trace, guint process, const char *express
   g_string_append (out, ")\n");
 }
 
+static gboolean
+is_type_seen (HatTrace *trace, const char *name)
+{
+  guint n_types, n;
+  const HatKeptType *types = hat_trace_types (trace, &n_types);
+  const HatStackType *stacks = hat_trace_stack_types (trace, &n);
+  for (guint i = 0; i < n; i++)
+    if (type_matches (types[stacks[i].type.type].type.name, name))
+      return TRUE;
+  return FALSE;
+}
+
 gboolean
 hat_report_assert (HatTrace *trace, gint process, const char *expression, gboolean *out_holds, GString *out,
                    const HatProgress *progress, GError **error)
@@ -327,6 +375,17 @@ hat_report_assert (HatTrace *trace, gint process, const char *expression, gboole
           g_autofree char *shown = hat_plain_name (assertion->function, 50);
           g_string_append_printf (out, "note: no recorded stack passes through %s\n", shown);
         }
+    }
+  hat_trace_stack_types (trace, &n_stacks);
+  if (assertion->type && n_stacks == 0)
+    {
+      g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "assertion \"%s\": no types are known: build the program with -g, or use in:FUNCTION", expression);
+      return FALSE;
+    }
+  if (assertion->type && !is_type_seen (trace, assertion->type))
+    {
+      g_autofree char *shown = hat_plain_name (assertion->type, 50);
+      g_string_append_printf (out, "note: no recorded stack makes blocks of type %s\n", shown);
     }
   *out_holds = TRUE;
   for (guint i = first; i < end; i++)

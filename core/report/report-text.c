@@ -252,7 +252,8 @@ append_table (Section *section)
     g_qsort_with_data (order, n, sizeof *order, compare_groups, &cost);
 
   g_string_append_printf (out, "\nBy %s\n", hat_grouping_name (section->options->by));
-  g_string_append_printf (out, "  %-19s %10s %6s %9s %9s %9s %9s\n", "", "allocations", "share", "at peak", "live",
+  const int width = section->options->by == HAT_BY_TYPE ? 44 : 19;
+  g_string_append_printf (out, "  %-*s %10s %6s %9s %9s %9s %9s\n", width, "", "allocations", "share", "at peak", "live",
                           "blocks", "at once");
   guint shown = section->options->top < 0 ? n : MIN (n, top_of (section->options));
   for (guint i = 0; i < shown; i++)
@@ -260,9 +261,9 @@ append_table (Section *section)
       const HatSite *costs = &order[i]->costs;
       gboolean is_path = section->options->by == HAT_BY_MODULE;
       g_autofree char *base = is_path ? g_path_get_basename (order[i]->label) : g_strdup (order[i]->label);
-      g_autofree char *label = hat_plain_name (base, 19);
+      g_autofree char *label = hat_plain_name (base, width);
       g_string_append (out, "  ");
-      hat_plain_column (out, label, -19);
+      hat_plain_column (out, label, -width);
       hat_plain_count_column (out, hat_site_cost (costs, HAT_COST_ALLOCATIONS), 12);
       hat_plain_percent_column (out, hat_site_cost (costs, cost), sum, 7);
       hat_plain_bytes_column (out, costs->peak_bytes, 10);

@@ -48,7 +48,7 @@ static const char *const texts[] = {
 
 static const char *const rust_inner[] = {
   "alloc::alloc::", "alloc::boxed::box_new_uninit", "alloc::raw_vec::RawVecInner", "alloc::raw_vec::finish_grow", "alloc::raw_vec::new_cap",
-  "hashbrown::raw::RawTableInner", "hashbrown::raw::alloc::", "A as core::alloc::Allocator", "std::alloc::", "core::", "__rustc::", NULL
+  "hashbrown::raw::RawTableInner", "hashbrown::raw::alloc::", "hashbrown::alloc::", "A as core::alloc::Allocator", "std::alloc::", "core::", "__rustc::", NULL
 };
 
 static const char *const rust_boxes[] = { "alloc::boxed::Box<", NULL };

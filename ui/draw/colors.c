@@ -26,9 +26,12 @@ struct _HatColors
 {
   gatomicrefcount refs;
   HatTrace *trace;
-  Table functions, modules;
+  Table functions, modules, types;
   guint n_stacks;
   HatSwatch *by_function, *by_module; /* of each stack that allocated */
+  guint n_types;
+  char **type_labels; /* by hat_type_key() */
+  HatSwatch *by_type; /* likewise */
   guint n_threads;
   const HatThread *threads;
 };
@@ -107,6 +110,36 @@ table_swatch (const Table *table, const char *name)
   return found ? found - 1 : HAT_SWATCH_OTHER;
 }
 
+/* Most sites make blocks of one size, so that their mean says how to rank their type. */
+static guint32
+usual_type_key (HatTrace *trace, const HatSite *site)
+{
+  const guint64 blocks = site->allocations ? site->allocations : site->peak_blocks, bytes = site->allocations ? site->bytes : site->peak_bytes;
+
+  return blocks > 0 ? hat_type_key (trace, site->stack, bytes / blocks) : 0;
+}
+
+static void
+rank_types (HatColors *colors, const HatSummary *summary)
+{
+  g_autoptr (GHashTable) ranks = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
+
+  colors->n_types = hat_type_n_keys (colors->trace);
+  colors->type_labels = g_new0 (char *, colors->n_types + 1);
+  colors->by_type = g_new (HatSwatch, colors->n_types + 1);
+  for (guint32 key = 0; key < colors->n_types; key++)
+    colors->type_labels[key] = hat_type_key_label (colors->trace, key);
+  for (guint i = 0; i < summary->n_sites; i++)
+    {
+      const guint32 key = usual_type_key (colors->trace, &summary->sites[i]);
+      if (key > 0)
+        add_to_rank (ranks, colors->type_labels[key], &summary->sites[i]);
+    }
+  fill_table (&colors->types, ranks);
+  for (guint32 key = 0; key < colors->n_types; key++)
+    colors->by_type[key] = table_swatch (&colors->types, colors->type_labels[key]);
+}
+
 HatColors *
 hat_colors_new (HatHeap *heap)
 {
@@ -127,6 +160,7 @@ hat_colors_new (HatHeap *heap)
     }
   fill_table (&colors->functions, functions);
   fill_table (&colors->modules, modules);
+  rank_types (colors, summary);
 
   colors->by_function = g_malloc (colors->n_stacks + 1);
   colors->by_module = g_malloc (colors->n_stacks + 1);
@@ -157,6 +191,9 @@ hat_colors_unref (HatColors *colors)
     return;
   g_clear_pointer (&colors->functions.swatches, g_hash_table_unref);
   g_clear_pointer (&colors->modules.swatches, g_hash_table_unref);
+  g_clear_pointer (&colors->types.swatches, g_hash_table_unref);
+  g_strfreev (colors->type_labels);
+  g_free (colors->by_type);
   g_free (colors->by_function);
   g_free (colors->by_module);
   hat_trace_unref (colors->trace);
@@ -216,6 +253,8 @@ hat_colors_block (HatColors *colors, HatGrouping by, const HatBlock *block, gint
       return MIN (block->thread, HAT_SWATCH_OTHER);
     case HAT_BY_SIZE:
       return HAT_SWATCH_SEQUENCE + size_step (hat_size_class (block->size));
+    case HAT_BY_TYPE:
+      return colors->by_type[hat_type_key (colors->trace, block->stack, block->size)];
     case HAT_BY_AGE:
       return age_swatch (age_class (now - block->birth_ns));
     default:
@@ -235,6 +274,8 @@ wanted (HatColors *colors, HatGrouping by, const HatBand *band)
       return table_swatch (&colors->functions, band->label);
     case HAT_BY_MODULE:
       return table_swatch (&colors->modules, base_name (band->label));
+    case HAT_BY_TYPE:
+      return table_swatch (&colors->types, band->label);
     case HAT_BY_THREAD:
       return (HatSwatch) MIN (band->key, HAT_SWATCH_OTHER);
     case HAT_BY_SIZE:
@@ -246,6 +287,16 @@ wanted (HatColors *colors, HatGrouping by, const HatBand *band)
     }
 }
 
+/* Grey: all that has no band of its own, and what is not known. */
+static gboolean
+is_rest (HatColors *colors, const HatTimeline *timeline, guint i)
+{
+  const char *label = timeline->bands[i].label;
+
+  return i == HAT_N_CATEGORIES || (i + 1 == timeline->n_bands && g_str_equal (label, "other"))
+         || (timeline->by == HAT_BY_TYPE && g_str_equal (label, colors->type_labels[0]));
+}
+
 void
 hat_colors_bands (HatColors *colors, const HatTimeline *timeline, HatSwatch *out_swatches)
 {
@@ -253,9 +304,7 @@ hat_colors_bands (HatColors *colors, const HatTimeline *timeline, HatSwatch *out
 
   for (guint i = 0; i < timeline->n_bands; i++)
     {
-      gboolean is_rest = i == HAT_N_CATEGORIES
-                         || (i + 1 == timeline->n_bands && g_str_equal (timeline->bands[i].label, "other"));
-      HatSwatch swatch = is_rest ? HAT_SWATCH_OTHER : wanted (colors, timeline->by, &timeline->bands[i]);
+      HatSwatch swatch = is_rest (colors, timeline, i) ? HAT_SWATCH_OTHER : wanted (colors, timeline->by, &timeline->bands[i]);
 
       out_swatches[i] = swatch;
       if (swatch >= HAT_N_CATEGORIES)
@@ -268,8 +317,7 @@ hat_colors_bands (HatColors *colors, const HatTimeline *timeline, HatSwatch *out
   /* Groups that were not among the biggest at the peak take what is left, in their order, which never changes. */
   for (guint i = 0, next = 0; i < timeline->n_bands && i < HAT_N_CATEGORIES; i++)
     {
-      if (out_swatches[i] != HAT_SWATCH_OTHER
-          || (i + 1 == timeline->n_bands && g_str_equal (timeline->bands[i].label, "other")))
+      if (out_swatches[i] != HAT_SWATCH_OTHER || is_rest (colors, timeline, i))
         continue;
       while (next < HAT_N_CATEGORIES && is_taken[next])
         next++;
@@ -325,6 +373,8 @@ hat_colors_label (HatColors *colors, HatGrouping by, HatSwatch swatch)
         if (age_swatch (cls) == swatch)
           return g_strdup (age_labels[cls]);
       return NULL;
+    case HAT_BY_TYPE:
+      return table_label (&colors->types, swatch);
     case HAT_BY_MODULE:
       return table_label (&colors->modules, swatch);
     default:

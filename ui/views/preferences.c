@@ -4,7 +4,7 @@
 #include "ui/views/preferences.h"
 
 static const char *const schemes[] = { "system", "light", "dark" };
-static const char *const groupings[] = { "function", "site", "module", "thread", "size", "age", "none" };
+static const char *const groupings[] = { "function", "site", "module", "thread", "size", "type", "age", "none" };
 
 static void
 apply_color_scheme (GSettings *settings)
@@ -67,7 +67,7 @@ GtkWidget *
 hat_preferences_new (GtkWindow *parent, GSettings *settings)
 {
   static const char *const scheme_labels[] = { "Follow the system", "Light", "Dark", NULL };
-  static const char *const grouping_labels[] = { "Function", "Stack", "Module", "Thread", "Size", "Age", "None", NULL };
+  static const char *const grouping_labels[] = { "Function", "Stack", "Module", "Thread", "Size", "Type", "Age", "None", NULL };
   GtkWidget *window = adw_preferences_window_new (), *page = adw_preferences_page_new (),
             *group = adw_preferences_group_new ();
   GtkWidget *inspector = adw_action_row_new (), *toggle = gtk_switch_new ();

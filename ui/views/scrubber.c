@@ -22,9 +22,9 @@ struct _HatScrubber
 G_DEFINE_FINAL_TYPE (HatScrubber, hat_scrubber, GTK_TYPE_WIDGET)
 
 static const HatGrouping groupings[]
-    = { HAT_BY_FUNCTION, HAT_BY_SITE, HAT_BY_MODULE, HAT_BY_THREAD, HAT_BY_SIZE, HAT_BY_AGE, HAT_BY_NONE };
+    = { HAT_BY_FUNCTION, HAT_BY_SITE, HAT_BY_MODULE, HAT_BY_THREAD, HAT_BY_SIZE, HAT_BY_TYPE, HAT_BY_AGE, HAT_BY_NONE };
 static const char *const grouping_titles[]
-    = { "By function", "By stack", "By module", "By thread", "By size", "By age", "Not stacked", NULL };
+    = { "By function", "By stack", "By module", "By thread", "By size", "By type", "By age", "Not stacked", NULL };
 
 /* The totals at the cursor, or of the range. */
 static gpointer
