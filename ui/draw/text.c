@@ -13,6 +13,7 @@ struct _HatText
 {
   cairo_t *cr;
   PangoLayout *layout;
+  HatFont font; /* of the layout's text */
   PangoFontDescription *fonts[N_FONTS];
 };
 
@@ -68,6 +69,10 @@ hat_text_free (HatText *text)
 static void
 set_text (HatText *text, HatFont font, const char *string)
 {
+  pango_layout_set_ellipsize (text->layout, PANGO_ELLIPSIZE_NONE);
+  if (font == text->font && g_strcmp0 (pango_layout_get_text (text->layout), string) == 0)
+    return; /* just measured: to shape it takes longer than to draw it */
+  text->font = font;
   pango_layout_set_font_description (text->layout, text->fonts[font]);
   if (g_utf8_validate (string, -1, NULL))
     pango_layout_set_text (text->layout, string, -1);
