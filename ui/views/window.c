@@ -94,10 +94,7 @@ on_activity_tick (gpointer data)
   if (!is_busy)
     return G_SOURCE_CONTINUE;
   gtk_label_set_label (self->activity_label, what ? what : "");
-  if (share > 0)
-    gtk_progress_bar_set_fraction (self->activity_bar, CLAMP (share, 0, 1));
-  else
-    gtk_progress_bar_pulse (self->activity_bar);
+  gtk_progress_bar_set_fraction (self->activity_bar, CLAMP (share, 0, 1));
   return G_SOURCE_CONTINUE;
 }
 
@@ -545,7 +542,7 @@ static GtkWidget *
 build_activity (HatWindow *self)
 {
   GtkWidget *revealer = gtk_revealer_new (), *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12),
-            *bar = gtk_progress_bar_new ();
+            *bar = gtk_progress_bar_new (), *spinner = gtk_spinner_new ();
   GtkWidget *label = gtk_label_new (NULL), *cancel = gtk_button_new_with_label ("Cancel");
   gtk_widget_set_hexpand (bar, TRUE);
   gtk_widget_set_valign (bar, GTK_ALIGN_CENTER);
@@ -553,6 +550,9 @@ build_activity (HatWindow *self)
   gtk_widget_add_css_class (cancel, "flat");
   gtk_widget_add_css_class (box, "activity");
   g_signal_connect (cancel, "clicked", G_CALLBACK (on_cancel), self);
+  /* Shows that something goes on while nobody knows how far it is: GTK 4.8 paints a bar that pulses before its inside has a place. */
+  gtk_spinner_start (GTK_SPINNER (spinner));
+  gtk_box_append (GTK_BOX (box), spinner);
   gtk_box_append (GTK_BOX (box), label);
   gtk_box_append (GTK_BOX (box), bar);
   gtk_box_append (GTK_BOX (box), cancel);
