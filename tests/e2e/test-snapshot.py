@@ -336,6 +336,30 @@ sys.stdin.read()'''], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     equal(dump(trace), [], 'snapshots')
 
 
+WITHOUT_PTRACE = """
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None)
+# the number of the call; 101 is ptrace: EPERM, all else is allowed
+rules = ctypes.create_string_buffer(b''.join(struct.pack('<HBBI', *rule) for rule in
+                                             [(0x20, 0, 0, 0), (0x15, 0, 1, 101), (0x06, 0, 0, 0x50001), (0x06, 0, 0, 0x7fff0000)]))
+program = ctypes.create_string_buffer(struct.pack('<HxxxxxxQ', 4, ctypes.addressof(rules)))
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@check
+def a_container_without_ptrace_is_told_of():
+    """As Docker's filter of system calls was for years; Yama's scopes 2 and 3 are the same to us: EPERM."""
+    trace = path('contained.heapatlas')
+    done = run(PYTHON, '-c', WITHOUT_PTRACE, HEAPATLAS, 'record', '-o', trace, '--', ROOTS, 'mark exit')
+    equal(done.returncode, 3, done.stderr)
+    told = [line for line in done.stderr.splitlines() if 'no snapshot' in line]
+    assert len(told) == 1 and 'the kernel forbids ptrace' in told[0] and 'recording goes on' in told[0], done.stderr
+    equal(dump(trace), [], 'snapshots')
+    assert report(trace)['processes'][0]['totals']['allocations'] > 10
+
+
 @check
 def a_recorder_that_dies_lets_its_target_go_on():
     """Killed at any moment of its work, with the target held or not."""

@@ -344,6 +344,38 @@ def test_graph():
         assert b'weak:history_add+' in f.read()
 
 
+def test_classes():
+    """Leak classes in the views: the table of blocks and the map know them; leaks are suppressed, and stay so."""
+    copy = home('classes.heapatlas')
+    shutil.copy(a_trace(), copy)
+    app = App(copy)
+    app.maximise()
+    app.wait('Lost: ', start=True)
+    app.view(2)
+    choice = poll('the map has colours to choose', lambda: next((n for n in app.walk() if n.get_role_name() == 'combo box' and n.get_name() == 'Colour'), None))
+    app.click(choice)
+    poll('they can be chosen', lambda: app.find('Leak class'))
+    x('key', 'Down', 'Return')
+    picture = app.wait('Live-object map')
+    poll('the map tells of classes', lambda: 'lost' in picture.get_description().lower() or any('lost' in n.get_name() for n in app.walk()))
+    screenshot('map-classes')
+    app.view(3)
+    app.wait('Class')
+    poll('blocks have a class', lambda: app.find('reachable'))
+    screenshot('blocks-classes')
+    app.view(6)
+    poll('something is lost', lambda: any(' lost, from ' in n.get_name() for n in app.walk()))
+    before = next(n.get_name() for n in app.walk() if ' lost, from ' in n.get_name())
+    app.press('Suppress…')
+    app.wait('Suppress These Leaks?')
+    app.answer('Suppress')
+    poll('less is lost', lambda: not app.find(before) and (app.find('Nothing is lost') or any(' lost, from ' in n.get_name() for n in app.walk())))
+    screenshot('leaks-suppressed')
+    app.close()
+    with open(copy, 'rb') as f:
+        assert b'leak:reader_new' in f.read()
+
+
 def test_no_graph():
     for option, title in (('--no-snapshot', 'No Snapshot Was Taken'), ('--sample=4096', 'A Sample Has No Graph')):
         trace = home(option + '.heapatlas')
@@ -431,7 +463,7 @@ def test_tour():
 
 
 TESTS = [test_everyday, test_error, test_recording, test_input, test_kill, test_close_and_keep, test_close_and_stop, test_skip_symbols,
-         test_preferences, test_delete, test_graph, test_no_graph, test_types,
+         test_preferences, test_delete, test_graph, test_classes, test_no_graph, test_types,
          test_tour]
 
 
