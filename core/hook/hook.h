@@ -393,10 +393,10 @@ hook_sample_forget (const void *block)
 static inline bool
 hook_sample_skips_alloc (size_t size)
 {
-  const int64_t left = hook_locals.sample_left - (int64_t) size;
-  if (hook_sample_bytes == 0 || left <= 0)
+  const uint64_t left = (uint64_t) hook_locals.sample_left; /* 0 also if every block is told */
+  if (size >= left)
     return false;
-  hook_locals.sample_left = left;
+  hook_locals.sample_left = (int64_t) (left - size);
   return true;
 }
 
