@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Types of allocation sites, without a snapshot: what `report` says of the truth programs' stacks, by stack, by type and in assertions. A
+"""Types of allocation sites: what `report` says of the truth programs' stacks, by stack, by type and in assertions. A
 site that the program speaks of must have its type; none may have a wrong one."""
 import collections, glob, re
 from harness import *
@@ -43,7 +43,7 @@ def matches(pattern, text):
 
 def sites(name, *command):
     trace = path(f'{name}.heapatlas')
-    done = record(trace, *command, options=['-q', '--no-snapshot'])
+    done = record(trace, *command, options=['-q'])
     equal(done.returncode, 0, f'{name}: {done.stderr}')
     report = run(HEAPATLAS, 'report', trace, '--json')
     equal(report.returncode, 0, report.stderr)
