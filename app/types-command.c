@@ -22,6 +22,7 @@ static const char description[] =
   "  heapatlas types ./app Node\n"
   "  heapatlas types app.heapatlas --at peak\n"
   "  heapatlas types app.heapatlas --json\n"
+  "  heapatlas types app.heapatlas --generics Vec::push\n"
   "\n"
   "Exit status: 0 done, 2 wrong use, 3 could not read, or there is no such type.";
 
@@ -61,6 +62,7 @@ typedef struct
   HatTrace *trace;
   HatTypes *kept;
   HatTypeCounts *counts;
+  HatSites *sites; /* of the whole recording */
   gint64 at_ns;
   guint64 blocks, bytes;
 } Live;
@@ -70,6 +72,7 @@ live_clear (Live *live)
 {
   g_clear_pointer (&live->counts, hat_type_counts_free);
   g_clear_pointer (&live->kept, hat_types_free);
+  g_clear_pointer (&live->sites, hat_sites_free);
   g_clear_pointer (&live->trace, hat_trace_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Live, live_clear)
@@ -97,6 +100,9 @@ read_live (Live *live, guint process, const char *at, const HatProgress *progres
   if (!heap || (at && !hat_parse_time (at, live->trace, process, &instant, error)))
     return FALSE;
   live->kept = hat_types_of_trace (live->trace);
+  live->sites = hat_heap_sites (heap, (HatRange){ 0, hat_heap_end (heap) }, progress, error);
+  if (!live->sites)
+    return FALSE;
   if (!count_live (live, heap, at ? instant : hat_heap_end (heap), progress, error))
     return FALSE;
   return at || hat_type_counts_blocks (live->counts).objects > 0
@@ -123,11 +129,12 @@ of_trace (Live *live, const char *path, gint *process, const char *at, GString *
 int
 hat_command_types (int argc, char **argv)
 {
-  gboolean json = FALSE;
+  gboolean json = FALSE, generics = FALSE;
   gint process = -1;
   g_autofree char *at = NULL;
   const GOptionEntry entries[] = {
     { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON for programs", NULL },
+    { "generics", 0, 0, G_OPTION_ARG_NONE, &generics, "Generic functions instead: instances, code and allocations of each", NULL },
     { "process", 0, 0, G_OPTION_ARG_INT, &process, "Process of a trace, counted from 0 (default: the busiest)", "N" },
     { "at", 0, 0, G_OPTION_ARG_STRING, &at, "Count what is live at T (default: the end, or the peak)", "T" },
     { NULL },
@@ -150,13 +157,19 @@ hat_command_types (int argc, char **argv)
   g_autoptr (HatTypes) types = of_file ? of_binary (path, unknown) : of_trace (&live, path, &process, at, unknown, progress, &error);
   if (!types || !hat_types_read_all (types, progress, &error))
     return hat_fail (path, error);
+  g_autoptr (HatGenerics) functions = (json || generics) && hat_types_count (types) > 1 ? hat_generics_new (types, progress, &error) : NULL;
+  if (error)
+    return hat_fail (path, error);
   if (unknown->len)
     hat_note ("%s", unknown->str);
   const HatTypesOptions options = { .process = of_file ? -1 : process, .name = name, .counts = live.counts, .at_ns = live.at_ns,
-                                    .kept = live.kept, .live_blocks = live.blocks, .live_bytes = live.bytes };
+                                    .kept = live.kept, .live_blocks = live.blocks, .live_bytes = live.bytes,
+                                    .generics = functions, .trace = live.trace, .sites = live.sites };
   guint n;
   if (json)
     hat_report_types_json (types, &options, out, &n);
+  else if (functions)
+    hat_report_generics_text (&options, out, &n);
   else
     hat_report_types_text (types, &options, out, &n);
   if (n == 0 && unknown->len && !json)

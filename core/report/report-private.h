@@ -40,6 +40,9 @@ typedef struct
 /* What `types` is to list: array of HatListedType. Looking at layouts makes types of pointers and arrays, which are not listed. */
 GArray *hat_report_listed_types (HatTypes *types, const HatTypesOptions *options);
 
+/* "generics": options->generics, with options->name those of that name. */
+void hat_report_generics_json (HatJson *json, const HatTypesOptions *options);
+
 void hat_report_json_stack (HatJson *json, const char *name, HatTrace *trace, HatStackId stack);
 gboolean hat_report_text (HatTrace *trace, const HatReportOptions *options, GString *out, const HatProgress *progress,
                           GError **error);

@@ -7,6 +7,7 @@
  * Output is appended to a GString. Every function returns FALSE with a GError in one clear line. */
 
 #include "core/report/type-counts.h"
+#include "core/types/generics.h"
 
 G_BEGIN_DECLS
 
@@ -81,11 +82,17 @@ typedef struct
   gint64 at_ns;                /* their instant */
   guint64 live_blocks, live_bytes; /* of any type, known or not */
   HatTypes *kept;              /* of the trace: what is live and not among the others is listed, too; or NULL */
+  const HatGenerics *generics; /* NULL: not asked for */
+  HatTrace *trace;             /* with `sites`, which say what the generics allocate; NULL = of a binary */
+  const HatSites *sites;
 } HatTypesOptions;
 
 /* The types that were read, those that lose most to padding first. *out_n: how many the answer has. */
 void hat_report_types_text (HatTypes *types, const HatTypesOptions *options, GString *out, guint *out_n);
 void hat_report_types_json (HatTypes *types, const HatTypesOptions *options, GString *out, guint *out_n);
+
+/* The generic functions; with options->name those of that name, unfolded. *out_n: how many. */
+void hat_report_generics_text (const HatTypesOptions *options, GString *out, guint *out_n);
 
 /* `heapatlas check`: what is in the file and whether it is whole. FALSE = damaged (the error says where). */
 gboolean hat_report_check (HatTrace *trace, GString *out, const HatProgress *progress, GError **error);

@@ -157,7 +157,10 @@ hat_report_types_json (HatTypes *types, const HatTypesOptions *options, GString 
         hat_types_forget_layouts (it->types);
     }
   hat_json_end_array (&json);
-  hat_json_null (&json, "generics"); /* not counted yet: an empty list would say that there are none */
+  if (options->generics)
+    hat_report_generics_json (&json, options);
+  else
+    hat_json_null (&json, "generics");
   hat_json_end_object (&json);
   *out_n = listed->len;
 }

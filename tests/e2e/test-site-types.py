@@ -207,5 +207,51 @@ def a_stripped_program_has_no_types():
     equal(refused.returncode, 0, refused.stderr)
 
 
+GENERIC = r"""
+#include <memory>
+#include <vector>
+template <typename T> __attribute__ ((noinline)) T *make_one (T value) { return new T (value); }
+template <typename T, int N> __attribute__ ((noinline)) T sum_of (const T *from) { T sum = 0; for (int i = 0; i < N; i++) sum += from[i]; return sum; }
+template <typename T> static inline __attribute__ ((always_inline)) T twice (T value) { return value * value + value; }
+template <typename T> struct Stack { std::vector<T> items; __attribute__ ((noinline)) void push (T item) { items.push_back (item); } };
+void *kept[4]; volatile double result; volatile int number;
+int main (int argc, char **argv)
+{
+  kept[0] = make_one<int> (argc); kept[1] = make_one<double> (argc); kept[2] = make_one<double> (2.0 * argc);
+  int ints[4] = { argc, 2, 3, 4 }; double doubles[2] = { 1.0 * argc, 2 };
+  number = sum_of<int, 4> (ints) + twice (argc); result = sum_of<double, 2> (doubles) + twice (2.5 * argc);
+  Stack<int> stack; for (int i = 0; i < 5; i++) stack.push (i);
+  return stack.items.empty ();
+}
+"""
+
+
+@check
+def generics_have_their_instances():
+    program = build('generic', GENERIC, '-O2', suffix='.cpp')
+    sizes = {}
+    for line in run('nm', '-S', '-C', program).stdout.splitlines():
+        part = line.split(maxsplit=3)
+        if len(part) == 4 and part[0].isalnum() and part[2] in 'tTwW':
+            sizes[part[3]] = int(part[1], 16)
+    trace, _ = sites('generic', program)
+    for file, has_counts in [(program, False), (trace, True)]:
+        answer = json.loads(run(HEAPATLAS, 'types', file, '--json').stdout)
+        generics = {g['name']: {i['arguments']: i for i in g['instances']} for g in answer['generics']}
+        for name, arguments, symbol, allocations in [('make_one', 'int', 'int* make_one<int>(int)', 1), ('make_one', 'double', 'double* make_one<double>(double)', 2),
+                                                     ('sum_of', 'int, 4', 'int sum_of<int, 4>(int const*)', 0), ('sum_of', 'double, 2', 'double sum_of<double, 2>(double const*)', 0),
+                                                     ('Stack::push', 'int', 'Stack<int>::push(int)', 4)]:
+            one = generics[name][arguments]
+            equal((one['code_bytes'], one['functions'], one['allocations']), (sizes[symbol], 1, allocations if has_counts else None), symbol)
+        equal(set(generics['sum_of']), {'int, 4', 'double, 2'}, 'instances')
+        for arguments in 'int', 'double':
+            one = generics['twice'][arguments]
+            assert one['functions'] == 0 and one['inlined'] == 1 and one['code_bytes'] > 0, one
+    text = run(HEAPATLAS, 'types', trace, '--generics', 'make_one')
+    rows = [line.split() for line in text.stdout.splitlines()]
+    assert any(row[:3] == ['make_one,', '2', 'instances'] and row[-1] == '3' for row in rows) and any(row[0] == 'double' and row[-1] == '2' for row in rows if row), text.stdout
+    assert 'sum_of, 2 instances' in run(HEAPATLAS, 'types', trace, '--generics').stdout
+
+
 if __name__ == '__main__':
     main()
