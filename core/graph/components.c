@@ -202,10 +202,11 @@ is_counted (HatGraph *graph, const HatGraphCycle *cycle, guint32 number)
   for (guint32 i = 0; i < cycle->n_blocks; i++)
     {
       const guint32 block = cycle->blocks[i];
-      const guint64 counted = graph->types.references ? graph->types.references (graph->types.data, block) : 0;
+      HatGraphCounts counts = { 0 };
+      const guint64 counted = graph->types.counts && graph->types.counts (graph->types.data, block, &counts) ? counts.strong : 0;
       guint64 n = 0;
       for (guint32 k = graph->first_in[block]; k < graph->first_in[block + 1]; k++)
-        n += (graph->known[graph->in_edge[k]] & 3) == HAT_STRENGTH_STRONG
+        n += (graph->known[graph->in_edge[k]] & 3) == HAT_STRENGTH_STRONG && hat_graph_is_to_object (graph, graph->in_edge[k], block)
              && graph->cycle_of[hat_graph_edge_from (graph, graph->in_edge[k])] == number;
       if (counted > 0 && counted != n)
         return FALSE;

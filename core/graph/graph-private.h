@@ -30,12 +30,14 @@ struct _HatGraph
   guint64 *address;
   guint32 *size;        /* G_MAXUINT32: see large */
   GHashTable *large;    /* block -> guint64 */
+  GMutex names_lock;
+  GStringChunk *names;  /* of elements' fields */
   guint32 *stack, *thread;
   guint32 *birth;       /* from the start of the heap, in units of birth_unit_ns */
   gint64 birth_unit_ns;
   guint8 *flags;
 
-  /* By edge; NULL if neither a rule nor a type says anything. HatStrength, and whether it was a rule. */
+  /* By edge; NULL if neither a rule nor a type says anything. HatStrength, and how it is known. */
   guint8 *known;
 
   /* Pointers to each block: edges, by block. */
@@ -61,6 +63,10 @@ struct _HatGraph
 };
 
 #define HAT_KNOWN_BY_RULE 4u
+#define HAT_KNOWN_BY_NAME 8u  /* a guess: it is called a way back, and leads to a block that points here */
+#define HAT_KNOWN_BY_PLACE 16u /* a guess: it leads into the middle of an object that others point to */
+#define HAT_KNOWN_WAY_ON 32u   /* a guess, if its place says nothing: it is called a way on to what it owns */
+#define HAT_KNOWN_GUESSES (HAT_KNOWN_BY_NAME | HAT_KNOWN_BY_PLACE)
 
 static inline guint64
 hat_graph_size (const HatGraph *graph, guint32 block)
@@ -94,11 +100,28 @@ hat_graph_type (const HatGraph *graph, guint32 block)
   return graph->types.type ? graph->types.type (graph->types.data, block) : HAT_GRAPH_NONE;
 }
 
+/* What the trace knows of types, unless somebody else said it. */
+void hat_graph_take_types (HatGraph *graph);
+guint64 hat_graph_edge_into (const HatGraph *graph, guint32 edge); /* where it points, also if that is explained */
 guint32 hat_graph_edge_from (const HatGraph *graph, guint32 edge); /* the block that holds the pointer */
 HatStrength hat_graph_strength (HatGraph *graph, guint32 from, guint32 edge);
 /* Fills in in_edge: the edges to each block; or, with `number` (by block), the numbers of the blocks that hold them, 0 for a pointer to its
  * own block or a weak one. */
 void hat_graph_turn_edges (HatGraph *graph, const guint32 *number);
+
+static inline guint64
+hat_graph_object_offset (const HatGraph *graph, guint32 block)
+{
+  guint64 offset = 0;
+  return graph->types.object_offset && graph->types.object_offset (graph->types.data, block, &offset) ? offset : 0;
+}
+
+/* Whether it points to where the block's counts are: a shared_ptr points to its object, too. */
+static inline gboolean
+hat_graph_is_to_object (const HatGraph *graph, guint32 edge, guint32 block)
+{
+  return hat_graph_edge_into (graph, edge) == hat_graph_object_offset (graph, block);
+}
 
 /* ---- the steps of making one, in this order; FALSE: cancelled ---- */
 

@@ -125,6 +125,7 @@ make (HatGraph *graph, const HatGraphRules *rules, const HatProgress *progress, 
 
   hat_graph_leave_out_roots (graph, rules);
   order_roots (graph);
+  hat_graph_take_types (graph);
   return find_pointers_to (graph, progress, error)
          && (graph->types.prepare == NULL || graph->types.prepare (graph->types.data, graph, progress, error))
          && hat_graph_apply_rules (graph, rules, progress, error) && hat_graph_explain_interior (graph, progress, error)
@@ -141,6 +142,8 @@ graph_new (HatHeap *heap, const HatGraphTypes *types)
   graph->heap = hat_heap_ref (heap);
   graph->trace = hat_heap_trace (heap);
   graph->large = g_hash_table_new_full (NULL, NULL, NULL, g_free);
+  graph->names = g_string_chunk_new (256);
+  g_mutex_init (&graph->names_lock);
   if (types)
     graph->types = *types;
   return graph;
@@ -217,6 +220,8 @@ hat_graph_unref (HatGraph *graph)
   for (guint i = 0; i < G_N_ELEMENTS (arrays); i++)
     g_free (arrays[i]);
   g_hash_table_unref (graph->large);
+  g_string_chunk_free (graph->names);
+  g_mutex_clear (&graph->names_lock);
   hat_snapshot_free (graph->snapshot);
   hat_heap_unref (graph->heap);
   g_free (graph);
@@ -348,18 +353,18 @@ hat_graph_strength (HatGraph *graph, guint32 from, guint32 edge)
 {
   const guint32 to = edge_to (graph, edge);
 
-  if (graph->known && graph->known[edge] != 0)
+  if (graph->known && (graph->known[edge] & 3) != HAT_STRENGTH_UNKNOWN)
     return graph->known[edge] & 3;
   if (from == to)
     return HAT_STRENGTH_UNKNOWN;
   return owns (graph, from, to)                  ? HAT_STRENGTH_STRONG
          : hat_graph_dominates (graph, to, from) ? HAT_STRENGTH_WEAK
-                                                 : HAT_STRENGTH_UNKNOWN;
+         : graph->known && graph->known[edge] & HAT_KNOWN_WAY_ON ? HAT_STRENGTH_STRONG
+                                                                 : HAT_STRENGTH_UNKNOWN;
 }
 
-/* Where it points, also if that is explained. */
-static guint64
-edge_into (const HatGraph *graph, guint32 edge)
+guint64
+hat_graph_edge_into (const HatGraph *graph, guint32 edge)
 {
   const HatSnapshot *snapshot = graph->snapshot;
   guint32 low = 0, high = snapshot->n_interior;
@@ -375,6 +380,18 @@ edge_into (const HatGraph *graph, guint32 edge)
   return low < snapshot->n_interior && snapshot->interior_edge[low] == edge ? snapshot->interior_offset[low] : 0;
 }
 
+static const char *
+element_name (HatGraph *graph, const HatGraphField *field)
+{
+  const char *dot = *field->name && *field->name != '[' ? "." : "";
+  g_autofree char *name = g_strdup_printf ("[%" G_GUINT64_FORMAT "]%s%s", field->index, dot, field->name);
+
+  g_mutex_lock (&graph->names_lock);
+  const char *kept = g_string_chunk_insert_const (graph->names, name);
+  g_mutex_unlock (&graph->names_lock);
+  return kept;
+}
+
 static HatGraphEdge
 describe_edge (HatGraph *graph, guint32 from, guint32 edge)
 {
@@ -384,17 +401,25 @@ describe_edge (HatGraph *graph, guint32 from, guint32 edge)
     .from = from,
     .to = edge_to (graph, edge),
     .offset = (guint64) graph->snapshot->edge_word[edge] * 8,
-    .into = edge_into (graph, edge),
+    .into = hat_graph_edge_into (graph, edge),
     .is_interior = (graph->snapshot->edge_to[edge] & HAT_EDGE_INTERIOR) != 0,
     .strength = hat_graph_strength (graph, from, edge),
-    .is_certain = graph->known && graph->known[edge] != 0,
+    .is_certain = graph->known && (graph->known[edge] & 3) != 0 && !(graph->known[edge] & HAT_KNOWN_GUESSES),
   };
   if (graph->types.field && graph->types.field (graph->types.data, from, result.offset, &field))
-    result.field = field.name;
-  if (result.is_certain)
+    result.field = field.is_element ? element_name (graph, &field) : field.name;
+  if (result.field && *result.field == '\0')
+    result.field = NULL;
+  if (graph->known && graph->known[edge] & HAT_KNOWN_BY_NAME)
+    result.evidence = "its name says it leads back, and its target points here";
+  else if (graph->known && graph->known[edge] & HAT_KNOWN_BY_PLACE)
+    result.evidence = "leads into the middle of an object that others point to";
+  else if (result.is_certain)
     result.evidence = graph->known[edge] & HAT_KNOWN_BY_RULE ? "declared weak" : field.evidence;
   else if (from == result.to)
     result.evidence = "points to its own block";
+  else if (result.strength == HAT_STRENGTH_STRONG && !owns (graph, from, result.to))
+    result.evidence = "its name says it leads on";
   else if (result.strength == HAT_STRENGTH_STRONG)
     result.evidence = "all paths to its target lead through here";
   else if (result.strength == HAT_STRENGTH_WEAK)
@@ -497,7 +522,10 @@ char *
 hat_graph_root_text (HatGraph *graph, guint32 index)
 {
   const HatRoot *root = &graph->snapshot->roots[index];
-  const char *function = root_function (graph, root);
+  HatGraphVariable variable = { 0 };
+  const gboolean is_variable = hat_graph_root_variable (graph, index, &variable);
+  const char *function = variable.function ? variable.function : root_function (graph, root);
+  g_autofree char *type = is_variable ? g_strdup_printf (" (%s)", variable.type) : g_strdup ("");
   g_autofree char *of = function ? g_strconcat (" of ", function, NULL) : g_strdup ("");
   g_autofree char *thread = root_thread (graph, root);
   guint n_modules;
@@ -508,14 +536,14 @@ hat_graph_root_text (HatGraph *graph, guint32 index)
     case HAT_ROOT_GLOBAL:
       {
         g_autofree char *module = g_path_get_basename (root->module < n_modules ? modules[root->module].path : "?");
-        return *root->name ? g_strdup_printf ("global %s in %s", root->name, module)
+        return *root->name ? g_strdup_printf ("global %s%s in %s", root->name, type, module)
                            : g_strdup_printf ("global %s+0x%" G_GINT64_MODIFIER "x", module, root->offset);
       }
     case HAT_ROOT_STACK:
-      return *root->name ? g_strdup_printf ("variable %s%s%s", root->name, of, thread)
+      return *root->name ? g_strdup_printf ("variable %s%s%s%s", root->name, type, of, thread)
                          : g_strdup_printf ("stack%s%s", of, thread);
     case HAT_ROOT_REGISTER:
-      return g_strdup_printf ("register %s%s%s", root->name, of, thread);
+      return g_strdup_printf ("%s %s%s%s%s", is_variable ? "variable" : "register", root->name, type, of, thread);
     case HAT_ROOT_TLS:
       return *root->name ? g_strdup_printf ("thread-local %s%s", root->name, thread) : g_strdup_printf ("thread-local%s", thread);
     case HAT_ROOT_MAPPING:

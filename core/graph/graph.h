@@ -64,7 +64,7 @@ const char *hat_strength_name (HatStrength strength);        /* "unknown", "stro
 
 /* ---- fields declared weak ---- */
 
-/* Lines "weak:NAME+OFFSET" or, with types, "weak:NAME.FIELD"; # starts a comment line. NAME is the type of the block that holds
+/* Lines "weak:NAME+OFFSET" or, with types, "weak:NAME.FIELD" ("Node[].[].next" for all elements); # starts a comment line. NAME is the type of the block that holds
  * the pointer, or the function that allocated it (hat_stack_function()), with * for any text; OFFSET is decimal or 0x... */
 typedef struct _HatGraphRules HatGraphRules;
 
@@ -82,10 +82,41 @@ typedef struct
 {
   const char *name;     /* or NULL */
   HatStrength strength; /* known from the type; UNKNOWN: it does not say */
-  const char *evidence; /* "std::unique_ptr", ...; or NULL */
+  const char *evidence; /* "std::unique_ptr: owns", ...; or NULL */
+  gboolean is_way_back; /* its name is that of one: parent, prev, owner */
+  gboolean is_way_on;   /* likewise: next, head, children */
+  gboolean is_typed;    /* it says what it points to: not a void * */
+  gboolean is_element;  /* `name` is in element `index` of an array; "" = the element itself */
+  guint64 index;
 } HatGraphField;
 
-/* What knows the types of blocks, if there is such a thing. The strings live as long as the graph. Any function may be NULL. */
+/* What a block itself counts (Rc, shared_ptr, GObject), without the one weak reference that all strong ones share. */
+typedef struct
+{
+  guint64 strong, weak;
+  gboolean has_weak;
+} HatGraphCounts;
+
+/* A number in a block. */
+typedef struct
+{
+  const char *name;  /* "value.children.len", "[3].id" */
+  const char *type;
+  char *value;       /* "42", "true", "Running" */
+  guint64 offset;
+} HatGraphValue;
+
+/* The variable that a root is, or is part of. */
+typedef struct
+{
+  const char *type;
+  const char *function; /* whose it is: the frame's own, or one that was inlined; NULL: a global one */
+  HatStrength strength; /* UNKNOWN: the type does not say */
+  const char *evidence; /* or NULL */
+} HatGraphVariable;
+
+/* What knows the types of blocks, if it is not the trace. The strings live as long as the graph. Any function may be NULL; all but
+ * `prepare` may be called by any threads. */
 typedef struct
 {
   gpointer data;
@@ -98,14 +129,20 @@ typedef struct
   const char *(*type_evidence) (gpointer data, guint32 block); /* how its type is known, in words; or NULL */
   /* The field that holds the pointer `offset` bytes into the block. FALSE: not known. */
   gboolean (*field) (gpointer data, guint32 block, guint64 offset, HatGraphField *out_field);
-  /* How many owners the block itself counts (shared_ptr, Rc, GObject); 0 = it does not say. */
-  guint64 (*references) (gpointer data, guint32 block);
+  /* FALSE: the block does not count its owners. */
+  gboolean (*counts) (gpointer data, guint32 block, HatGraphCounts *out_counts);
+  /* Where in the block its object begins, to which pointers lead: behind a collector's header or private data. FALSE: it is not known to be
+   * one object. */
+  gboolean (*object_offset) (gpointer data, guint32 block, guint64 *out_offset);
+  char *(*contents) (gpointer data, guint32 block);
+  void (*values) (gpointer data, guint32 block, GArray *values); /* appends HatGraphValue */
+  gboolean (*variable) (gpointer data, guint32 root, HatGraphVariable *out_variable);
 } HatGraphTypes;
 
 /* ---- making one ---- */
 
-/* Of snapshot `index` of the heap's process. `rules` and `types` may be NULL; the graph takes over `types->data`, also when it
- * fails. Errors: IO, DAMAGED, CANCELLED. */
+/* Of snapshot `index` of the heap's process. `rules` may be NULL; `types` NULL: what the trace knows of them. The graph takes over
+ * `types->data`, also when it fails. Errors: IO, DAMAGED, CANCELLED. */
 HatGraph *hat_graph_new (HatHeap *heap, guint index, const HatGraphRules *rules, const HatGraphTypes *types,
                          const HatProgress *progress, GError **error);
 /* The same of a snapshot in hand and the blocks it is about. Takes both over. */
@@ -142,6 +179,22 @@ void hat_graph_block (HatGraph *graph, guint32 block, HatGraphBlock *out_block);
 guint32 hat_graph_find (HatGraph *graph, guint64 address); /* the block that contains it, or HAT_GRAPH_NONE */
 const char *hat_graph_type_name (HatGraph *graph, guint32 type);      /* or NULL */
 const char *hat_graph_type_evidence (HatGraph *graph, guint32 block); /* or NULL */
+/* What the block counts itself, and how many of these were found: pointers known or inferred to own it from blocks, and roots known to.
+ * FALSE: it does not count. */
+typedef struct
+{
+  HatGraphCounts counts;
+  guint32 strong_found, weak_found;
+} HatGraphHolders;
+
+gboolean hat_graph_holders (HatGraph *graph, guint32 block, HatGraphHolders *out_holders);
+/* "strong count 3, 1 holder found", or NULL if all were found or it does not count. g_free. */
+char *hat_graph_mismatch (HatGraph *graph, guint32 block);
+/* Numbers in the block, if its type is known and they were kept: array of HatGraphValue. */
+GArray *hat_graph_values (HatGraph *graph, guint32 block);
+/* Of the elements of a container: "alloc::vec::Vec<i32>, 12 of 16 used". g_free. NULL: it is none. */
+char *hat_graph_contents (HatGraph *graph, guint32 block);
+
 /* "Branch", or if the type is not known the function that allocated it; one of the trace's or the types' strings. */
 const char *hat_graph_label (HatGraph *graph, guint32 block);
 
@@ -177,6 +230,9 @@ const guint32 *hat_graph_roots_of (HatGraph *graph, guint32 block, guint32 *out_
 const char *hat_root_kind_name (HatRootKind kind); /* "global", "stack", "register", "tls", "mapping", "loader" */
 /* "global cache in libfoo.so", "variable node of main, thread 1", "register rbx of worker, thread 2": what it is, in words. g_free. */
 char *hat_graph_root_text (HatGraph *graph, guint32 root);
+
+/* FALSE: it is no variable that debug information knows. */
+gboolean hat_graph_root_variable (HatGraph *graph, guint32 root, HatGraphVariable *out_variable);
 
 /* ---- owners: the dominator tree ---- */
 
@@ -276,6 +332,8 @@ typedef struct
 } HatGraphCycle;
 
 const HatGraphCycle *hat_graph_cycles (HatGraph *graph, guint *out_n); /* by bytes, biggest first */
+/* "Ring.next -> Ring.next -> ..., 5 nodes, all strong: make one Weak": one way around, by types and fields. g_free. NULL: no type is known. */
+char *hat_graph_cycle_text (HatGraph *graph, const HatGraphCycle *cycle);
 
 typedef struct
 {

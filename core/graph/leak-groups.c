@@ -218,6 +218,15 @@ finish (HatGraph *graph, Tally *tally)
   else if (group->leak_class == HAT_LEAK_POSSIBLE)
     group->confidence = HAT_CONFIDENCE_LIKELY;
   group->why = explain (graph, tally);
+  /* What types add: the way around a cycle, and counts that say that somebody is missing. */
+  g_autofree char *more = group->leak_class == HAT_LEAK_CYCLE    ? hat_graph_cycle_text (graph, &graph->cycles[graph->cycle_of[group->example]])
+                          : group->leak_class == HAT_LEAK_DIRECT ? hat_graph_mismatch (graph, group->example)
+                                                                 : NULL;
+  if (more)
+    {
+      g_autofree char *why = group->why;
+      group->why = g_strconcat (why, "; ", more, NULL);
+    }
 }
 
 static int

@@ -57,6 +57,18 @@ is_explained (const HatGraph *graph, guint32 block, guint64 offset)
              || (head->words[0] > 0 && (size - 8) % head->words[0] == 0)); /* newarray: a number, then so many objects */
 }
 
+/* A pointer of a type that owns means all of the block, wherever it points: a hash table's leads to the bytes behind its buckets. */
+static gboolean
+is_of_type (const HatGraph *graph, guint32 edge, guint32 to, guint64 offset)
+{
+  HatGraphField field = { 0 };
+  if (offset == hat_graph_object_offset (graph, to))
+    return TRUE;
+  return graph->known && graph->known[edge] == HAT_STRENGTH_STRONG
+         && graph->types.field (graph->types.data, hat_graph_edge_from (graph, edge), (guint64) graph->snapshot->edge_word[edge] * 8, &field)
+         && field.is_typed;
+}
+
 gboolean
 hat_graph_explain_interior (HatGraph *graph, const HatProgress *progress, GError **error)
 {
@@ -65,13 +77,19 @@ hat_graph_explain_interior (HatGraph *graph, const HatProgress *progress, GError
   for (guint32 i = 0; i < snapshot->n_interior; i++)
     {
       guint32 *to = &snapshot->edge_to[snapshot->interior_edge[i]];
-      if (is_explained (graph, *to & ~HAT_EDGE_INTERIOR, snapshot->interior_offset[i]))
+      const guint32 edge = snapshot->interior_edge[i];
+      if (is_of_type (graph, edge, *to & ~HAT_EDGE_INTERIOR, snapshot->interior_offset[i])
+          || is_explained (graph, *to & ~HAT_EDGE_INTERIOR, snapshot->interior_offset[i]))
         *to &= ~HAT_EDGE_INTERIOR;
     }
   for (guint32 i = 0; i < snapshot->info.n_roots; i++)
     {
       const HatRoot *root = &snapshot->roots[i];
-      graph->root_is_start[i] = root->to_offset < START_BYTES || is_explained (graph, root->to, root->to_offset);
+      HatGraphVariable variable;
+      graph->root_is_start[i] = root->to_offset < START_BYTES || root->to_offset == hat_graph_object_offset (graph, root->to)
+                                || is_explained (graph, root->to, root->to_offset)
+                                || (graph->types.variable && graph->types.variable (graph->types.data, i, &variable)
+                                    && variable.strength == HAT_STRENGTH_STRONG);
     }
   return hat_progress_tick (progress, 0.2, "finding what is reached", error);
 }

@@ -45,7 +45,7 @@ parse_rule (const char *text, Rule *out_rule)
     }
   else
     {
-      split = strrchr (text, '.');
+      split = strchr (text, '.'); /* fields have some, types have none */
       if (split == NULL || split == text || split[1] == '\0')
         return FALSE;
       out_rule->field = g_strdup (split + 1);
@@ -165,15 +165,51 @@ stack_name (HatGraph *graph, guint32 stack)
 }
 
 static gboolean
-is_declared (const GPtrArray *rules, guint64 offset, const char *field)
+is_declared (const GPtrArray *rules, guint64 offset, const HatGraphField *field)
 {
+  g_autofree char *element = rules && field->is_element ? g_strdup_printf ("[]%s%s", *field->name ? "." : "", field->name) : NULL;
+  const char *name = element ? element : field->name;
+
   for (guint i = 0; rules && i < rules->len; i++)
     {
       const Rule *rule = g_ptr_array_index (rules, i);
-      if (rule->field ? field && hat_pattern_matches (rule->field, field) : rule->offset == offset)
+      if (rule->field ? name && hat_pattern_matches (rule->field, name) : rule->offset == offset)
         return TRUE;
     }
   return FALSE;
+}
+
+/* Whether `to` holds the block by something that is not a way back itself. */
+static gboolean
+points_back (const HatGraph *graph, guint32 block, guint32 to)
+{
+  const HatSnapshot *snapshot = graph->snapshot;
+
+  for (guint32 e = snapshot->first_edge[to]; to != block && e < snapshot->first_edge[to + 1]; e++)
+    {
+      HatGraphField field = { 0 };
+      if ((snapshot->edge_to[e] & ~HAT_EDGE_INTERIOR) == block
+          && !(graph->types.field (graph->types.data, to, (guint64) snapshot->edge_word[e] * 8, &field) && field.is_way_back))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* Whether the pointer, of which no type says what it leads to, leads into the middle of one object of known type, which others (a block,
+ * a root) point to: the place of a field that somebody remembers, as GLib does for its weak pointers. */
+static gboolean
+is_object_of_others (HatGraph *graph, guint32 block, guint32 edge)
+{
+  const HatSnapshot *snapshot = graph->snapshot;
+  const guint32 to = snapshot->edge_to[edge] & ~HAT_EDGE_INTERIOR;
+  guint32 n_roots;
+  if (graph->types.object_offset == NULL || !graph->types.object_offset (graph->types.data, to, &(guint64) { 0 }) || hat_graph_is_to_object (graph, edge, to))
+    return FALSE;
+  for (guint32 i = graph->first_in[to]; i < graph->first_in[to + 1]; i++)
+    if (hat_graph_is_to_object (graph, graph->in_edge[i], to) && hat_graph_edge_from (graph, graph->in_edge[i]) != block)
+      return TRUE;
+  hat_graph_roots_of (graph, to, &n_roots);
+  return n_roots > 0;
 }
 
 static void
@@ -193,8 +229,17 @@ apply_to_block (Matcher *matcher, guint32 block)
       const guint64 offset = (guint64) snapshot->edge_word[e] * 8;
       HatGraphField field = { 0 };
       if (graph->types.field && graph->types.field (graph->types.data, block, offset, &field))
-        graph->known[e] = (guint8) field.strength;
-      if (is_declared (by_stack, offset, field.name) || is_declared (by_type, offset, field.name))
+        {
+          graph->known[e] = (guint8) field.strength;
+          if (field.is_way_back && field.strength == HAT_STRENGTH_UNKNOWN && points_back (graph, block, snapshot->edge_to[e] & ~HAT_EDGE_INTERIOR))
+            graph->known[e] = HAT_STRENGTH_WEAK | HAT_KNOWN_BY_NAME;
+        }
+      if (graph->known[e] == HAT_STRENGTH_UNKNOWN && field.is_way_on)
+        graph->known[e] = HAT_KNOWN_WAY_ON;
+      if (graph->known[e] == HAT_STRENGTH_UNKNOWN && !field.is_typed && snapshot->edge_to[e] & HAT_EDGE_INTERIOR
+          && is_object_of_others (graph, block, e))
+        graph->known[e] = HAT_STRENGTH_WEAK | HAT_KNOWN_BY_PLACE;
+      if (is_declared (by_stack, offset, &field) || is_declared (by_type, offset, &field))
         graph->known[e] = HAT_STRENGTH_WEAK | HAT_KNOWN_BY_RULE;
     }
 }

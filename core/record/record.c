@@ -257,7 +257,7 @@ start (HatRecorder *recorder, int *out_status, GError **error)
                                      on_image, recorder);
   /* Of the blocks of a sample nobody can tell what holds them. */
   if (!options->no_snapshot && options->sample_bytes == 0)
-    recorder->snapshots = hat_snapshots_new (recorder->images, &options->snapshots, on_snapshot, recorder);
+    recorder->snapshots = hat_snapshots_new (recorder->images, recorder->types, &options->snapshots, on_snapshot, recorder);
   g_autoptr (GError) refused = NULL;
   if (recorder->snapshots && options->snapshots.trace_exit && !hat_stop_trace (recorder->launch.pid, &refused))
     {

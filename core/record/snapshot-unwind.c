@@ -228,6 +228,9 @@ hat_unwinder_walk (HatUnwinder *unwinder, const HatStoppedThread *thread, GArray
           if (unw_get_reg (&cursor, i, &value) != 0)
             frame.known &= ~(1u << i);
           frame.registers[i] = value;
+          unw_save_loc_t location;
+          if (CALLEE_SAVED >> i & 1 && i < 16 && unw_get_save_loc (&cursor, i, &location) == 0 && location.type == UNW_SLT_MEMORY)
+            frame.saved[i] = location.u.addr;
         }
       frame.pc = frame.registers[16];
       if (frame.pc == 0)

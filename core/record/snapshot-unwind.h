@@ -17,6 +17,7 @@ typedef struct
   guint64 cfa;
   guint64 registers[17];      /* by DWARF number */
   guint32 known;              /* bit n: registers[n] was recovered */
+  guint64 saved[17];          /* where a callee has saved it; 0: it is in the register still, or unknown */
 } HatUnwoundFrame;
 
 typedef struct _HatUnwinder HatUnwinder;

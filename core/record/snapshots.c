@@ -15,6 +15,7 @@
 #include "core/record/snapshot-roots.h"
 #include "core/record/snapshot-scan.h"
 #include "core/record/snapshot-stop.h"
+#include "core/record/snapshot-types.h"
 #include "core/record/snapshot-unwind.h"
 #include "core/symbols/module-names.h"
 
@@ -28,9 +29,14 @@
 /* A snapshot that has been taken and is being worked on. */
 typedef struct
 {
+  HatSnapshots *snapshots;
   guint process, index; /* in the trace */
   HatBlockIndex blocks;
   guint64 *addresses, *sizes; /* of the blocks */
+  HatStackId *stacks;         /* likewise */
+  HatStackNode *nodes;        /* of all stacks, with their frames and modules: the writer's own may move */
+  HatFrame *code;
+  HatModule *code_modules;
   guint32 n_blocks, max_blocks;
   GArray *pages;             /* HatPageSpan */
   GArray *loader;            /* guint32: blocks that the loader made */
@@ -51,6 +57,11 @@ typedef struct
 struct _HatSnapshots
 {
   HatImages *images;
+  HatTypes *types;      /* whose turn it is, holds the lock, for seconds */
+  GMutex types_lock;
+  GQueue kept_types;    /* HatKeptTypes to be written, in the order they were taken */
+  GMutex kept_lock;     /* of these */
+  GHashTable *sites;    /* HatStackId -> HatBlockType of what it makes; under types_lock */
   HatSnapshotsFunc func;
   gpointer data;
   GQueue jobs; /* Job, oldest first */
@@ -62,11 +73,16 @@ struct _HatSnapshots
 };
 
 HatSnapshots *
-hat_snapshots_new (HatImages *images, const HatSnapshotOptions *options, HatSnapshotsFunc func, gpointer data)
+hat_snapshots_new (HatImages *images, HatTypes *types, const HatSnapshotOptions *options, HatSnapshotsFunc func, gpointer data)
 {
   HatSnapshots *snapshots = g_new0 (HatSnapshots, 1);
 
   snapshots->images = images;
+  snapshots->types = types;
+  g_mutex_init (&snapshots->types_lock);
+  g_mutex_init (&snapshots->kept_lock);
+  g_queue_init (&snapshots->kept_types);
+  snapshots->sites = g_hash_table_new_full (NULL, NULL, NULL, g_free);
   snapshots->options = *options;
   snapshots->next_ns = options->every_s * 1e9;
   snapshots->func = func;
@@ -88,6 +104,10 @@ free_job (Job *job)
   hat_block_index_clear (&job->blocks);
   g_free (job->addresses);
   g_free (job->sizes);
+  g_free (job->stacks);
+  g_free (job->nodes);
+  g_free (job->code);
+  g_free (job->code_modules);
   g_array_unref (job->pages);
   g_array_unref (job->loader);
   hat_copy_free (job->contents);
@@ -112,6 +132,11 @@ hat_snapshots_free (HatSnapshots *snapshots)
     return;
   for (Job *job; (job = g_queue_pop_head (&snapshots->jobs));)
     free_job (job);
+  for (HatKeptTypes *kept; (kept = g_queue_pop_head (&snapshots->kept_types));)
+    hat_kept_types_free (kept);
+  g_mutex_clear (&snapshots->types_lock);
+  g_mutex_clear (&snapshots->kept_lock);
+  g_hash_table_unref (snapshots->sites);
   g_free (snapshots);
 }
 
@@ -313,8 +338,50 @@ find_pointers (Job *job)
   if (!job->result->info.is_windowed)
     add_heads (job);
   add_loader_roots (job);
-  if (job->kept == HAT_CONTENTS_NONE)
-    strip (job->result);
+}
+
+/* What each stack makes that has made one of the blocks. */
+static void
+find_sites (Job *job)
+{
+  enum { MAX_FRAMES = 64 }; /* deep stacks tell it near their inner end */
+  GHashTable *sites = job->snapshots->sites;
+  HatStackId last = HAT_STACK_NONE;
+
+  for (guint32 i = 0; i < job->n_blocks; i++)
+    {
+      const HatStackId stack = job->stacks[i];
+      HatFrame frames[MAX_FRAMES];
+      guint n = 0;
+      if (stack == last || g_hash_table_contains (sites, GUINT_TO_POINTER (stack)))
+        continue;
+      for (HatStackId at = last = stack; at > HAT_STACK_TRUNCATED && n < MAX_FRAMES; at = job->nodes[at].parent)
+        frames[n++] = job->code[job->nodes[at].frame];
+      const HatBlockType type = hat_types_of_stack (job->snapshots->types, job->code_modules, frames, n);
+      g_hash_table_insert (sites, GUINT_TO_POINTER (stack), g_memdup2 (&type, sizeof type));
+    }
+}
+
+/* One snapshot after the other: they share what is known of types. */
+static void
+find_types (Job *job)
+{
+  HatSnapshots *snapshots = job->snapshots;
+  HatTyping typing = { .types = snapshots->types, .plan = &job->plan, .roots = job->roots, .blocks = &job->blocks, .stacks = job->stacks,
+                       .site_types = snapshots->sites,
+                       .contents = job->result->info.is_windowed ? NULL : job->contents, .has_values = job->kept != HAT_CONTENTS_NONE,
+                       .threads = (const HatRootThread *) job->threads->data, .n_threads = job->threads->len,
+                       .frames = (const HatUnwoundFrame *) job->unwound->data, .out = job->result, .strings = job->strings };
+
+  g_mutex_lock (&snapshots->types_lock);
+  find_sites (job);
+  hat_snapshot_find_types (&typing);
+  HatKeptTypes *kept = hat_types_take_kept (snapshots->types);
+  g_mutex_lock (&snapshots->kept_lock);
+  if (kept)
+    g_queue_push_tail (&snapshots->kept_types, kept);
+  g_mutex_unlock (&snapshots->kept_lock);
+  g_mutex_unlock (&snapshots->types_lock);
 }
 
 static gpointer
@@ -324,7 +391,12 @@ work (gpointer data)
 
   unwind (job);
   if (job->result->info.is_windowed || begin_scan (job))
-    find_pointers (job);
+    {
+      find_pointers (job);
+      find_types (job);
+      if (job->kept == HAT_CONTENTS_NONE)
+        strip (job->result);
+    }
   __atomic_store_n (&job->is_ready, TRUE, __ATOMIC_RELEASE);
   return NULL;
 }
@@ -374,10 +446,22 @@ write_contents (HatSnapshots *snapshots, Job *job)
     }
 }
 
+/* Whatever a snapshot that is done may refer to. */
+static void
+write_types (HatSnapshots *snapshots)
+{
+  g_mutex_lock (&snapshots->kept_lock);
+  for (HatKeptTypes *kept; (kept = g_queue_pop_head (&snapshots->kept_types));)
+    {
+      hat_trace_writer_add_types (snapshots->images->writer, kept->types, kept->n);
+      hat_kept_types_free (kept);
+    }
+  g_mutex_unlock (&snapshots->kept_lock);
+}
+
 static void
 write_job (HatSnapshots *snapshots, Job *job)
 {
-
   if (job->worker)
     g_thread_join (g_steal_pointer (&job->worker));
   for (guint i = 0; i < job->unwound->len; i++)
@@ -391,6 +475,7 @@ write_job (HatSnapshots *snapshots, Job *job)
       free_job (job);
       return;
     }
+  write_types (snapshots);
   hat_trace_writer_add_snapshot (snapshots->images->writer, job->process, job->index, job->result);
   if (job->kept == HAT_CONTENTS_ALL && !job->result->info.is_windowed)
     write_contents (snapshots, job);
@@ -416,6 +501,7 @@ on_block (guint64 address, const HatLiveBlock *block, gpointer data)
     return;
   job->addresses[number] = address;
   job->sizes[number] = block->size;
+  job->stacks[number] = block->stack;
   job->n_blocks++;
   if (hat_stacks_is_loader (collecting->stacks, block->stack))
     g_array_append_val (job->loader, number);
@@ -450,8 +536,14 @@ list_blocks (HatSnapshots *snapshots, Job *job, HatImage *image)
   job->max_blocks = MIN (hat_live_set_n_blocks (live), HAT_SNAPSHOT_MAX_BLOCKS);
   job->addresses = g_new (guint64, job->max_blocks);
   job->sizes = g_new (guint64, job->max_blocks);
+  job->stacks = g_new (HatStackId, job->max_blocks);
   hat_live_set_foreach (live, on_block, &collecting);
   job->blocks = (HatBlockIndex) { .n = job->n_blocks, .addresses = job->addresses, .sizes = job->sizes };
+
+  guint n;
+  const HatFrame *code = hat_trace_writer_frames (snapshots->images->writer, &n);
+  job->code = g_memdup2 (code, n * sizeof *code);
+  job->nodes = hat_stacks_nodes (snapshots->images->stacks, &n);
 }
 
 /* What is unfinished all the same. */
@@ -546,6 +638,9 @@ name_modules (HatSnapshots *snapshots, Job *job, HatImage *image)
         }
       g_array_append_val (job->modules, found->image);
     }
+  guint n;
+  const HatModule *all = hat_trace_writer_modules (snapshots->images->writer, &n);
+  job->code_modules = g_memdup2 (all, n * sizeof *all);
 }
 
 static guint32
@@ -597,6 +692,7 @@ new_job (HatSnapshots *snapshots, HatImage *image, HatSnapshotReason reason, con
   HatLiveSet *live = hat_stream_live (image->stream);
   const guint64 expected = hat_live_set_n_bytes (live) + hat_live_set_n_blocks (live) * BLOCK_OVERHEAD;
 
+  job->snapshots = snapshots;
   job->process = image->info.index;
   job->strings = g_string_chunk_new (1024);
   job->result = g_new0 (HatSnapshot, 1);
@@ -860,6 +956,7 @@ void
 hat_snapshots_finish (HatSnapshots *snapshots)
 {
   write_ready (snapshots, TRUE);
+  write_types (snapshots); /* of those that a later peak made needless, too: later ones may refer to them */
   /* Those that do not stop even now are let go by the kernel, when we are gone. */
   for (guint i = 0; i < LAST_PATIENCE_MS && hat_stop_release_stragglers (); i++)
     g_usleep (1000);

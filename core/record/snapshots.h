@@ -7,6 +7,7 @@
  * Thread rule: the drain thread. */
 
 #include "core/record/images.h"
+#include "core/types/types.h"
 
 G_BEGIN_DECLS
 
@@ -41,8 +42,9 @@ typedef struct
   const char *function; /* take one when it is first seen on a stack; NULL = none */
 } HatSnapshotOptions;
 
-/* Before the program is started. Borrows all. Processes will ask for one when they end, and as the options say. */
-HatSnapshots *hat_snapshots_new (HatImages *images, const HatSnapshotOptions *options, HatSnapshotsFunc func, gpointer data);
+/* Before the program is started. Borrows all; uses `types` in threads of its own until it has finished. Processes will ask for one when they end, and as the options say. */
+HatSnapshots *hat_snapshots_new (HatImages *images, HatTypes *types, const HatSnapshotOptions *options, HatSnapshotsFunc func,
+                                 gpointer data);
 /* Gives up what is under way. */
 void hat_snapshots_free (HatSnapshots *snapshots);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatSnapshots, hat_snapshots_free)

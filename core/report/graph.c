@@ -14,6 +14,7 @@
 #define TEXT_DEPTH 4    /* of owners */
 #define TEXT_ROWS 8     /* of what one owner owns */
 #define TEXT_EDGES 12
+#define TEXT_VALUES 20
 #define DOT_NODES 100   /* of the whole graph */
 #define FROM_DEPTH 3
 #define TYPE_DEPTH 1
@@ -89,17 +90,24 @@ static gboolean
 add_type (Part *part, const char *name, GError **error)
 {
   g_autoptr (HatFunctionName) function = hat_function_name_new (name);
-  g_autoptr (GHashTable) known = g_hash_table_new (NULL, NULL); /* label -> 1 + whether it matches */
+  g_autoptr (GHashTable) known = g_hash_table_new (NULL, NULL); /* name -> 1 + whether it matches */
   for (guint32 b = 0; b < hat_graph_n_blocks (part->graph); b++)
     {
-      const char *label = hat_graph_label (part->graph, b);
-      guint answer = GPOINTER_TO_UINT (g_hash_table_lookup (known, label));
-      if (answer == 0)
+      HatGraphBlock block;
+      hat_graph_block (part->graph, b, &block);
+      const char *const names[] = { hat_graph_type_name (part->graph, block.type), hat_stack_function (part->trace, block.stack) };
+      gboolean is_one = FALSE;
+      for (guint i = 0; i < G_N_ELEMENTS (names) && !is_one; i++)
         {
-          answer = 1 + (hat_pattern_matches (name, label) || hat_function_name_matches (function, label));
-          g_hash_table_insert (known, (gpointer) label, GUINT_TO_POINTER (answer));
+          guint answer = names[i] ? GPOINTER_TO_UINT (g_hash_table_lookup (known, names[i])) : 1;
+          if (answer == 0)
+            {
+              answer = 1 + (hat_pattern_matches (name, names[i]) || hat_function_name_matches (function, names[i]));
+              g_hash_table_insert (known, (gpointer) names[i], GUINT_TO_POINTER (answer));
+            }
+          is_one = answer == 2;
         }
-      if (answer == 2)
+      if (is_one)
         add_block (part, b);
     }
   if (part->blocks->len > 0)
@@ -252,6 +260,41 @@ write_node (HatJson *json, const Part *part, guint id, GHashTable *stacks)
   hat_json_uint (json, "strong_count", counts[HAT_STRENGTH_STRONG]);
   hat_json_uint (json, "weak_count", counts[HAT_STRENGTH_WEAK]);
   hat_json_uint (json, "unknown_count", counts[HAT_STRENGTH_UNKNOWN]);
+  HatGraphHolders holders;
+  if (hat_graph_holders (part->graph, index, &holders))
+    {
+      hat_json_uint (json, "counted_strong", holders.counts.strong);
+      if (holders.counts.has_weak)
+        hat_json_uint (json, "counted_weak", holders.counts.weak);
+      else
+        hat_json_null (json, "counted_weak");
+      hat_json_uint (json, "strong_found", holders.strong_found);
+      g_autofree char *mismatch = hat_graph_mismatch (part->graph, index);
+      hat_json_string (json, "mismatch", mismatch);
+    }
+  else
+    {
+      hat_json_null (json, "counted_strong");
+      hat_json_null (json, "counted_weak");
+    }
+  g_autofree char *contents = hat_graph_contents (part->graph, index);
+  hat_json_string (json, "contents", contents);
+  g_autoptr (GArray) values = hat_graph_values (part->graph, index);
+  if (values->len > 0)
+    {
+      hat_json_begin_array (json, "values");
+      for (guint i = 0; i < values->len; i++)
+        {
+          const HatGraphValue *value = &g_array_index (values, HatGraphValue, i);
+          hat_json_begin_object (json, NULL);
+          hat_json_string (json, "name", value->name);
+          hat_json_string (json, "type", value->type);
+          hat_json_uint (json, "offset", value->offset);
+          hat_json_string (json, "value", value->value);
+          hat_json_end_object (json);
+        }
+      hat_json_end_array (json);
+    }
   hat_json_uint (json, "stack", GPOINTER_TO_UINT (g_hash_table_lookup (stacks, GUINT_TO_POINTER (block.stack))));
   hat_json_int (json, "birth_ns", block.birth_ns);
   hat_json_uint (json, "thread", block.thread);
@@ -295,13 +338,18 @@ write_root (HatJson *json, const Part *part, guint32 index)
   const HatModule *modules = hat_trace_modules (part->trace, &n_modules);
   hat_json_begin_object (json, NULL);
   hat_json_string (json, "kind", hat_root_kind_name (root->kind));
+  HatGraphVariable variable = { 0 };
+  hat_graph_root_variable (part->graph, index, &variable);
   hat_json_string (json, "name", root->name);
+  hat_json_string (json, "type", variable.type);
   if (root->thread < n)
     hat_json_uint (json, "thread", threads[root->thread].tid);
   else
     hat_json_null (json, "thread");
   if (root->frame == HAT_NO_FRAME)
     hat_json_null (json, "frame");
+  else if (variable.function)
+    hat_json_string (json, "frame", variable.function);
   else
     hat_json_string (json, "frame", hat_trace_source (part->trace, snapshot->frames[root->frame].frame, &n)->function);
   hat_json_uint (json, "to", part->id_of[root->to]);
@@ -616,7 +664,8 @@ append_pointers (GString *out, HatGraph *graph, const char *title, const HatGrap
     g_string_append_printf (out, "\n%s:\n", title);
   for (guint i = 0; i < MIN (n, TEXT_EDGES); i++)
     {
-      g_string_append_printf (out, "  +%-6" G_GUINT64_FORMAT " %-8s%s\n", edges[i].offset, hat_strength_name (edges[i].strength),
+      g_string_append_printf (out, "  +%-6" G_GUINT64_FORMAT " %-8s%s%s%s\n", edges[i].offset, hat_strength_name (edges[i].strength),
+                              edges[i].field ? edges[i].field : "", edges[i].field && edges[i].is_interior ? " " : "",
                               edges[i].is_interior ? "into the middle of" : "");
       append_block_line (out, graph, is_in ? edges[i].from : edges[i].to, 10);
       g_string_append_printf (out, "%10s%s%s\n", "", edges[i].evidence, edges[i].is_certain ? "" : " (inferred)");
@@ -640,7 +689,25 @@ append_one (GString *out, const Part *part, guint32 index)
   append_block_line (out, graph, index, 0);
   g_string_append_printf (out, "%s, %s big, keeps %s in %u blocks alive, allocated at %s\n", hat_leak_class_name (block.leak_class), size,
                           retained, block.retained_blocks, birth);
+  const char *type = hat_graph_type_name (graph, block.type), *evidence = hat_graph_type_evidence (graph, index);
+  g_autofree char *mismatch = hat_graph_mismatch (graph, index), *contents = hat_graph_contents (graph, index);
+  if (type)
+    g_string_append_printf (out, "type %s%s%s%s\n", type, evidence ? " (" : "", evidence ? evidence : "", evidence ? ")" : "");
+  if (contents)
+    g_string_append_printf (out, "elements of %s\n", contents);
+  if (mismatch)
+    g_string_append_printf (out, "%s\n", mismatch);
   hat_plain_stack (out, part->trace, block.stack, 4, 6);
+  g_autoptr (GArray) values = hat_graph_values (graph, index);
+  if (values->len > 0)
+    g_string_append (out, "\nValues:\n");
+  for (guint i = 0; i < MIN (values->len, TEXT_VALUES); i++)
+    {
+      const HatGraphValue *value = &g_array_index (values, HatGraphValue, i);
+      g_string_append_printf (out, "  +%-6" G_GUINT64_FORMAT " %s = %s\n", value->offset, value->name, value->value);
+    }
+  if (values->len > TEXT_VALUES)
+    g_string_append_printf (out, "  and %u more\n", values->len - TEXT_VALUES);
   if (block.owner != HAT_GRAPH_NONE)
     {
       g_string_append (out, "\nOwner:\n");

@@ -283,6 +283,8 @@ write_cycle (HatJson *json, HatGraph *graph, const HatGraphCycle *cycle)
   hat_json_uint (json, "bytes", cycle->bytes);
   hat_json_string (json, "class", hat_leak_class_name (cycle->leak_class));
   hat_json_string (json, "confidence", hat_confidence_name (cycle->confidence));
+  g_autofree char *way = hat_graph_cycle_text (graph, cycle);
+  hat_json_string (json, "way", way);
   hat_json_begin_array (json, "nodes");
   for (guint32 i = 0; i < cycle->n_blocks; i++)
     {
@@ -453,6 +455,12 @@ append_cycles (GString *out, const Findings *findings)
       g_autofree char *bytes = hat_format_bytes (cycle->bytes);
       g_string_append_printf (out, "\n%4u %9s in %u blocks, %s%s\n", i + 1, bytes, cycle->n_blocks, hat_confidence_name (cycle->confidence),
                               cycle->leak_class == HAT_LEAK_INDIRECT ? "; a lost block holds them" : "");
+      g_autofree char *way = hat_graph_cycle_text (findings->graph, cycle);
+      if (way)
+        {
+          g_string_append_printf (out, "%15s", "");
+          hat_plain_wrapped (out, way, 15);
+        }
       for (guint32 k = 0; k < MIN (cycle->n_blocks, TEXT_CYCLE_BLOCKS); k++)
         {
           HatGraphBlock block;

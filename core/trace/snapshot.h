@@ -123,7 +123,7 @@ typedef enum
 typedef struct
 {
   const char *name, *type_name;
-  const char *function; /* that was inlined into the frame, and whose variable it is; "": the frame's own */
+  const char *function; /* whose variable it is: the frame's own or one that was inlined; "": unknown or global */
   guint32 type;         /* as in a HatBlockKind */
   guint32 frame;        /* index into frames; HAT_NO_FRAME: a global one */
   guint64 address;

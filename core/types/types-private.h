@@ -60,6 +60,7 @@ typedef struct
   GHashTable *units; /* Dwarf_CU -> HatTypeUnit */
   HatLanguage language; /* of the unit read last: partial units do not say theirs */
   HatTypeCode *code;    /* NULL: not asked for yet */
+  GArray *globals;      /* HatGlobal by address; NULL: not asked for yet */
   guint32 module;
 } HatTypeSource;
 

@@ -33,6 +33,7 @@ source_free (gpointer data)
   HatTypeSource *source = data;
   hat_type_code_free (source->code);
   g_clear_pointer (&source->units, g_hash_table_unref);
+  g_clear_pointer (&source->globals, g_array_unref);
   if (source->dwarf)
     dwarf_end (source->dwarf);
   if (source->shared)
@@ -419,7 +420,7 @@ hat_types_named (HatTypes *types, const char *name, guint64 size)
   for (HatTypeId at = first_of_name (types, name); at; at = hat_types_info (types, at)->next)
     {
       const HatType *type = hat_types_get (types, at);
-      if (type->kind == HAT_TYPE_ALIAS || type->size != size)
+      if (type->kind == HAT_TYPE_ALIAS || (size != G_MAXUINT64 && type->size != size))
         continue;
       if (!type->is_declaration)
         return at;

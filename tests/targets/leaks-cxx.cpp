@@ -166,12 +166,13 @@ make_shared_cycle ()
   b->peer = a;
 }
 
-// Nodes point back into the header, which is inside the map itself.
+// Nodes point back into the header, which is inside the map itself; but they do not own it.
 KEEP_CALL static void
 make_lost_map ()
 {
-  begin ("lost_map", "cycle");
+  begin ("lost_map", "direct");
   auto *lost = new std::map<int, int>;
+  begin ("lost_map", "indirect");
   for (int i = 0; i < 3; i++)
     (*lost)[i] = i;
 }

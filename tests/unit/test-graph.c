@@ -136,10 +136,11 @@ wish_field (gpointer data, guint32 block, guint64 offset, HatGraphField *out_fie
   return TRUE;
 }
 
-static guint64
-wish_references (gpointer data, guint32 block)
+static gboolean
+wish_counts (gpointer data, guint32 block, HatGraphCounts *out_counts)
 {
-  return ((Wish *) data)->references[block];
+  *out_counts = (HatGraphCounts) { .strong = ((Wish *) data)->references[block] };
+  return out_counts->strong > 0;
 }
 
 static HatGraph *
@@ -149,7 +150,7 @@ graph_with (Wish *wish, const HatGraphRules *rules, void (*change) (HatSnapshot 
   HatLive *live = live_of (wish->n);
   HatSnapshot *snapshot = snapshot_of (wish->n, wish->edges->len, wish->roots->len);
   const HatGraphTypes types = { .data = wish, .type = wish_type, .type_name = wish_type_name, .field = wish_field,
-                                .references = wish_references };
+                                .counts = wish_counts };
 
   for (guint i = 0; i < wish->n; i++)
     {

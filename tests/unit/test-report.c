@@ -841,7 +841,7 @@ test_lost (void)
   JsonArray *cycles = json_object_get_array_member (process, "cycles");
   g_assert_cmpuint (json_array_get_length (cycles), ==, 1);
   JsonObject *cycle = json_array_get_object_element (cycles, 0);
-  assert_keys (cycle, "blocks bytes confidence nodes edges", "class");
+  assert_keys (cycle, "blocks bytes confidence nodes edges", "class way");
   assert_keys (json_array_get_object_element (json_object_get_array_member (cycle, "nodes"), 0), "id address type", "");
   JsonArray *edges = json_object_get_array_member (cycle, "edges");
   g_assert_cmpuint (json_array_get_length (edges), ==, 2);
@@ -919,7 +919,7 @@ test_graph_json (void)
         {
           JsonObject *node = json_array_get_object_element (nodes, k);
           assert_keys (node, "id address size type type_evidence retained_bytes class strong_count weak_count stack",
-                       "unknown_count birth_ns thread owner doubtful");
+                       "unknown_count birth_ns thread owner doubtful counted_strong counted_weak strong_found mismatch contents values");
           g_assert_cmpint (json_object_get_int_member (node, "id"), ==, k);
           g_assert_cmpint (json_object_get_int_member (node, "stack"), <, json_array_get_length (stacks));
         }
@@ -930,7 +930,7 @@ test_graph_json (void)
           g_assert_cmpint (json_object_get_int_member (edge, "to"), <, cases[i].nodes);
         }
       for (guint k = 0; k < cases[i].roots; k++)
-        assert_keys (json_array_get_object_element (roots, k), "kind name thread frame to", "into module address");
+        assert_keys (json_array_get_object_element (roots, k), "kind name thread frame to", "into module address type strength");
     }
 }
 

@@ -135,7 +135,10 @@ show_block (HatGraphFacts *self, HatGraph *graph, guint32 block)
   g_autofree char *text = g_strdup_printf ("%s%s%s%s%s%s\nKeeps %s in %s block%s alive\nOwned by %s", type ? type : "",
                                            evidence ? " (" : "", evidence ? evidence : "", evidence ? ")" : "", type ? "\n" : "",
                                            hat_leak_class_name (facts.leak_class), kept, count, facts.retained_blocks == 1 ? "" : "s", owner);
-  gtk_label_set_label (self->facts, text);
+  g_autofree char *mismatch = hat_graph_mismatch (graph, block), *contents = hat_graph_contents (graph, block);
+  g_autofree char *more = g_strdup_printf ("%s%s%s%s%s", text, contents ? "\nElements of " : "", contents ? contents : "", mismatch ? "\n" : "",
+                                           mismatch ? mismatch : "");
+  gtk_label_set_label (self->facts, more);
   clear_list (self->in);
   clear_list (self->out);
   const guint32 *roots = hat_graph_roots_of (graph, block, &n_roots);
