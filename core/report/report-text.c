@@ -252,6 +252,8 @@ append_table (Section *section)
     g_qsort_with_data (order, n, sizeof *order, compare_groups, &cost);
 
   g_string_append_printf (out, "\nBy %s\n", hat_grouping_name (section->options->by));
+  if (section->options->by == HAT_BY_TYPE && hat_type_n_keys (section->trace) <= 2)
+    g_string_append (out, "  no types are known: record with snapshots a program that was compiled with -g, or install its debug package\n");
   const int width = section->options->by == HAT_BY_TYPE ? 44 : 19;
   g_string_append_printf (out, "  %-*s %10s %6s %9s %9s %9s %9s\n", width, "", "allocations", "share", "at peak", "live",
                           "blocks", "at once");

@@ -764,11 +764,13 @@ describe (Follow *follow, const Taker *taker, const char *function)
   block.is_array |= is_scalar || is_multiple (follow, block.size);
   block.evidence = HAT_EVIDENCE_VARIABLE;
   static const char *const ways[] = { "constructor", "variable", "parameter", "field", "global", "result" };
-  g_autofree char *words = taker->way == BY_THIS     ? g_strdup_printf ("constructed in %s", function)
-                           : taker->way == BY_RESULT ? g_strdup_printf ("result of %s", function)
-                                                     : g_strdup_printf ("%s %s in %s", ways[taker->way], taker->name,
-                                                                        taker->function ? taker->function : function);
-  block.words = g_string_chunk_insert_const (types->strings, words);
+  g_autoptr (GString) words = g_string_new (NULL);
+  if (taker->way == BY_THIS || taker->way == BY_RESULT)
+    g_string_append (words, taker->way == BY_THIS ? "constructed in " : "result of ");
+  else
+    g_string_append_printf (words, "%s %s in ", ways[taker->way], taker->name);
+  hat_site_append_name (words, taker->function ? taker->function : function);
+  block.words = g_string_chunk_insert_const (types->strings, words->str);
   return block;
 }
 

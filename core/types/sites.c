@@ -164,9 +164,8 @@ take (Walk *walk, const Place *place, guint level)
   return name->is_part;
 }
 
-/* "alloc::boxed::Box<T>::new<Node>" as "Box::new". */
-static void
-append_short (GString *out, const char *name)
+void
+hat_site_append_name (GString *out, const char *name)
 {
   g_autoptr (GString) plain = g_string_new (NULL);
   guint depth = 0;
@@ -196,9 +195,12 @@ finish (Walk *walk)
   block.is_table = walk->found.is_table;
   block.evidence = HAT_EVIDENCE_STACK;
   g_autoptr (GString) words = g_string_new (NULL);
-  append_short (words, walk->namer);
+  hat_site_append_name (words, walk->namer);
   if (walk->user)
-    g_string_append_printf (words, " in %s", walk->user);
+    {
+      g_string_append (words, " in ");
+      hat_site_append_name (words, walk->user);
+    }
   block.words = g_string_chunk_insert_const (types->strings, words->str);
   return block;
 }
@@ -212,10 +214,11 @@ by_compiler (HatTypes *types, Place *place)
   HatBlockType block = hat_site_block (types, hat_types_of_die (types, place->of->source, &die), FALSE);
   if (block.type)
     {
-      g_autofree char *words = g_strdup_printf ("new in %s", place->code->calls[0].name ? place->code->calls[0].name : "?");
+      g_autoptr (GString) words = g_string_new ("new in ");
+      hat_site_append_name (words, place->code->calls[0].name ? place->code->calls[0].name : "?");
       block.evidence = HAT_EVIDENCE_COMPILER;
       block.is_array = TRUE; /* new T[n] says T */
-      block.words = g_string_chunk_insert_const (types->strings, words);
+      block.words = g_string_chunk_insert_const (types->strings, words->str);
     }
   return block;
 }

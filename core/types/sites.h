@@ -32,6 +32,9 @@ HatSiteName hat_site_name (HatTypes *types, HatTypeSource *source, HatCall *call
  * USER: nothing is known. NAMES: `out` has the type and how it is known. */
 HatSiteVerdict hat_site_follow (HatTypes *types, const HatCode *code, guint64 returns, HatBlockType *out);
 
+/* "alloc::boxed::Box<T>::new<Node>" as "Box::new". */
+void hat_site_append_name (GString *out, const char *name);
+
 /* Whether it is a function of a standard library, which says nothing about who wanted the block. */
 gboolean hat_site_is_library (const char *name);
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Types of a program, kept in a trace and read back: the same as from its DWARF. The program is this one. */
+/* Types of a program, kept in a trace and read back: the same as from its DWARF. The program is this one. And the instructions that
+ * pointers are followed through. */
 
 #include "core/trace/writer.h"
 #include "core/types/block-types.h"
+#include "core/types/instruction.h"
 
 #include <glib/gstdio.h>
+#include <string.h>
 
 static HatTypes *
 own_types (void)
@@ -134,11 +137,77 @@ test_kept_later (void)
     hat_kept_types_free (kept[i]);
 }
 
+/* ---- machine code ---- */
+
+typedef struct
+{
+  const char *code; /* and 15 zeros */
+  guint n;
+  HatInstruction wanted; /* only what matters of it */
+} Example;
+
+static void
+test_instructions (void)
+{
+  enum { RAX, RDX, RCX, RBX, RSI, RDI, RBP, RSP, NONE = HAT_NO_REGISTER };
+  const Example examples[] = {
+    { "\x48\x89\xc3", 3, { .does = HAT_DO_MOVE, .to = RBX, .from = RAX, .is_wide = TRUE } },
+    { "\x49\x89\xc4", 3, { .does = HAT_DO_MOVE, .to = 12, .from = RAX, .is_wide = TRUE } },
+    { "\x48\x89\x45\xf8", 4, { .does = HAT_DO_STORE, .to = NONE, .from = RAX, .base = RBP, .displacement = -8, .is_wide = TRUE } },
+    { "\x48\x89\x44\x24\x18", 5, { .does = HAT_DO_STORE, .to = NONE, .from = RAX, .base = RSP, .displacement = 0x18, .is_wide = TRUE } },
+    { "\x48\x8b\x14\xc5\x20\x4d\x95\x00", 8, { .does = HAT_DO_LOAD, .to = RDX, .from = NONE, .base = NONE, .displacement = 0x954d20, .is_wide = TRUE } },
+    { "\x48\x89\x05\x10\x00\x00\x00", 7, { .does = HAT_DO_STORE, .to = NONE, .from = RAX, .base = NONE, .displacement = 16, .target = 0x1017, .is_wide = TRUE } },
+    { "\xbf\x18\x00\x00\x00", 5, { .does = HAT_DO_CONSTANT, .to = RDI, .from = NONE, .value = 24 } },
+    { "\x48\xc1\xe0\x04", 4, { .does = HAT_DO_MULTIPLY, .to = RAX, .from = RAX, .value = 16, .is_wide = TRUE } },
+    { "\x48\x6b\xf8\x18", 4, { .does = HAT_DO_MULTIPLY, .to = RDI, .from = RAX, .value = 24, .is_wide = TRUE } },
+    { "\x48\x8d\x3c\x40", 4, { .does = HAT_DO_ADDRESS, .to = RDI, .from = NONE, .base = RAX, .is_wide = TRUE } },
+    { "\x48\x85\xc0", 3, { .does = HAT_DO_TEST, .to = NONE, .from = RAX, .is_wide = TRUE } },
+    { "\x74\x05", 2, { .does = HAT_DO_BRANCH, .to = NONE, .from = NONE, .target = 0x1007, .value = 5 } },
+    { "\xe8\xfb\xff\xff\xff", 5, { .does = HAT_DO_CALL, .to = NONE, .from = NONE, .target = 0x1000, .value = -5 } },
+    { "\x66\x0f\xef\xc0", 4, { .does = HAT_DO_OTHER, .to = NONE, .from = NONE } },
+    { "\x0f\x11\x43\xf0", 4, { .does = HAT_DO_OTHER, .to = NONE, .from = NONE, .base = RBX, .displacement = -16 } },
+    { "\xc3", 1, { .does = HAT_DO_RETURN, .to = NONE, .from = NONE } },
+    { "\xf3\x0f\x1e\xfa", 4, { .does = HAT_DO_OTHER, .to = NONE, .from = NONE } },
+    { "\x0f\x0b", 2, { .does = HAT_DO_STOP, .to = NONE, .from = NONE } },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (examples); i++)
+    {
+      guint8 code[32] = { 0 };
+      HatInstruction at;
+      const HatInstruction *wanted = &examples[i].wanted;
+      memcpy (code, examples[i].code, examples[i].n);
+      g_assert_true (hat_instruction_read (code, sizeof code, 0x1000, &at));
+      g_test_message ("example %u", i);
+      g_assert_cmpuint (at.length, ==, examples[i].n);
+      g_assert_cmpuint (at.does, ==, wanted->does);
+      g_assert_cmpuint (at.to, ==, wanted->to);
+      g_assert_cmpuint (at.from, ==, wanted->from);
+      g_assert_cmpint (at.displacement, ==, wanted->displacement);
+      g_assert_cmphex (at.target, ==, wanted->target);
+      g_assert_cmpint (at.value, ==, wanted->value);
+      g_assert_true (at.is_wide == wanted->is_wide);
+      /* Cut short it is none. */
+      g_assert_false (hat_instruction_read (code, examples[i].n - 1, 0x1000, &at));
+    }
+  /* Any bytes are read without looking behind their end. */
+  for (guint round = 0; round < 100000; round++)
+    {
+      const guint n = (guint) g_test_rand_int_range (1, 16);
+      g_autofree guint8 *code = g_malloc (n);
+      HatInstruction at;
+      for (guint i = 0; i < n; i++)
+        code[i] = (guint8) g_test_rand_int ();
+      if (hat_instruction_read (code, n, 0x1000, &at))
+        g_assert_true (at.length > 0 && at.length <= n && at.to <= NONE && at.from <= NONE && at.base <= NONE && at.index <= NONE);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/types/kept", test_kept);
   g_test_add_func ("/types/kept-later", test_kept_later);
+  g_test_add_func ("/types/instructions", test_instructions);
   return g_test_run ();
 }
