@@ -8,6 +8,7 @@
 #include "ui/views/block-picker.h"
 
 #define MOST_EDGES 40u
+#define MOST_VALUES 60u
 #define MOST_BYTES 512u
 #define BYTES_PER_ROW 8u
 
@@ -15,8 +16,8 @@ struct _HatGraphFacts
 {
   GtkWidget parent_instance;
   GtkWidget *box;
-  GtkLabel *facts, *in_title, *out_title, *bytes_title, *bytes;
-  GtkListBox *in, *out;
+  GtkLabel *facts, *values_title, *in_title, *out_title, *bytes_title, *bytes;
+  GtkListBox *values, *in, *out;
   HatViewState *state;
   HatBlockPicker *picker;
   HatQuery *query; /* the bytes */
@@ -121,6 +122,26 @@ set_title (GtkLabel *title, const char *what, guint32 n, guint32 shown)
   gtk_label_set_label (title, text);
 }
 
+/* What stands in the fields that are no pointers. */
+static void
+show_values (HatGraphFacts *self, HatGraph *graph, guint32 block)
+{
+  g_autoptr (GArray) values = hat_graph_values (graph, block);
+  const guint n = MIN (values->len, MOST_VALUES);
+  clear_list (self->values);
+  for (guint i = 0; i < n; i++)
+    {
+      const HatGraphValue *value = &g_array_index (values, HatGraphValue, i);
+      g_autofree char *title = g_strdup_printf ("%s = %s", value->name, value->value);
+      g_autofree char *type = hat_format_function (value->type ? value->type : "", 60);
+      g_autofree char *detail = g_strdup_printf ("%s at +%" G_GUINT64_FORMAT, type, value->offset);
+      add_row (self->values, title, detail, HAT_GRAPH_NONE);
+    }
+  set_title (self->values_title, "Fields", values->len, n);
+  gtk_widget_set_visible (GTK_WIDGET (self->values), n > 0);
+  gtk_widget_set_visible (GTK_WIDGET (self->values_title), n > 0);
+}
+
 static void
 show_block (HatGraphFacts *self, HatGraph *graph, guint32 block)
 {
@@ -139,6 +160,7 @@ show_block (HatGraphFacts *self, HatGraph *graph, guint32 block)
   g_autofree char *more = g_strdup_printf ("%s%s%s%s%s", text, contents ? "\nElements of " : "", contents ? contents : "", mismatch ? "\n" : "",
                                            mismatch ? mismatch : "");
   gtk_label_set_label (self->facts, more);
+  show_values (self, graph, block);
   clear_list (self->in);
   clear_list (self->out);
   const guint32 *roots = hat_graph_roots_of (graph, block, &n_roots);
@@ -224,6 +246,7 @@ hat_graph_facts_init (HatGraphFacts *self)
   gtk_label_set_wrap (self->facts, TRUE);
   gtk_label_set_ellipsize (self->facts, PANGO_ELLIPSIZE_NONE);
   gtk_box_append (GTK_BOX (self->box), GTK_WIDGET (self->facts));
+  self->values = add_list (self, "Fields", &self->values_title);
   self->in = add_list (self, "Held by", &self->in_title);
   self->out = add_list (self, "Points to", &self->out_title);
   self->bytes_title = GTK_LABEL (row_label ("Contents", "heading"));

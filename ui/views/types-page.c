@@ -12,6 +12,7 @@
 #include "ui/views/types-picture.h"
 
 #define N_LIVE_COLUMNS 3u /* the first ones */
+#define NAME_PX 240
 
 struct _HatTypesPage
 {
@@ -448,7 +449,9 @@ build_table (HatTypesPage *self)
   self->view = GTK_COLUMN_VIEW (gtk_column_view_new (GTK_SELECTION_MODEL (self->selection)));
   gtk_widget_add_css_class (GTK_WIDGET (self->view), "data-table");
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->view), GTK_ACCESSIBLE_PROPERTY_LABEL, "Types", -1);
-  hat_columns_sort_with (hat_columns_add_tree (self->view, "Type", cell_name, self), compare_items, GUINT_TO_POINTER (SORT_NAME));
+  GtkColumnViewColumn *name = hat_columns_add_tree (self->view, "Type", cell_name, self);
+  gtk_column_view_column_set_fixed_width (name, NAME_PX); /* and what room there is */
+  hat_columns_sort_with (name, compare_items, GUINT_TO_POINTER (SORT_NAME));
   for (guint i = 0; i < G_N_ELEMENTS (columns); i++)
     {
       GtkColumnViewColumn *column = hat_columns_add (self->view, columns[i].title, columns[i].width, TRUE, columns[i].text, self);
