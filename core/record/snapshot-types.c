@@ -38,7 +38,9 @@ typedef struct
   HatTypes *types;
   HatSlotTable *slots;
   GArray *kinds;          /* Kind */
-  GHashTable *kind_of;    /* text of a kind -> 1 + index */
+  GHashTable *kind_of;    /* Kind -> 1 + index */
+  GHashTable *words;      /* Holding -> how it says so */
+  GHashTable *beginnings; /* type << 32 ^ size -> 1: no, 2: another type of that size begins with it */
   GHashTable *targets;    /* HatTypeId -> Target */
   GHashTable *vtables;    /* module << 40 ^ offset -> 1 + index of a kind; 0 = none */
   HatModuleNames **names; /* by module of the plan */
@@ -57,20 +59,35 @@ typedef struct
 
 /* ---- kinds ---- */
 
+/* Names and words are interned. */
+static guint
+hash_kind (gconstpointer data)
+{
+  const Kind *kind = data;
+  return (guint) (((gsize) kind->name * 31 + (gsize) kind->words) * 31 + kind->type * 64u + kind->offset * 8 + kind->is_array * 4u + kind->evidence);
+}
+
+static gboolean
+equal_kinds (gconstpointer a, gconstpointer b)
+{
+  const Kind *x = a, *y = b;
+  return x->type == y->type && x->offset == y->offset && x->is_array == y->is_array && x->evidence == y->evidence && x->name == y->name
+         && x->words == y->words;
+}
+
 static guint32
 add_kind (Finder *finder, HatTypeId type, const char *name, guint32 offset, gboolean is_array, HatTypeEvidence evidence, const char *words)
 {
-  g_autofree char *key = g_strdup_printf ("%u %u %d %d %s\n%s", type, offset, is_array, evidence, name, words);
-  const guint known = GPOINTER_TO_UINT (g_hash_table_lookup (finder->kind_of, key));
+  Kind kind = { .type = type, .offset = offset, .is_array = is_array != FALSE, .evidence = evidence,
+                .name = g_string_chunk_insert_const (finder->typing->strings, name),
+                .words = g_string_chunk_insert_const (finder->typing->strings, words) };
+  const guint known = GPOINTER_TO_UINT (g_hash_table_lookup (finder->kind_of, &kind));
   if (known)
     return known;
-  const Kind kind = { .type = type, .offset = offset, .is_array = is_array, .evidence = evidence,
-                      .name = g_string_chunk_insert_const (finder->typing->strings, name),
-                      .words = g_string_chunk_insert_const (finder->typing->strings, words),
-                      .slots = type ? hat_slot_table_get (finder->slots, type) : NULL,
-                      .size = type ? hat_types_get (finder->types, hat_types_definition (finder->types, type))->size : 0 };
+  kind.slots = type ? hat_slot_table_get (finder->slots, type) : NULL;
+  kind.size = type ? hat_types_get (finder->types, hat_types_definition (finder->types, type))->size : 0;
   g_array_append_val (finder->kinds, kind);
-  g_hash_table_insert (finder->kind_of, g_steal_pointer (&key), GUINT_TO_POINTER (finder->kinds->len));
+  g_hash_table_insert (finder->kind_of, g_memdup2 (&kind, sizeof kind), GUINT_TO_POINTER (finder->kinds->len));
   return finder->kinds->len;
 }
 
@@ -174,8 +191,16 @@ static void
 look_at_stacks (Finder *finder)
 {
   const HatTyping *typing = finder->typing;
+  guint32 last = 0;
   for (guint32 block = 0; typing->site_types && block < typing->blocks->n; block++)
     {
+      /* Neighbours often are alike. */
+      if (block > 0 && typing->stacks[block] == typing->stacks[last] && size_of (finder, block) == size_of (finder, last))
+        {
+          finder->block_kind[block] = finder->block_kind[last];
+          continue;
+        }
+      last = block;
       const HatBlockType *site = g_hash_table_lookup ((GHashTable *) typing->site_types, GUINT_TO_POINTER (typing->stacks[block]));
       const guint64 n = site ? hat_block_type_fits (site, size_of (finder, block)) : 0;
       if (n == 0)
@@ -253,17 +278,19 @@ inner_node (Finder *finder, HatTypeId leaf, guint64 size)
 static gboolean
 is_a_beginning (Finder *finder, HatTypeId type, guint64 size)
 {
-  const guint n = hat_types_count (finder->types);
-  for (HatTypeId id = 1; id < n; id++)
+  const gsize key = (gsize) type << 32 ^ (gsize) size;
+  const guint known = GPOINTER_TO_UINT (g_hash_table_lookup (finder->beginnings, (gpointer) key)), n = hat_types_count (finder->types);
+  gboolean is_one = known == 2;
+  for (HatTypeId id = 1; known == 0 && !is_one && id < n; id++)
     {
       const HatType *it = hat_types_get (finder->types, id);
       if (it->size != size || (it->kind != HAT_TYPE_STRUCT && it->kind != HAT_TYPE_CLASS))
         continue;
       const HatTypeLayout *layout = hat_types_layout (finder->types, id);
-      if (layout->n_fields > 0 && hat_types_definition (finder->types, layout->fields[0].type) == type)
-        return TRUE;
+      is_one = layout->n_fields > 0 && hat_types_definition (finder->types, layout->fields[0].type) == type;
     }
-  return FALSE;
+  g_hash_table_insert (finder->beginnings, (gpointer) key, GUINT_TO_POINTER (is_one ? 2 : 1));
+  return is_one;
 }
 
 /* A pointer to `type` at the start of an untyped block. 0: it says nothing. */
@@ -306,15 +333,32 @@ kind_of_table (Finder *finder, const HatContainer *container, guint64 into, cons
   return add_kind (finder, target->type, hat_types_get (finder->types, target->type)->name, into - n * target->size, TRUE, HAT_EVIDENCE_POINTER, words);
 }
 
-/* `holder`: in words, "TreeNode.left"; made only if something is found. */
+/* What holds a pointer. */
 typedef struct
 {
   const char *owner, *field, *function;
 } Holder;
 
+static guint
+hash_holder (gconstpointer data)
+{
+  const Holder *holder = data;
+  return (guint) (((gsize) holder->owner * 31 + (gsize) holder->field) * 31 + (gsize) holder->function);
+}
+
+static gboolean
+equal_holders (gconstpointer a, gconstpointer b)
+{
+  return memcmp (a, b, sizeof (Holder)) == 0;
+}
+
+/* "TreeNode.left points to it"; its strings are interned. */
 static const char *
 holder_words (Finder *finder, const Holder *holder)
 {
+  const char *known = g_hash_table_lookup (finder->words, holder);
+  if (known)
+    return known;
   g_autoptr (GString) text = g_string_new (holder->function ? "variable " : NULL);
   g_string_append (text, holder->owner);
   if (*holder->field && *holder->field != '[')
@@ -326,7 +370,9 @@ holder_words (Finder *finder, const Holder *holder)
   if (holder->function)
     g_string_append_printf (text, " of %s", holder->function);
   g_string_append (text, " points to it");
-  return g_string_chunk_insert_const (finder->typing->strings, text->str);
+  known = g_string_chunk_insert_const (finder->typing->strings, text->str);
+  g_hash_table_insert (finder->words, g_memdup2 (holder, sizeof *holder), (gpointer) known);
+  return known;
 }
 
 static void
@@ -767,7 +813,9 @@ hat_snapshot_find_types (HatTyping *typing)
     }
   finder.slots = hat_slot_table_new (typing->types);
   finder.kinds = g_array_new (FALSE, FALSE, sizeof (Kind));
-  finder.kind_of = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  finder.kind_of = g_hash_table_new_full (hash_kind, equal_kinds, g_free, NULL);
+  finder.words = g_hash_table_new_full (hash_holder, equal_holders, g_free, NULL);
+  finder.beginnings = g_hash_table_new (NULL, NULL);
   finder.targets = g_hash_table_new_full (NULL, NULL, NULL, g_free);
   finder.vtables = g_hash_table_new (NULL, NULL);
   finder.names = g_new0 (HatModuleNames *, n_modules + 1);
@@ -806,6 +854,8 @@ hat_snapshot_find_types (HatTyping *typing)
   g_free (finder.block_kind);
   g_free (finder.is_named);
   g_hash_table_unref (finder.kind_of);
+  g_hash_table_unref (finder.words);
+  g_hash_table_unref (finder.beginnings);
   g_hash_table_unref (finder.targets);
   g_hash_table_unref (finder.vtables);
   g_array_unref (finder.kinds);
