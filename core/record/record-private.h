@@ -38,7 +38,7 @@ typedef struct
   HatRequests requests;
   char *symbol_cache; /* folder */
   HatSymbolsAhead *ahead;
-  guint n_ahead; /* modules given to it */
+  guint n_ahead, n_frames_ahead; /* modules and frames given to it */
   HatTypes *types; /* block-types.h says who may use it when; modules are numbered as the writer does */
 
   gboolean first_has_ended;

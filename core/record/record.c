@@ -412,11 +412,18 @@ reason_to_stop (HatRecorder *recorder)
 static void
 look_ahead_for_symbols (HatRecorder *recorder, gint64 now_ns)
 {
-  guint n;
+  guint n, n_frames;
   const HatModule *modules = hat_trace_writer_modules (recorder->writer, &n);
+  const HatFrame *frames = hat_trace_writer_frames (recorder->writer, &n_frames);
 
   for (; now_ns >= YOUNG_NS && recorder->n_ahead < n; recorder->n_ahead++)
     hat_symbols_ahead_add (recorder->ahead, &modules[recorder->n_ahead]);
+  for (; now_ns >= YOUNG_NS && recorder->n_frames_ahead < n_frames; recorder->n_frames_ahead++)
+    {
+      const HatFrame *frame = &frames[recorder->n_frames_ahead];
+      if (!frame->cut && frame->module < n)
+        hat_symbols_ahead_add_frame (recorder->ahead, &modules[frame->module], frame);
+    }
 }
 
 typedef struct

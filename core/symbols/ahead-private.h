@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/symbols/ahead.h"
+#include "core/symbols/module-symbols.h"
 #include "core/symbols/symbol-cache.h"
 
 /* Ends the thread after the module that it is at. The files of `module`, and what is cached of them or

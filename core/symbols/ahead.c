@@ -14,14 +14,23 @@ typedef struct
   HatModule module;
   HatModuleFiles files; /* the thread's, until it has ended, like the next */
   HatSymbolCache *cache;
-  gboolean is_open;
+  gboolean is_open, is_unpacked;
 } Item;
+
+/* Something for the thread: a module to be opened, or an address in it. */
+typedef struct
+{
+  Item *item;
+  guint64 address;
+  gboolean has_address;
+} Task;
 
 struct _HatSymbolsAhead
 {
   char *cache; /* folder, or NULL */
   GPtrArray *items; /* Item, owned */
-  GAsyncQueue *queue; /* Item; `ahead` itself: no more */
+  Item *last;         /* asked for */
+  GAsyncQueue *queue; /* Task; `ahead` itself: no more */
   GThread *thread; /* NULL before the first item and after the last */
   gint is_ending;
 };
@@ -42,6 +51,15 @@ bytes_of (const HatModuleFiles *files)
   return (files->image ? files->image->size : 0) + (files->debug ? files->debug->size : 0) + (files->shared ? files->shared->size : 0);
 }
 
+static gboolean
+is_cached (const HatSymbolCache *cache, const Task *task)
+{
+  guint n;
+  if (cache == NULL || hat_symbol_cache_is_empty (cache))
+    return FALSE;
+  return !task->has_address || hat_symbol_cache_find (cache, task->address, &n);
+}
+
 static gpointer
 work (gpointer data)
 {
@@ -49,16 +67,23 @@ work (gpointer data)
   gsize kept = 0;
 
   setpriority (PRIO_PROCESS, 0, NICE); /* on Linux, of this thread */
-  for (Item *item; (item = g_async_queue_pop (ahead->queue)) != data;)
+  for (Task *task; (task = g_async_queue_pop (ahead->queue)) != data; g_free (task))
     {
+      Item *item = task->item;
       if (g_atomic_int_get (&ahead->is_ending) || kept > MAX_BYTES)
         continue;
-      hat_module_files_open (&item->files, &item->module, NULL);
-      item->cache = hat_symbol_cache_open (ahead->cache, &item->files);
-      if (item->cache == NULL || hat_symbol_cache_is_empty (item->cache))
-        hat_module_files_open_shared (&item->files, NULL);
-      item->is_open = TRUE;
-      kept += bytes_of (&item->files);
+      if (!item->is_open)
+        {
+          hat_module_files_open (&item->files, &item->module, NULL);
+          item->cache = hat_symbol_cache_open (ahead->cache, &item->files);
+          item->is_open = TRUE;
+          kept += bytes_of (&item->files);
+        }
+      if (!item->is_unpacked && !is_cached (item->cache, task))
+        {
+          hat_module_files_open_shared (&item->files, NULL);
+          item->is_unpacked = TRUE;
+        }
     }
   return NULL;
 }
@@ -98,14 +123,20 @@ hat_symbols_ahead_free (HatSymbolsAhead *ahead)
 static Item *
 find (HatSymbolsAhead *ahead, const HatModule *module)
 {
-  for (guint i = 0; i < ahead->items->len; i++)
+  for (guint i = 0; i <= ahead->items->len; i++)
     {
-      Item *item = ahead->items->pdata[i];
-      if (g_strcmp0 (item->module.path, module->path) == 0
+      Item *item = i == 0 ? ahead->last : ahead->items->pdata[i - 1];
+      if (item && g_strcmp0 (item->module.path, module->path) == 0
           && memcmp (item->module.build_id, module->build_id, sizeof module->build_id) == 0)
-        return item;
+        return ahead->last = item;
     }
   return NULL;
+}
+
+static void
+push (HatSymbolsAhead *ahead, Task task)
+{
+  g_async_queue_push (ahead->queue, g_memdup2 (&task, sizeof task));
 }
 
 void
@@ -119,7 +150,7 @@ hat_symbols_ahead_add (HatSymbolsAhead *ahead, const HatModule *module)
   item->module = *module;
   item->module.path = g_strdup (module->path);
   g_ptr_array_add (ahead->items, item);
-  g_async_queue_push (ahead->queue, item);
+  push (ahead, (Task){ .item = item });
   if (ahead->thread)
     return;
   /* Signals are for the thread that waits for the target. */
@@ -127,6 +158,14 @@ hat_symbols_ahead_add (HatSymbolsAhead *ahead, const HatModule *module)
   pthread_sigmask (SIG_SETMASK, &all, &before);
   ahead->thread = g_thread_new ("symbols", work, ahead);
   pthread_sigmask (SIG_SETMASK, &before, NULL);
+}
+
+void
+hat_symbols_ahead_add_frame (HatSymbolsAhead *ahead, const HatModule *module, const HatFrame *frame)
+{
+  Item *item = find (ahead, module);
+  if (item && ahead->cache)
+    push (ahead, (Task){ item, hat_frame_address (frame), TRUE });
 }
 
 gboolean

@@ -14,6 +14,13 @@ typedef struct
   guint32 id;      /* the caller's own */
 } HatWantedAddress;
 
+/* The address to look up for a frame: a return address belongs to the call before it. */
+static inline guint64
+hat_frame_address (const HatFrame *frame)
+{
+  return frame->exact || frame->offset == 0 ? frame->offset : frame->offset - 1;
+}
+
 /* The source frames of one wanted address, innermost first; valid during the call. */
 typedef void (*HatResolvedFunc) (guint32 id, const HatSourceFrame *frames, guint n, gpointer data);
 

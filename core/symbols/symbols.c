@@ -57,10 +57,7 @@ group_by_file (const HatModule *modules, guint n_modules, const HatFrame *frames
     if (!frames[i].cut && frames[i].module < n_modules)
       {
         FileFrames *file = g_hash_table_lookup (by_module, &modules[frames[i].module]);
-        guint64 offset = frames[i].offset;
-        HatWantedAddress wanted = { .address = frames[i].exact || offset == 0 ? offset : offset - 1,
-                                    .shown = offset,
-                                    .id = i };
+        HatWantedAddress wanted = { .address = hat_frame_address (&frames[i]), .shown = frames[i].offset, .id = i };
         g_array_append_val (file->wanted, wanted);
       }
   return files;

@@ -929,6 +929,18 @@ test_cache (void)
   hat_symbol_cache_free (cache);
   hat_module_files_close (&files);
 
+  /* Some of what is added is known, some is not. */
+  g_autoptr (HatSymbolsAhead) ahead_of_both = hat_symbols_ahead_new (folder);
+  const HatSymbolOptions with_both = { .ahead = ahead_of_both, .cache = folder };
+  hat_symbols_ahead_add (ahead_of_both, &module);
+  for (guint i = 0; i < 2 * addresses->len; i++)
+    {
+      const HatFrame frame = { .offset = g_array_index (addresses, guint64, i / 2) + (i & 1) * 2 };
+      hat_symbols_ahead_add_frame (ahead_of_both, &module, &frame);
+    }
+  g_autoptr (GPtrArray) of_both = ask (&module, &with_both, addresses);
+  assert_same_chains (plain, of_both);
+
   /* Each byte of a file counts; here one of each part. */
   g_autofree char *size = run ("stat -c %s cache/symbols/*");
   for (gint64 at = 0; at < g_ascii_strtoll (size, NULL, 10); at += 29)
