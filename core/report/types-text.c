@@ -220,7 +220,7 @@ append_live_total (GString *out, const Row *rows, guint n, const HatTypesOptions
                   *lost = hat_format_bytes (wasted);
   const guint percent = options->live_bytes ? (guint) (blocks.bytes * 100 / options->live_bytes) : 0;
   if (blocks.objects)
-    g_string_append_printf (out, "%s live at %s: %s in blocks of known type (%u %%), %s lost to padding\n", types, time, known, percent, lost);
+    g_string_append_printf (out, "%s live at %s: %s of known type (%u %%), %s lost to padding\n", types, time, known, percent, lost);
   else
     g_string_append_printf (out, "Nothing of a known type is live at %s\n", time);
 }

@@ -508,7 +508,7 @@ def live_objects_are_counted():
     equal([first[name]['live_count'] for name in wanted], [0] * len(wanted), 'at the start')
     lines = run(HEAPATLAS, 'types', trace, '--at', 'mark:held').stdout.splitlines()
     assert all(len(l) <= 80 for l in lines), lines
-    assert re.fullmatch(r'\d+ live at .*: .* in blocks of known type \(\d+ %\), .* lost to padding', lines[1]), lines[1]
+    assert re.fullmatch(r'\d+ live at .*: .* of known type \(\d+ %\), .* lost to padding', lines[1]), lines[1]
     assert re.match(r' +24 B +4 +96 B +24 +6 +house::Link', lines[4]), lines[4]
     os.remove(file)
     done = run(HEAPATLAS, 'types', trace, '--at', 'mark:held', '--json')
