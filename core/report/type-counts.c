@@ -7,7 +7,8 @@
 
 enum
 {
-  MAX_DEPTH = 32, /* of objects in objects */
+  MAX_DEPTH = 32,      /* of objects in objects */
+  MAX_SEEN = 1 << 20,  /* blocks of a snapshot: reading more would take longer than a moved cursor may */
 };
 
 struct _HatTypeCounts
@@ -113,7 +114,7 @@ read_snapshot (Counter *counter, HatHeap *heap, gint64 time, const HatProgress *
 
   while (n > 0 && infos[n - 1].time_ns > time)
     n--;
-  if (n == 0)
+  if (n == 0 || infos[n - 1].n_blocks > MAX_SEEN)
     return;
   g_autoptr (HatSnapshot) snapshot = hat_trace_read_snapshot (hat_heap_trace (heap), hat_heap_process (heap), n - 1, progress, NULL);
   g_autoptr (HatLive) seen = snapshot && snapshot->block_kind ? hat_heap_live (heap, infos[n - 1].time_ns, progress, NULL) : NULL;

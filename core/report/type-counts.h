@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* How many objects of each type are live at an instant. What a block is, the last snapshot before it says of the blocks that it saw; of
- * all others the stack that made them. Objects that lie in others by value count, too: a Node in an Rc, the elements of an array; those
- * in unions and variants do not, since which one it is differs.
+/* How many objects of each type are live at an instant. What a block is, the last snapshot before it says of the blocks that it saw, if
+ * they are a million at most; of all others the stack that made them. Objects that lie in others by value count, too: a Node in an Rc,
+ * the elements of an array; those in unions and variants do not, since which one it is differs.
  *
  * Time: O(live blocks + types). Immutable; any thread. */
 
