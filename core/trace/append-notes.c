@@ -12,35 +12,13 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-/* The entries of the index at the end of the file. */
-static gboolean
-read_last_index (HatStore *store, guint64 bytes, GArray *entries, gint64 *out_duration_ns)
-{
-  HatDecoder *decoder = hat_store_take_decoder (store);
-  HatChunkHeader header;
-  HatReader reader;
-  gboolean found = FALSE;
-  if (bytes >= sizeof (HatFileHeader) + HAT_TRAILER_BYTES
-      && hat_store_read_chunk (store, decoder, bytes - HAT_TRAILER_BYTES, HAT_TRAILER_BYTES, &header, &reader, NULL)
-      && header.type == HAT_TYPE_TRAILER && hat_reader_left (&reader) == 16)
-    {
-      guint64 at;
-      memcpy (&at, reader.at, sizeof (at));
-      found = at >= sizeof (HatFileHeader) && at < bytes
-              && hat_store_read_chunk (store, decoder, at, bytes - at, &header, &reader, NULL)
-              && header.type == HAT_TYPE_INDEX && hat_index_read (&reader, entries, out_duration_ns);
-    }
-  hat_store_return_decoder (store, decoder);
-  return found;
-}
-
 static gboolean
 append (int fd, HatStore *store, guint64 bytes, const HatNote *notes, guint n, GError **error)
 {
   HatChunkSink sink;
   gint64 duration_ns;
   hat_chunk_sink_init (&sink, fd, store->path, bytes, NULL, NULL);
-  gboolean done = read_last_index (store, bytes, sink.entries, &duration_ns);
+  gboolean done = hat_store_read_last_index (store, bytes, sink.entries, &duration_ns);
   if (!done)
     g_set_error (error, HAT_ERROR, HAT_ERROR_DAMAGED, "%s: notes can only be added to a complete trace", store->path);
   else

@@ -217,3 +217,24 @@ hat_store_read_chunk (HatStore *store, HatDecoder *decoder, guint64 offset, guin
     hat_store_set_damaged (store, offset, wrong, error);
   return wrong == NULL;
 }
+
+gboolean
+hat_store_read_last_index (HatStore *store, guint64 bytes, GArray *entries, gint64 *out_duration_ns)
+{
+  HatDecoder *decoder = hat_store_take_decoder (store);
+  HatChunkHeader header;
+  HatReader reader;
+  gboolean found = FALSE;
+  if (bytes >= sizeof (HatFileHeader) + HAT_TRAILER_BYTES
+      && hat_store_read_chunk (store, decoder, bytes - HAT_TRAILER_BYTES, HAT_TRAILER_BYTES, &header, &reader, NULL)
+      && header.type == HAT_TYPE_TRAILER && hat_reader_left (&reader) == 16)
+    {
+      guint64 at;
+      memcpy (&at, reader.at, sizeof (at));
+      found = at >= sizeof (HatFileHeader) && at < bytes
+              && hat_store_read_chunk (store, decoder, at, bytes - at, &header, &reader, NULL)
+              && header.type == HAT_TYPE_INDEX && hat_index_read (&reader, entries, out_duration_ns);
+    }
+  hat_store_return_decoder (store, decoder);
+  return found;
+}

@@ -55,6 +55,8 @@ void hat_store_return_decoder (HatStore *store, HatDecoder *decoder);
  * bytes from it on. Errors: IO, DAMAGED. */
 gboolean hat_store_read_chunk (HatStore *store, HatDecoder *decoder, guint64 offset, guint64 left,
                                HatChunkHeader *out_header, HatReader *out_reader, GError **error);
+/* The entries (HatIndexEntry) of the index at the end of a file of so many bytes. FALSE: it has none that is right. */
+gboolean hat_store_read_last_index (HatStore *store, guint64 bytes, GArray *entries, gint64 *out_duration_ns);
 /* "PATH: damaged at offset N: WRONG" */
 void hat_store_set_damaged (HatStore *store, guint64 offset, const char *wrong, GError **error);
 

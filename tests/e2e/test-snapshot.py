@@ -244,6 +244,25 @@ def contents_are_kept_as_asked_for():
 
 
 @check
+def contents_can_be_taken_out():
+    trace = path('snapshot.heapatlas')
+    (before,), _ = take('exit', '--contents', 'all')
+    size, mode = os.path.getsize(trace), os.stat(trace).st_mode
+    done = run(HEAPATLAS, 'check', trace, '--strip-contents')
+    equal((done.returncode, done.stderr), (0, ''), 'check --strip-contents')
+    assert re.match(r'Contents of blocks taken out: [1-9]', done.stdout) and 'every checksum and every event is right' in done.stdout, done.stdout
+    (after,) = dump(trace)
+    equal(after['contents'], [], 'contents')
+    assert before.pop('contents') and after.pop('contents') == []
+    equal(after, before, 'all else')
+    assert os.path.getsize(trace) < size and os.stat(trace).st_mode == mode
+    equal([name for name in os.listdir(TMP) if name.startswith('snapshot.heapatlas.')], [], 'files left over')
+    with open(trace, 'r+b') as f:
+        f.truncate(os.path.getsize(trace) - 40)
+    equal(run(HEAPATLAS, 'check', trace, '--strip-contents').returncode, 3, 'of a trace that was cut off')
+
+
+@check
 def children_have_theirs():
     snapshots, places = take('fork return')
     processes = [s['process'] for s in snapshots]
