@@ -130,6 +130,8 @@ void hat_graph_leave_out_roots (HatGraph *graph, const HatGraphRules *rules);
 gboolean hat_graph_apply_rules (HatGraph *graph, const HatGraphRules *rules, const HatProgress *progress, GError **error);
 /* Which interior pointers a heuristic explains. */
 gboolean hat_graph_explain_interior (HatGraph *graph, const HatProgress *progress, GError **error);
+/* The same of those to where the headers of a program's own allocator end. Part of the step before. */
+void hat_graph_explain_headers (HatGraph *graph);
 /* flags: BY_START, BY_ANY. */
 gboolean hat_graph_reach (HatGraph *graph, const HatProgress *progress, GError **error);
 /* Classes and cycles; `heads`: blocks that stand under the virtual root though no root points to them. */

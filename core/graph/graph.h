@@ -9,7 +9,7 @@
  * How it is made (DESIGN section 1 has the words; n blocks, m edges):
  * - Reached or not: two searches from the roots, over pointers to starts only, and over all pointers. What memcheck's
  *   interior heuristics explain (valgrind's manual 4.2.8, --leak-check-heuristics: length64, stdstring, newarray,
- *   multipleinheritance) counts as a pointer to the start. O(n + m).
+ *   multipleinheritance), a type, or a header of all blocks of a call counts as a pointer to the start. O(n + m).
  * - Components of what is not reached over pointers that own: Tarjan, "Depth-first search and linear graph algorithms",
  *   SIAM J. Comput. 1 (1972), without recursion. A component that nothing lost points into is a leak's head.
  * - Owners: the dominator tree over all pointers not known to be weak, by semi-NCA: Georgiadis, "Linear-time algorithms for

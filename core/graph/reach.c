@@ -91,6 +91,7 @@ hat_graph_explain_interior (HatGraph *graph, const HatProgress *progress, GError
                                 || (graph->types.variable && graph->types.variable (graph->types.data, i, &variable)
                                     && variable.strength == HAT_STRENGTH_STRONG);
     }
+  hat_graph_explain_headers (graph);
   return hat_progress_tick (progress, 0.2, "finding what is reached", error);
 }
 
