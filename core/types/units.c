@@ -347,9 +347,37 @@ name_unnamed (Walk *walk, const HatDie *said)
     }
 }
 
+/* clang writes the typedef before the struct. */
+static void
+name_by_earlier (Walk *walk)
+{
+  g_autoptr (GHashTable) earlier = g_hash_table_new (NULL, NULL); /* address of the struct -> Alias */
+  for (guint i = 0; i < walk->aliases->len && walk->unnamed->len > 0; i++)
+    {
+      Alias *alias = &g_array_index (walk->aliases, Alias, i);
+      Dwarf_Attribute holder;
+      Dwarf_Die target;
+      if (dwarf_attr (&alias->die, DW_AT_type, &holder) && dwarf_formref_die (&holder, &target) && !g_hash_table_contains (earlier, target.addr))
+        g_hash_table_insert (earlier, target.addr, alias);
+    }
+  for (guint i = 0; i < walk->unnamed->len; i++)
+    {
+      Unnamed *unnamed = &g_array_index (walk->unnamed, Unnamed, i);
+      Alias *alias = unnamed->type.name ? NULL : g_hash_table_lookup (earlier, unnamed->die.addr);
+      const char *name = alias ? dwarf_diename (&alias->die) : NULL;
+      g_autofree char *full = name ? g_strconcat (unnamed->scope, name, NULL) : NULL;
+      if (!full || strcmp (full, alias->name) != 0)
+        continue;
+      unnamed->type.name = name;
+      g_string_assign (walk->scope, unnamed->scope);
+      intern_entry (walk, unnamed->entry, &unnamed->type, mix_text (unnamed->key, name), &unnamed->die);
+    }
+}
+
 static void
 intern_unnamed (Walk *walk)
 {
+  name_by_earlier (walk);
   for (guint i = 0; i < walk->unnamed->len; i++)
     {
       Unnamed *unnamed = &g_array_index (walk->unnamed, Unnamed, i);

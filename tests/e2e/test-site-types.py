@@ -77,6 +77,18 @@ def sites_of_c():
 
 
 @check
+def sites_of_another_compiler():
+    if not shutil.which('clang'):
+        print('# no clang', flush=True)
+        return
+    for level in '-O0', '-O2':
+        program = path(f'typed-c-clang{level}')
+        done = run('clang', level, '-g', '-w', '-I' + TOP, os.path.join(TARGETS, 'typed-c.c'), '-o', program)
+        equal(done.returncode, 0, done.stderr)
+        compare(f'typed-c-clang{level}', C, sites(f'sites-c-clang{level}', program)[1])
+
+
+@check
 def sites_of_cxx():
     for level in 'O0', 'O2':
         compare(f'typed-cxx-{level}', CXX, sites(f'sites-cxx-{level}', target(f'typed-cxx-{level}'))[1])
@@ -97,11 +109,11 @@ def sites_of_rust():
             compare(name, RUST, sites(name, path(name))[1])
 
 
-def build(name, source, *options, suffix='.c'):
+def build(name, source, *options, suffix='.c', compiler=None):
     file = path(name + suffix)
     with open(file, 'w') as f:
         f.write(source)
-    done = run('c++' if suffix == '.cpp' else 'cc', '-g', '-w', *options, file, '-o', path(name))
+    done = run(compiler or ('c++' if suffix == '.cpp' else 'cc'), '-g', '-w', *options, file, '-o', path(name))
     equal(done.returncode, 0, done.stderr)
     return path(name)
 
@@ -165,9 +177,10 @@ TRAPPED = {
 
 @check
 def nothing_is_called_what_it_is_not():
-    for compiler_options in [['-O0'], ['-O1'], ['-O2'], ['-O3', '-fno-omit-frame-pointer'], ['-Os'], ['-O2', '-fPIC', '-pie']]:
-        name = 'traps' + ''.join(compiler_options)
-        found = sites(name, build(name, TRAPS, *compiler_options))[1]
+    levels = [['-O0'], ['-O1'], ['-O2'], ['-O3', '-fno-omit-frame-pointer'], ['-Os'], ['-O2', '-fPIC', '-pie']]
+    for compiler, options in [('cc', o) for o in levels] + [('clang', o) for o in levels if shutil.which('clang')]:
+        name = f'traps-{compiler}' + ''.join(options)
+        found = sites(name, build(name, TRAPS, *options, compiler=compiler))[1]
         for site in found:
             functions = [f['function'] for f in site['stack']]
             for (function,), sizes in TRAPPED.items():
