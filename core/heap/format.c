@@ -3,6 +3,8 @@
  * Numbers for people. */
 
 #include "core/heap/format.h"
+
+#include "core/heap/usual-name.h"
 #include "core/heap/heap.h"
 
 #include <errno.h>
@@ -184,7 +186,8 @@ cut_middle (const char *text, guint max_chars)
 char *
 hat_format_function (const char *function, guint max_chars)
 {
-  g_autofree char *valid = g_utf8_make_valid (function, -1);
+  g_autofree char *usual = hat_usual_name (function);
+  g_autofree char *valid = g_utf8_make_valid (usual, -1);
 
   for (int keep = 8; keep >= 0 && g_utf8_strlen (valid, -1) > (glong) max_chars; keep--)
     {

@@ -580,10 +580,12 @@ append_row (GString *out, HatGraph *graph, const HatGraphFold *fold, guint depth
   const guint32 block = fold->blocks[0];
   guint32 n_roots;
   const guint32 *roots = hat_graph_roots_of (graph, block, &n_roots);
+  const guint columns = HAT_PLAIN_COLUMNS - 22 - 2 * depth;
+  g_autofree char *label = hat_plain_function (hat_graph_label (graph, block), depth == 0 && n_roots > 0 ? columns / 2 : columns - 16);
   g_autoptr (GString) name = g_string_new (NULL);
   if (fold->n_blocks > 1)
     g_string_append_printf (name, "%u x ", fold->n_blocks);
-  g_string_append (name, hat_graph_label (graph, block));
+  g_string_append (name, label);
   if (fold->leak_class != HAT_LEAK_REACHABLE)
     g_string_append_printf (name, " (%s)", hat_leak_class_name (fold->leak_class));
   if (depth == 0 && n_roots > 0)
@@ -591,7 +593,7 @@ append_row (GString *out, HatGraph *graph, const HatGraphFold *fold, guint depth
       g_autofree char *root = hat_graph_root_text (graph, roots[0]);
       g_string_append_printf (name, " <- %s", root);
     }
-  g_autofree char *shown = hat_plain_name (name->str, HAT_PLAIN_COLUMNS - 22 - 2 * depth);
+  g_autofree char *shown = hat_plain_name (name->str, columns);
   hat_plain_bytes_column (out, fold->retained_bytes, 10);
   hat_plain_bytes_column (out, fold->bytes, 10);
   g_string_append_printf (out, "  %*s%s\n", 2 * depth, "", shown);

@@ -66,6 +66,9 @@ static const char *const rust_texts[] = {
 
 static const char *const cxx_strings[] = { "std::__cxx11::basic_string<", "std::__1::basic_string<", NULL };
 static const char *const cxx_allocators[] = { "std::__new_allocator<", "__gnu_cxx::new_allocator<", "std::allocator<", "std::__1::allocator<", NULL };
+/* Allocators are asked for one of these at a time. */
+static const char *const cxx_nodes[] = { "std::_List_node<", "std::_Fwd_list_node<", "std::_Rb_tree_node<", "std::__detail::_Hash_node<",
+                                         "std::_Sp_counted_", NULL };
 static const char *const cxx_unique[] = { "std::make_unique<", "std::make_unique_for_overwrite<", "std::__1::make_unique<", NULL };
 static const char *const cxx_vectors[] = { "std::vector<", "std::_Vector_base<", NULL };
 
@@ -182,7 +185,7 @@ cxx_name (HatTypes *types, HatTypeSource *source, HatCall *call, const char *nam
   if (is_allocator || starts_with_any (name, cxx_vectors))
     {
       HatTypeId type = call ? hat_call_parameter (types, source, call, "_Tp") : HAT_TYPE_VOID;
-      HatSiteName site = named (type, TRUE, FALSE);
+      HatSiteName site = named (type, !starts_with_any (hat_types_get (types, type)->name, cxx_nodes), FALSE);
       site.is_part = is_allocator || g_str_has_prefix (name, "std::_Vector_base<") || strstr (name, ">::_M_");
       return type || is_allocator ? site : (HatSiteName){ .verdict = HAT_SITE_USER };
     }

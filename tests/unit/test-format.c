@@ -79,6 +79,28 @@ test_functions (void)
         g_assert_true (g_utf8_validate (text, -1, NULL));
         g_assert_cmpint (g_utf8_strlen (text, -1), <=, width);
       }
+  /* As people write it. */
+  static const char *const usual[][2] = {
+    { "std::vector<int, std::allocator<int> >::push_back(int&&)", "std::vector<int>::push_back(int&&)" },
+    { "std::map<int, std::unique_ptr<A, std::default_delete<A> >, std::less<int>, std::allocator<std::pair<int const, std::unique_ptr<A> > > >",
+      "std::map<int, std::unique_ptr<A>>" },
+    { "std::map<int, A, std::greater<int>, std::allocator<A> > *[]", "std::map<int, A, std::greater<int>> *[]" },
+    { "std::_Sp_counted_ptr_inplace<house::Node, std::allocator<void>, (__gnu_cxx::_Lock_policy)2>", "shared house::Node" },
+    { "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> > const&", "std::string const&" },
+    { "std::allocator<std::__cxx11::list<int, std::allocator<int> > >::allocate", "std::allocator<std::list<int>>::allocate" },
+    { "alloc::vec::Vec<alloc::rc::Rc<tree::Node>, alloc::alloc::Global>", "Vec<Rc<tree::Node>>" },
+    { "std::collections::hash::map::HashMap<u32,alloc::string::String,std::hash::random::RandomState>", "HashMap<u32, String>" },
+    { "<alloc::vec::Vec<T> as core::clone::Clone>::clone", "<Vec<T> as core::clone::Clone>::clone" },
+    { "alloc::alloc::exchange_malloc", "alloc::alloc::exchange_malloc" },
+    { "core::ptr::drop_in_place<alloc::boxed::Box<[u8]>>", "core::ptr::drop_in_place<Box<[u8]>>" },
+    { "operator<< <char, std::char_traits<char> >(A const&, B*)", "operator<< <char>(A const&, B*)" },
+    { "A::operator->() const", "A::operator->() const" },
+    { "f<void (*)(int, std::allocator<A>)>", "f<void (*)(int, std::allocator<A>)>" },
+    { "my_core::option::Option<A>", "my_core::option::Option<A>" },
+    { ">>],(<", ">>],(<" },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (usual); i++)
+    assert_text (hat_format_function (usual[i][0], 1000), usual[i][1]);
   assert_text (hat_format_function ("std::map<int, std::pair<A, B>>::at", 30), "std::map<...>::at");
   assert_text (hat_format_function ("std::map<int, std::pair<A, B>>::at", 34), "std::map<int, std::pair<A, B>>::at");
   assert_text (hat_format_function ("std::map<int, std::pair<Alpha, Beta>>::at", 38), "std::map<int, std::pair<...>>::at");
