@@ -28,7 +28,7 @@ append_line (GString *out, const char *offset, const char *size, guint indent, c
   g_string_append_printf (out, "%*s%s", (int) indent, "", shown);
   if (*type)
     {
-      g_autofree char *kind = hat_plain_name (type, MAX (16, HAT_PLAIN_COLUMNS - 20 - (int) MAX (indent + width, NAME_COLUMNS)));
+      g_autofree char *kind = hat_plain_function (type, MAX (16, HAT_PLAIN_COLUMNS - 20 - (int) MAX (indent + width, NAME_COLUMNS)));
       g_string_append_printf (out, "%*s%s", (int) MAX (1, NAME_COLUMNS - (int) (indent + width)), "", kind);
     }
   g_string_append_c (out, '\n');
@@ -230,7 +230,7 @@ append_row (GString *out, const Row *row, gboolean has_live)
 {
   const HatType *type = hat_types_get (row->of.types, row->of.id);
   g_autofree char *best = row->best_size ? g_strdup_printf ("%" G_GUINT64_FORMAT, row->best_size) : g_strdup ("");
-  g_autofree char *name = hat_plain_name (type->name, HAT_PLAIN_COLUMNS - (has_live ? 56 : 34));
+  g_autofree char *name = hat_plain_function (type->name, HAT_PLAIN_COLUMNS - (has_live ? 56 : 34));
   if (!has_live)
     {
       g_string_append_printf (out, "%8" G_GUINT64_FORMAT "%7u%9" G_GUINT64_FORMAT "%7s  %s\n", type->size, row->align, row->lost, best, name);
