@@ -282,6 +282,22 @@ test_folding (void)
   g_assert_cmpfloat (layout->content_height, <, 600);
 }
 
+/* A type as only damage can make it: larger than memory, fields over each other. */
+static void
+test_absurd (void)
+{
+  HatTypeBox boxes[] = {
+    { .bit = 0, .bits = (guint64) 1 << 62, .name = (char *) "all" },
+    { .bit = 4000, .bits = (guint64) 1 << 61, .name = (char *) "half" },
+  };
+  HatTypeShape shape = { .title = (char *) "struct absurd", .facts = (char *) "", .now = { (guint64) 1 << 59, 2, boxes } };
+  const HatTypesInput input = { .shape = &shape };
+  g_autoptr (HatTypesLayout) layout = hat_types_layout_new (&input, 800, 600);
+
+  g_assert_cmpuint (layout->rulers[0].n_rows, <=, 100000);
+  g_assert_cmpuint (layout->rulers[0].n_parts, <=, 200000);
+}
+
 /* ---- painting ---- */
 
 static cairo_surface_t *
@@ -356,6 +372,7 @@ main (int argc, char **argv)
   g_test_add_func ("/types-picture/generic-names", test_generic_names);
   g_test_add_func ("/types-picture/rulers", test_rulers);
   g_test_add_func ("/types-picture/folding", test_folding);
+  g_test_add_func ("/types-picture/absurd", test_absurd);
   g_test_add_func ("/types-picture/paint", test_paint);
   g_test_add_func ("/types-picture/colors", test_colors);
   int status = g_test_run ();

@@ -17,6 +17,7 @@ enum
   MAX_NAMED = 12,     /* enumerators in a sentence */
   SPOKEN_BOXES = 40,
 };
+#define MAX_BITS ((guint64) 1 << 62) /* damaged files know types of any size */
 
 const char *
 hat_box_kind_title (HatBoxKind kind)
@@ -77,6 +78,8 @@ kind_of (HatTypes *types, const HatField *field)
 static void
 add_box (Maker *maker, HatTypeBox box)
 {
+  box.bit = MIN (box.bit, MAX_BITS - 1);
+  box.bits = MIN (box.bits, MAX_BITS - box.bit);
   if (maker->boxes->len < MAX_BOXES)
     g_array_append_val (maker->boxes, box);
   else
@@ -167,7 +170,7 @@ static HatTypeOrder
 finish (Maker *maker, guint64 size)
 {
   guint n = maker->boxes->len;
-  guint64 end = 0, whole = size > G_MAXUINT64 / 8 ? G_MAXUINT64 : 8 * size;
+  guint64 end = 0, whole = size > MAX_BITS / 8 ? MAX_BITS : 8 * size;
 
   g_array_sort (maker->boxes, compare_boxes);
   for (guint i = 0; i < n; i++)

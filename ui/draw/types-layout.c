@@ -21,6 +21,7 @@ enum
 {
   MIN_FOLDED = 6, /* full rows of one box: with fewer, all are shown */
   SHOWN_FIRST = 2,
+  MAX_ROWS = 100000, /* of what a damaged file calls a type */
 };
 
 /* ---- rows ---- */
@@ -61,7 +62,7 @@ add_rows (HatRuler *ruler)
       const HatTypeBox *box = &ruler->order->boxes[i];
       guint64 fold = G_MAXUINT64, n_folded = 0;
       gboolean is_folded = fold_of (ruler->order, i, &fold, &n_folded);
-      for (guint64 row = box->bit / 64; row * 64 < box->bit + box->bits; row += is_folded && row == fold ? n_folded : 1)
+      for (guint64 row = box->bit / 64; row * 64 < box->bit + box->bits && rows->len < MAX_ROWS; row += is_folded && row == fold ? n_folded : 1)
         add_row (rows, row, is_folded && row == fold ? n_folded * 8 : 0);
     }
   ruler->n_rows = rows->len;
