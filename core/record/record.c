@@ -5,6 +5,7 @@
 #include "core/record/record.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,11 +31,18 @@
 /* ---- signals: the only state that a handler can reach ---- */
 
 static HatSession *bell_session;
+static pthread_t main_thread;
 static volatile sig_atomic_t leave_signal, was_interrupted;
 
 static void
 on_signal (int number)
 {
+  /* The session is unmapped for an instant now and then, with signals blocked in this thread only: the others must not touch it. */
+  if (!pthread_equal (pthread_self (), main_thread))
+    {
+      pthread_kill (main_thread, number);
+      return;
+    }
   if (number == SIGINT || (leave_signal && number != SIGCHLD))
     was_interrupted = 1; /* a second SIGTERM: be quick */
   if (number == SIGTERM || number == SIGHUP)
@@ -56,6 +64,7 @@ take_over_signals (HatSession *session)
 {
   struct sigaction hangup;
 
+  main_thread = pthread_self ();
   bell_session = session;
   handle (SIGINT, SIG_IGN);
   handle (SIGQUIT, SIG_IGN);

@@ -62,7 +62,7 @@ void hat_session_release (HatWireRing *ring, guint64 tail);
 void hat_session_stop (HatSession *session);
 
 /* Whether any process but this one still maps the session. If none does, none can any more; the contents stay readable here. Call with
- * all signals blocked whose handlers ring the bell. */
+ * all signals blocked whose handlers ring the bell, which may ring it in this thread only. */
 gboolean hat_session_is_in_use (HatSession *session);
 
 G_END_DECLS
