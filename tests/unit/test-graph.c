@@ -902,6 +902,40 @@ test_heuristics (void)
 
 /* ---- words ---- */
 
+/* Ten blocks of one call, to all of which pointers lead 16 bytes behind the start; and one pointer that leads elsewhere. */
+static void
+test_headers (void)
+{
+  HatGraphBlock block;
+  for (guint n_elsewhere = 0; n_elsewhere < 3; n_elsewhere++)
+    {
+      g_auto (Wish) wish;
+      wish_init (&wish, 11);
+      root_at (&wish, 0, 0);
+      wish.stack[0] = 3;
+      for (guint i = 1; i < 11; i++)
+        point (&wish, 0, i, 16);
+      for (guint i = 0; i < n_elsewhere; i++)
+        point (&wish, 0, 1, 24 + 8 * i);
+      g_autoptr (HatGraph) graph = graph_with (&wish, NULL, NULL);
+      for (guint i = 1; i < 11; i++)
+        {
+          hat_graph_block (graph, i, &block);
+          /* More than one in ten elsewhere: then it is no rule. */
+          g_assert_cmpint (block.leak_class, ==, n_elsewhere < 2 ? HAT_LEAK_REACHABLE : HAT_LEAK_POSSIBLE);
+        }
+    }
+  g_auto (Wish) few;
+  wish_init (&few, 8);
+  root_at (&few, 0, 0);
+  few.stack[0] = 3;
+  for (guint i = 1; i < 8; i++)
+    point (&few, 0, i, 16);
+  g_autoptr (HatGraph) graph = graph_with (&few, NULL, NULL);
+  hat_graph_block (graph, 7, &block);
+  g_assert_cmpint (block.leak_class, ==, HAT_LEAK_POSSIBLE);
+}
+
 static void
 test_reasons (void)
 {
@@ -1082,6 +1116,7 @@ main (int argc, char **argv)
   g_test_add_func ("/graph/weak-rules", test_weak_rules);
   g_test_add_func ("/graph/confidence", test_confidence);
   g_test_add_func ("/graph/heuristics", test_heuristics);
+  g_test_add_func ("/graph/headers", test_headers);
   g_test_add_func ("/graph/reasons", test_reasons);
   g_test_add_func ("/graph/roots", test_roots);
   g_test_add_func ("/graph/patterns", test_patterns);
