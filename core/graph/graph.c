@@ -80,6 +80,9 @@ compare_root_targets (gconstpointer a, gconstpointer b, gpointer data)
 
   if (roots[x].to != roots[y].to)
     return roots[x].to < roots[y].to ? -1 : 1;
+  const gboolean x_is_named = *roots[x].name != '\0', y_is_named = *roots[y].name != '\0';
+  if (x_is_named != y_is_named)
+    return x_is_named ? -1 : 1;
   return x < y ? -1 : x > y;
 }
 

@@ -225,7 +225,7 @@ void hat_graph_count_in (HatGraph *graph, guint32 block, guint32 out_counts[3]);
 
 /* ---- roots ---- */
 
-/* Indices into hat_graph_snapshot()->roots of those that point to the block. */
+/* Indices into hat_graph_snapshot()->roots of those that point to the block; those with names first. */
 const guint32 *hat_graph_roots_of (HatGraph *graph, guint32 block, guint32 *out_n);
 const char *hat_root_kind_name (HatRootKind kind); /* "global", "stack", "register", "tls", "mapping", "loader" */
 /* "global cache in libfoo.so", "variable node of main, thread 1", "register rbx of worker, thread 2": what it is, in words. g_free. */

@@ -579,7 +579,8 @@ root_of_register (const Finder *finder, const HatUnwoundFrame *frame, guint32 th
 }
 
 static void
-name_roots_of (Finder *finder, const HatTypedVariable *typed, const HatUnwoundFrame *frame, guint32 frame_index, guint32 thread)
+name_roots_of (Finder *finder, const HatTypedVariable *typed, const HatUnwoundFrame *frame, guint32 frame_index, guint32 thread,
+               const guint8 *bytes, gsize n)
 {
   const HatSnapshot *out = finder->typing->out;
   const HatSlots *slots = hat_slot_table_get (finder->slots, typed->type);
@@ -590,7 +591,8 @@ name_roots_of (Finder *finder, const HatTypedVariable *typed, const HatUnwoundFr
         {
           const HatSlot *slot = &slots->pointers[k];
           gint64 root = -1;
-          if (slot->offset < place->offset || slot->offset >= (guint64) place->offset + MAX (place->size, 1))
+          if (slot->offset < place->offset || slot->offset >= (guint64) place->offset + MAX (place->size, 1)
+              || !hat_slot_is_live (slots, slot, bytes, n))
             continue;
           if (place->kind == HAT_PLACE_MEMORY)
             root = find_root (out, HAT_ROOT_STACK, thread, place->address + slot->offset - place->offset);
@@ -637,7 +639,7 @@ take_frame_variable (Finder *finder, const HatTypedVariable *typed, const HatUnw
       variable.address = typing->out->roots[root].address;
     }
   take_variable (finder, variable, buffer, n, typed->function ? typed->function : "a frame");
-  name_roots_of (finder, typed, frame, frame_index, thread);
+  name_roots_of (finder, typed, frame, frame_index, thread, buffer, n);
 }
 
 static HatFrameState
@@ -695,6 +697,8 @@ look_at_globals (Finder *finder)
             continue;
           for (guint s = 0; s < slots->n_pointers; s++)
             {
+              if (!hat_slot_is_live (slots, &slots->pointers[s], bytes, got))
+                continue;
               const gint64 root = find_root (typing->out, HAT_ROOT_GLOBAL, G_MAXUINT32, address + slots->pointers[s].offset);
               has_root |= root >= 0;
               name_root (finder, root, globals[k].name, slots->pointers[s].name, HAT_NO_FRAME);

@@ -14,6 +14,7 @@ enum
   MAX_NESTING = 3,      /* of frame bases and entry values */
   MAX_VARIABLES = 4096, /* of a frame */
   MAX_DEPTH = 64,       /* of scopes of globals */
+  MAX_STEPS = 1 << 20,  /* in one function: damage may lead in circles */
 };
 
 typedef struct
@@ -26,6 +27,7 @@ typedef struct
   Dwarf_Die function; /* for its frame base */
   guint64 address;    /* where we are, as in the module's headers */
   guint nesting;
+  guint steps_left;
 } Machine;
 
 static HatTypeSource *
@@ -184,7 +186,7 @@ find_call (Machine *machine, Dwarf_Die *scope, guint64 return_address, guint64 n
                && find_call (machine, &die, return_address, number, depth + 1, out))
         return TRUE;
     }
-  while (hat_die_next (&die));
+  while (machine->steps_left > 0 && machine->steps_left-- && hat_die_next (&die));
   return FALSE;
 }
 
@@ -426,7 +428,7 @@ void
 hat_types_variables_at (HatTypes *types, const HatFrameState *frame, const HatFrameState *caller, HatReadWord read, gpointer data, GArray *variables)
 {
   HatTypeSource *source = source_numbered (types, frame->module);
-  Machine machine = { .types = types, .source = source, .frame = frame, .caller = caller, .read = read, .data = data };
+  Machine machine = { .types = types, .source = source, .frame = frame, .caller = caller, .read = read, .data = data, .steps_left = MAX_STEPS };
   Scopes scopes;
   Dwarf_Die die;
   if (!source)
@@ -479,7 +481,7 @@ add_global (HatTypes *types, HatTypeSource *source, Dwarf_Die *die)
 }
 
 static void
-walk_globals (HatTypes *types, HatTypeSource *source, Dwarf_Die *parent, guint depth)
+walk_globals (HatTypes *types, HatTypeSource *source, Dwarf_Die *parent, guint depth, gint64 *steps_left)
 {
   Dwarf_Die die;
   if (depth > MAX_DEPTH || dwarf_child (parent, &die) != 0)
@@ -495,10 +497,10 @@ walk_globals (HatTypes *types, HatTypeSource *source, Dwarf_Die *parent, guint d
       case DW_TAG_subprogram:
       case DW_TAG_lexical_block:
         if (dwarf_haschildren (&die))
-          walk_globals (types, source, &die, depth + 1);
+          walk_globals (types, source, &die, depth + 1, steps_left);
         break;
       }
-  while (hat_die_next (&die));
+  while (--*steps_left > 0 && hat_die_next (&die));
 }
 
 const HatGlobal *
@@ -511,6 +513,7 @@ hat_types_globals (HatTypes *types, guint32 module, guint *out_n)
   if (!source->globals)
     {
       source->globals = g_array_new (FALSE, FALSE, sizeof (HatGlobal));
+      gint64 steps_left = (gint64) hat_module_files_dwarf (&source->files)->size * 16 + MAX_STEPS;
       Dwarf_CU *cu = NULL;
       Dwarf_Die root;
       uint8_t type;
@@ -518,7 +521,7 @@ hat_types_globals (HatTypes *types, guint32 module, guint *out_n)
         if (type != DW_UT_type && type != DW_UT_partial)
           {
             hat_types_unit (types, source, &root);
-            walk_globals (types, source, &root, 0);
+            walk_globals (types, source, &root, 0, &steps_left);
           }
       g_array_sort (source->globals, compare_globals);
     }
