@@ -550,7 +550,8 @@ flatten_struct (Flattening *flat, HatTypeId id, const HatType *it, guint64 offse
           inside.ownership = g_strcmp0 (field->name, "_M_parent") == 0 ? HAT_OWNS : HAT_OWNS_NOT;
           inside.evidence = inside.ownership == HAT_OWNS ? "tree: owns" : "tree: its first or last";
         }
-      const Lengths before = enter_field (flat, is_base ? NULL : field->name, where.is_library);
+      const gboolean is_wide = *it->name == '&' || *it->name == '*'; /* a pointer with a length or a vtable */
+      const Lengths before = enter_field (flat, is_base ? NULL : field->name, where.is_library || is_wide);
       const guint n_before = flat->pointers->len;
       flatten (flat, field->type, offset + field->offset, field, inside);
       leave_field (flat, before);
