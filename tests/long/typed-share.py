@@ -9,8 +9,11 @@ import collections, json, os, subprocess, sys, tempfile
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
 HEAPATLAS = os.path.join(os.environ.get('HAT_BUILD', os.path.join(TOP, 'build', 'tests')), 'app', 'heapatlas')
-# Of the last two there is less, and why is known; they must not get worse: what GLib's own functions allocate for the program has no
-# debug information in Debian, and Python's objects of all types come from one function, told apart by a field of their own.
+# Of the last two less is known, which must not get worse.
+WHY = """
+
+Of the last two less is known, and why: GLib's own functions have no debug information in Debian, and what they allocate for a program is not seen to be the program's; Python's objects of all types come from one function, told apart by a field of their own.
+"""
 WANTED = {'Rust': 90, 'C++': 80, 'C': 60, 'heapatlas leaks': 50, 'python3.11d, json and objects': 30}
 TMP = tempfile.mkdtemp(prefix='heapatlas-typed-')
 
@@ -143,7 +146,7 @@ def main():
                 print('   ', size, ' < '.join(f['function'][:40] for f in stacks[stack][:5]), file=sys.stderr)
     with open(os.path.join(TOP, 'tests', 'long', 'types.md'), 'w') as file:
         file.write('# Blocks of known type\n\nThe table that `tests/long/typed-share.py` wrote last: shares of the bytes that were live in the snapshot at the peak.\n\n'
-                   '| language | program | live | of known type | by its stack alone | wanted |\n|---|---|---|---|---|---|\n' + '\n'.join(rows) + '\n')
+                   '| language | program | live | of known type | by its stack alone | wanted |\n|---|---|---|---|---|---|\n' + '\n'.join(rows) + WHY)
     subprocess.run(['rm', '-rf', TMP])
     sys.exit('short: ' + ', '.join(short) if short else 0)
 
