@@ -247,7 +247,8 @@ find_best_order (const HatType *type, HatTypeLayout *layout)
 void
 hat_layout_measure (HatTypes *types, const HatType *type, HatTypeLayout *layout, guint32 align)
 {
-  qsort ((gpointer) layout->fields, layout->n_fields, sizeof *layout->fields, compare_fields);
+  if (layout->n_fields > 0)
+    qsort ((gpointer) layout->fields, layout->n_fields, sizeof *layout->fields, compare_fields);
   layout->lost = layout->tail_padding = 0;
   g_clear_pointer ((gpointer *) &layout->best, g_free);
   find_holes (types, type, layout);

@@ -10,11 +10,15 @@ random.seed(int(os.environ.get('HAT_SEED', '20')))
 ENV = {**os.environ, 'ASAN_OPTIONS': 'detect_leaks=0:exitcode=99', 'UBSAN_OPTIONS': 'halt_on_error=1:exitcode=99'}
 
 
-def survives(file, what):
+VIEWS = ['overview', 'map', 'timeline', 'calls', 'graph', 'leaks', 'types', 'sizes']
+
+
+def survives(file, what, views=()):
     for command in [['report', file, '--json'], ['report', file], ['leaks', file], ['graph', file], ['graph', file, '--json'], ['check', file],
-                    ['export', file, '--view', random.choice(['overview', 'timeline', 'map', 'calls', 'leaks', 'sizes']), '--size', '320x200', '-o', path('damage.png')]]:
+                    ['types', file, '--json'],
+                    *(['export', file, '--view', view, '--size', '320x200', '-o', path('damage.png')] for view in views or [random.choice(VIEWS)])]:
         done = run(HEAPATLAS, *command, env=ENV, timeout=120)
-        assert done.returncode in ((0, 2, 3) if command[0] == 'graph' else (0, 3)), f'{what}: {command}: status {done.returncode}\n{done.stderr[-3000:]}'
+        assert done.returncode in ((0, 2, 3) if command[0] in ('graph', 'types') else (0, 3)), f'{what}: {command}: status {done.returncode}\n{done.stderr[-3000:]}'
         if done.returncode == 3:
             equal(done.stderr.strip().count('\n'), 0, f'{what}: one line: {done.stderr}')
 
@@ -36,6 +40,16 @@ def variant(data, what):
 @check
 def the_good_one_is_good():
     variant(good(), 'good')
+
+
+@check
+def programs_that_know_their_types():
+    """Whole recordings with snapshots and types: what makes and shows them, under the sanitizers."""
+    for name in ['typed-c-O0', 'typed-c-O2', 'typed-cxx-O0', 'typed-cxx-O2', 'typed-gobject-O2', 'leaks-c', 'leaks-cxx', 'stacks-cxx']:
+        trace = path(name + '.heapatlas')
+        done = record(trace, target(name), options=['-q'], env=ENV)
+        assert done.returncode != 99, f'{name}: {done.stderr[-3000:]}'
+        survives(trace, name, VIEWS)
 
 
 @check

@@ -929,10 +929,17 @@ rank (HatStrength strength)
   return strength == HAT_STRENGTH_STRONG ? 2 : strength == HAT_STRENGTH_UNKNOWN ? 1 : 0;
 }
 
+/* Of a line in the table of lines. */
+static gint64
+pair_key (guint32 from, guint32 to)
+{
+  return (gint64) ((guint64) from << 32 | to);
+}
+
 static void
 add_pointer (GArray *lines, GHashTable *known, guint from, guint to, const HatGraphEdge *edge)
 {
-  gint64 key = (gint64) from << 32 | to;
+  gint64 key = pair_key (from, to);
   gpointer at = g_hash_table_lookup (known, &key);
   HatGraphLine *line;
 
@@ -1007,7 +1014,7 @@ add_lines (Builder *builder, HatGraphModel *model)
     {
       const HatGraphNode *node = &model->nodes[i];
       gboolean is_up = model->tree == HAT_GRAPH_PATHS;
-      gint64 key = is_up ? (gint64) i << 32 | node->parent : (gint64) node->parent << 32 | i;
+      gint64 key = is_up ? pair_key (i, node->parent) : pair_key (node->parent, i);
       gpointer at = node->parent == HAT_NODE_NONE ? NULL : g_hash_table_lookup (known, &key);
       HatGraphLine line = { is_up ? i : node->parent, is_up ? node->parent : i, 0, HAT_STRENGTH_UNKNOWN, FALSE, TRUE };
 
