@@ -3,6 +3,7 @@
 
 #include "core/graph/graph-private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/types/slots.h"
@@ -38,26 +39,23 @@ kind_of (const Typed *typed, guint32 block)
   return number ? &typed->kinds[number - 1] : NULL;
 }
 
+static int
+compare_value (const void *block, const void *value)
+{
+  const guint32 wanted = *(const guint32 *) block, found = ((const HatBlockValue *) value)->block;
+  return wanted < found ? -1 : wanted > found;
+}
+
 /* The numbers that were kept of a block; NULL: none. */
 static const guint8 *
 values_of (const Typed *typed, guint32 block, gsize *out_n)
 {
   const HatSnapshot *snapshot = typed->snapshot;
-  guint32 low = 0, high = snapshot->n_values;
+  const HatBlockValue *value
+    = snapshot->n_values ? bsearch (&block, snapshot->values, snapshot->n_values, sizeof *value, compare_value) : NULL;
 
-  while (low < high)
-    {
-      const guint32 middle = low + (high - low) / 2;
-      if (snapshot->values[middle].block < block)
-        low = middle + 1;
-      else
-        high = middle;
-    }
-  *out_n = 0;
-  if (low == snapshot->n_values || snapshot->values[low].block != block)
-    return NULL;
-  *out_n = snapshot->values[low].n;
-  return snapshot->value_bytes + snapshot->values[low].at;
+  *out_n = value ? value->n : 0;
+  return value ? snapshot->value_bytes + value->at : NULL;
 }
 
 /* ---- what the graph asks ---- */

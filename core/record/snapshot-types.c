@@ -674,7 +674,7 @@ look_at_frames (Finder *finder)
 static gboolean
 is_own (const HatFoundModule *module)
 {
-  return *module->path == '/' && !module->is_hook && !g_str_has_prefix (module->path, "/lib") && !g_str_has_prefix (module->path, "/usr/lib");
+  return *module->path == '/' && !module->is_hook && !hat_types_is_of_system (module->path);
 }
 
 static void

@@ -6,6 +6,8 @@
 #include "core/trace/string-column.h"
 #include "core/trace/trace-private.h"
 
+#include <stdlib.h>
+
 static const char *const wrong = "the table of types makes no sense";
 
 enum
@@ -359,19 +361,19 @@ hat_trace_stack_types (HatTrace *trace, guint *out_n)
   return trace->stack_types;
 }
 
+static int
+compare_stack_type (const void *stack, const void *type)
+{
+  const HatStackId wanted = *(const HatStackId *) stack, found = ((const HatStackType *) type)->stack;
+  return wanted < found ? -1 : wanted > found;
+}
+
 const HatBlockType *
 hat_trace_stack_type (HatTrace *trace, HatStackId stack)
 {
-  guint low = 0, high = trace->n_stack_types;
-  while (low < high)
-    {
-      const guint middle = low + (high - low) / 2;
-      if (trace->stack_types[middle].stack < stack)
-        low = middle + 1;
-      else
-        high = middle;
-    }
-  return low < trace->n_stack_types && trace->stack_types[low].stack == stack ? &trace->stack_types[low].type : NULL;
+  const HatStackType *found = trace->n_stack_types
+                                ? bsearch (&stack, trace->stack_types, trace->n_stack_types, sizeof *found, compare_stack_type) : NULL;
+  return found ? &found->type : NULL;
 }
 
 const HatBlockType *

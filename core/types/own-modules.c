@@ -3,16 +3,10 @@
 
 #include "core/types/types.h"
 
-#include <string.h>
-
-static gboolean
-is_of_system (const char *path)
+gboolean
+hat_types_is_of_system (const char *path)
 {
-  static const char *const folders[] = { "/usr/lib", "/lib", "/usr/libexec/" };
-  for (guint i = 0; i < G_N_ELEMENTS (folders); i++)
-    if (g_str_has_prefix (path, folders[i]))
-      return TRUE;
-  return FALSE;
+  return g_str_has_prefix (path, "/usr/lib") || g_str_has_prefix (path, "/lib"); /* "/usr/libexec", too */
 }
 
 /* Modules are listed per recording: one that is the executable of another process only is none of this one's. */
@@ -27,7 +21,7 @@ is_own (HatTrace *trace, guint process, const HatModule *module)
     if (g_strcmp0 (module->path, hat_trace_process (trace, i)->exe) == 0)
       return FALSE;
   /* The hook is in the process because we put it there. */
-  return !is_of_system (module->path) && !g_str_has_suffix (module->path, "/libheapatlas-hook.so");
+  return !hat_types_is_of_system (module->path) && !g_str_has_suffix (module->path, "/libheapatlas-hook.so");
 }
 
 static void

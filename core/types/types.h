@@ -55,6 +55,9 @@ gboolean hat_types_add (HatTypes *types, const HatModule *module, GError **error
 /* The same for the module numbered `index` in a trace or by its writer, once: opened when first asked for. */
 gboolean hat_types_add_numbered (HatTypes *types, guint32 index, const HatModule *module);
 
+/* Whether a module came with the system, and not with a program. */
+gboolean hat_types_is_of_system (const char *path);
+
 /* The types of one process' own modules: its executable and the libraries that are not the system's. `unknown` (or NULL)
  * gets a line for each that has none, with what to do about it. */
 HatTypes *hat_types_of_process (HatTrace *trace, guint process, const HatSymbolOptions *options, GString *unknown);
