@@ -63,7 +63,7 @@ def poll(what, function, deadline=DEADLINE):
             screenshot('failed')
             for app in App.all:
                 if app.process.poll() is not None:
-                    sys.exit(f'{what}: the window ended with {app.process.returncode}: {app.said()}')
+                    raise AssertionError(f'{what}: the window ended with {app.process.returncode}: {app.said()}')
                 print([(n.get_role_name(), n.get_name()) for n in app.walk() if n.get_name()], file=sys.stderr)
             raise AssertionError(f'{what}: not within {deadline} s ({last})')
         time.sleep(0.05)
@@ -196,6 +196,7 @@ class App:
         poll('the window closes', lambda: self.process.poll() is not None)
         assert self.process.returncode == 0, self.process.returncode
         self.check_messages()
+        App.all.remove(self)  # what fails later is another window's
 
     def check_messages(self):
         bad = [line for line in self.said().splitlines() if 'CRITICAL' in line or 'ERROR' in line or 'WARNING' in line]

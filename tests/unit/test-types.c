@@ -183,6 +183,8 @@ test_instructions (void)
       g_assert_cmpuint (at.to, ==, wanted->to);
       g_assert_cmpuint (at.from, ==, wanted->from);
       g_assert_cmpint (at.displacement, ==, wanted->displacement);
+      if (wanted->displacement != 0 || wanted->does == HAT_DO_ADDRESS)
+        g_assert_cmpuint (at.base, ==, wanted->base);
       g_assert_cmphex (at.target, ==, wanted->target);
       g_assert_cmpint (at.value, ==, wanted->value);
       g_assert_true (at.is_wide == wanted->is_wide);
