@@ -3,6 +3,7 @@
 
 #include "core/report/report-private.h"
 #include "core/trace/type-table.h"
+#include "core/types/types.h"
 
 #include "core/heap/estimate.h"
 #include "core/heap/format.h"
@@ -226,35 +227,12 @@ frame_is_in (const HatSourceFrame *frame, const char *module, gpointer data)
   return hat_function_name_matches (data, frame->function);
 }
 
-/* "ns::Node<int>" is called so, or "Node<int>", or "Node". */
-static gboolean
-type_matches (const char *type, const char *name)
-{
-  gsize length = strlen (type);
-  for (int depth = 0, round = 0; round < 2; round++)
-    {
-      const gsize its = strlen (name);
-      if (its <= length && strncmp (type + length - its, name, its) == 0 && (its == length || (length - its >= 2 && type[length - its - 1] == ':')))
-        return TRUE;
-      if (length == 0 || type[length - 1] != '>')
-        return FALSE;
-      do
-        {
-          depth += type[length - 1] == '>';
-          depth -= type[length - 1] == '<';
-          length--;
-        }
-      while (depth > 0 && length > 0);
-    }
-  return FALSE;
-}
-
 static gboolean
 is_of_type (HatTrace *trace, const HatSite *site, const char *name)
 {
   guint n;
   const HatBlockType *type = hat_site_type (trace, site);
-  return type && type_matches (hat_trace_types (trace, &n)[type->type].type.name, name);
+  return type && hat_type_name_is (hat_trace_types (trace, &n)[type->type].type.name, name);
 }
 
 static gint64
@@ -338,7 +316,7 @@ is_type_seen (HatTrace *trace, const char *name)
   const HatKeptType *types = hat_trace_types (trace, &n_types);
   const HatStackType *stacks = hat_trace_stack_types (trace, &n);
   for (guint i = 0; i < n; i++)
-    if (type_matches (types[stacks[i].type.type].type.name, name))
+    if (hat_type_name_is (types[stacks[i].type.type].type.name, name))
       return TRUE;
   return FALSE;
 }

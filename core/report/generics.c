@@ -149,7 +149,7 @@ hat_report_generics_text (const HatTypesOptions *options, GString *out, guint *o
       ++*out_n;
       for (guint k = 0; options->name && k < generic->n; k++)
         append_row (out, generic->instances[k].arguments, 2, generic->instances[k].code_bytes, generic->instances[k].n_functions,
-                    generic->instances[k].n_inlined, options->sites ? &counts[number + k].allocations : NULL);
+                    generic->instances[k].n_inlined, options->sites && !counts[number + k].is_one_of_many ? &counts[number + k].allocations : NULL);
     }
   if (!options->name && generics->n > LISTED)
     g_string_append_printf (out, "  ... and %u more; name one to see its instances\n", generics->n - LISTED);

@@ -130,13 +130,9 @@ append_variants (GString *out, HatTypes *types, const HatType *type, const HatTy
 {
   if (layout->n_variants == 0)
     return;
-  if (layout->niche)
-    {
-      const HatVariant *full = layout->variants;
-      while (full->has_value)
-        full++;
-      g_string_append_printf (out, "\n  No tag of its own: values that %s of %s never has tell the variants apart.\n", layout->niche, full->name);
-    }
+  const HatVariant *full = hat_type_layout_full_variant (layout);
+  if (layout->niche && full)
+    g_string_append_printf (out, "\n  No tag of its own: values that %s of %s never has tell the variants apart.\n", layout->niche, full->name);
   g_string_append_c (out, '\n');
   for (guint i = 0; i < layout->n_variants && i < MAX_SHOWN_VARIANTS; i++)
     {

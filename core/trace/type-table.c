@@ -22,13 +22,6 @@ enum
   MAX_BYTES_LOG = 48, /* of sizes and offsets: sums of them stay far from overflow */
 };
 
-const char *
-hat_type_evidence_name (HatTypeEvidence evidence)
-{
-  static const char *const names[HAT_N_TYPE_EVIDENCES] = { NULL, "vtable", "gtype", "compiler", "stack", "variable", "pointer" };
-  return names[evidence];
-}
-
 /* ---- writing ---- */
 
 static void
@@ -385,6 +378,6 @@ hat_site_type (HatTrace *trace, const HatSite *site)
   if (type == NULL || type->is_table)
     return type;
   if (type->is_array)
-    return bytes % type->size == 0 ? type : NULL;
+    return type->size > 0 && bytes % type->size == 0 ? type : NULL;
   return blocks > 0 && (bytes == blocks * type->size || (type->tail && bytes >= blocks * type->tail)) ? type : NULL;
 }

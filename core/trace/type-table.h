@@ -160,6 +160,5 @@ const HatBlockType *hat_trace_stack_type (HatTrace *trace, HatStackId stack);
 /* The same for all that a site allocated; NULL also if some of it cannot be of that type, by the sums of sizes. */
 const HatBlockType *hat_site_type (HatTrace *trace, const HatSite *site);
 
-const char *hat_type_evidence_name (HatTypeEvidence evidence); /* "vtable", "gtype", "compiler", "stack", "variable", "pointer"; NULL for NONE */
 
 G_END_DECLS

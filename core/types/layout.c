@@ -306,14 +306,20 @@ read_children (Reader *reader)
   while (hat_die_next (&die));
 }
 
+const HatVariant *
+hat_type_layout_full_variant (const HatTypeLayout *layout)
+{
+  for (guint i = 0; i < layout->n_variants; i++)
+    if (!layout->variants[i].has_value)
+      return &layout->variants[i];
+  return NULL;
+}
+
 /* The field of the variant that any other value of the tag stands for, if the tag lies in it. */
 static const char *
 find_niche (HatTypes *types, const HatTypeLayout *layout)
 {
-  const HatVariant *full = NULL;
-  for (guint i = 0; i < layout->n_variants; i++)
-    if (!layout->variants[i].has_value)
-      full = &layout->variants[i];
+  const HatVariant *full = hat_type_layout_full_variant (layout);
   if (!layout->has_tag || !full)
     return NULL;
   g_autoptr (GString) path = g_string_new (NULL);

@@ -774,34 +774,6 @@ describe (Follow *follow, const Taker *taker, const char *function)
   return block;
 }
 
-static HatLanguage
-language_of (Dwarf_Die *function)
-{
-  Dwarf_Die root;
-  if (!dwarf_diecu (function, &root, NULL, NULL))
-    return HAT_LANGUAGE_OTHER;
-  switch (dwarf_srclang (&root))
-    {
-    case DW_LANG_C_plus_plus:
-    case DW_LANG_C_plus_plus_03:
-    case DW_LANG_C_plus_plus_11:
-    case DW_LANG_C_plus_plus_14:
-    case 0x2b:
-    case 0x2c:
-    case 0x3a:
-      return HAT_LANGUAGE_CXX;
-    case DW_LANG_C:
-    case DW_LANG_C89:
-    case DW_LANG_C99:
-    case DW_LANG_C11:
-    case 0x2d:
-    case 0x3e:
-      return HAT_LANGUAGE_C;
-    default:
-      return HAT_LANGUAGE_OTHER;
-    }
-}
-
 static gboolean
 is_x86_64 (const HatTypeSource *source)
 {
@@ -813,9 +785,10 @@ HatSiteVerdict
 hat_site_follow (HatTypes *types, const HatCode *code, guint64 returns, HatBlockType *out)
 {
   Follow follow = { .types = types, .source = code->source, .function = code->calls[code->n_calls - 1].die, .steps_left = MAX_STEPS };
-  follow.language = language_of (&follow.function);
+  Dwarf_Die root;
+  follow.language = dwarf_diecu (&follow.function, &root, NULL, NULL) ? hat_unit_language (&root, HAT_LANGUAGE_OTHER) : HAT_LANGUAGE_OTHER;
   *out = (HatBlockType){ .words = "" };
-  if (follow.language == HAT_LANGUAGE_OTHER || !is_x86_64 (code->source))
+  if ((follow.language != HAT_LANGUAGE_C && follow.language != HAT_LANGUAGE_CXX) || !is_x86_64 (code->source))
     return HAT_SITE_USER;
   State state = { .address = returns };
   Dwarf_Attribute holder;

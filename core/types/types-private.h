@@ -141,6 +141,8 @@ HatTypeId hat_types_base (HatTypes *types, const char *name, guint64 size, guint
 
 /* What DW_AT_type of `die` says; VOID if it has none. */
 HatTypeId hat_types_of_attribute (HatTypes *types, HatTypeSource *source, Dwarf_Die *die);
+/* `other`: if the unit does not say. */
+HatLanguage hat_unit_language (Dwarf_Die *unit, HatLanguage other);
 HatTypeId hat_types_of_die (HatTypes *types, HatTypeSource *source, Dwarf_Die *die);
 HatTypeSource *hat_types_source (HatTypes *types, const HatTypeInfo *info);
 

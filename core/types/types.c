@@ -563,6 +563,12 @@ without_arguments (const char *full)
   return length;
 }
 
+gboolean
+hat_type_name_is (const char *full, const char *name)
+{
+  return ends_in (full, strlen (full), name) || ends_in (full, without_arguments (full), name);
+}
+
 GArray *
 hat_types_find (HatTypes *types, const char *name)
 {
@@ -576,8 +582,7 @@ hat_types_find (HatTypes *types, const char *name)
         continue;
       if (strcmp (type->name, name) == 0)
         g_array_append_val (exact, id);
-      else if (ends_in (type->name, strlen (type->name), name)
-               || ends_in (type->name, without_arguments (type->name), name))
+      else if (hat_type_name_is (type->name, name))
         g_array_append_val (found, id);
     }
   GArray *answer = exact->len ? exact : found;

@@ -72,6 +72,9 @@ gboolean hat_types_read_all (HatTypes *types, const HatProgress *progress, GErro
  * what was read. */
 const HatTypeId *hat_types_list (HatTypes *types, guint *out_n);
 
+/* Whether a person would call the type `full` so: in full, or without scopes, or without scopes and arguments. */
+gboolean hat_type_name_is (const char *full, const char *name);
+
 /* Those called `name`: in full, or without scopes ("Node"), or without scopes and arguments ("Vec"); also base types and
  * aliases. Of what was read. Free with g_array_unref. */
 GArray *hat_types_find (HatTypes *types, const char *name);
@@ -84,6 +87,9 @@ const HatTypeLayout *hat_types_layout (HatTypes *types, HatTypeId type);
 void hat_types_forget_layouts (HatTypes *types);
 /* Of any type; 1 if unknown. */
 guint32 hat_types_align (HatTypes *types, HatTypeId type);
+
+/* The variant whose tag has no value of its own, which with a niche is the one that has the fields; NULL: all have one. */
+const HatVariant *hat_type_layout_full_variant (const HatTypeLayout *layout);
 
 /* Without aliases, const and volatile; a declaration becomes its definition if there is one in what was read. */
 HatTypeId hat_types_definition (HatTypes *types, HatTypeId type);

@@ -62,8 +62,8 @@ has_one_definition (const Walk *walk)
   return walk->unit->language == HAT_LANGUAGE_CXX && !walk->is_local;
 }
 
-static HatLanguage
-language_of (Dwarf_Die *unit, HatLanguage other)
+HatLanguage
+hat_unit_language (Dwarf_Die *unit, HatLanguage other)
 {
   switch (dwarf_srclang (unit))
     {
@@ -82,11 +82,11 @@ language_of (Dwarf_Die *unit, HatLanguage other)
     case -1:
       return other;
     /* DWARF 6's numbers, which newer compilers write already. */
-    case 0x2b: /* C++17 */
-    case 0x2c: /* C++20 */
+    case 0x2a: /* C++17 */
+    case 0x2b: /* C++20 */
     case 0x3a: /* C++23 */
       return HAT_LANGUAGE_CXX;
-    case 0x2d: /* C17 */
+    case 0x2c: /* C17 */
     case 0x3e: /* C23 */
       return HAT_LANGUAGE_C;
     default:
@@ -613,7 +613,7 @@ release_pages (const HatTypeSource *source, const char *start, gsize bytes)
 static void
 read_unit (HatTypes *types, HatTypeSource *source, HatTypeUnit *unit, Dwarf_Die *root)
 {
-  unit->language = source->language = language_of (root, source->language);
+  unit->language = source->language = hat_unit_language (root, source->language);
   unit->start = root->addr;
   Dwarf_Off next = 0;
   size_t header;

@@ -227,19 +227,10 @@ value_of (const HatVariant *variant)
                               : g_strdup_printf ("%" G_GINT64_FORMAT, variant->value);
 }
 
-static const HatVariant *
-full_variant (const HatTypeLayout *layout)
-{
-  for (guint i = 0; i < layout->n_variants; i++)
-    if (!layout->variants[i].has_value)
-      return &layout->variants[i];
-  return NULL;
-}
-
 static char *
 advice_of (const HatType *type, const HatTypeLayout *layout)
 {
-  const HatVariant *full = full_variant (layout);
+  const HatVariant *full = hat_type_layout_full_variant (layout);
   g_autofree char *best = hat_format_count (layout->best_size), *saved = hat_format_count (type->size - layout->best_size);
 
   if (layout->best)
@@ -386,7 +377,6 @@ hat_type_shape_new (HatTypes *types, HatTypeId id, guint tab, gboolean is_flat)
     add_fields (&maker, layout->fields, layout->n_fields, 0, "", 0);
   else if (type->kind == HAT_TYPE_ENUM || type->kind == HAT_TYPE_BASE || type->kind == HAT_TYPE_POINTER)
     add_field (&maker, &(HatField){ .name = type->kind == HAT_TYPE_ENUM ? "value" : type->name, .type = definition, .size = type->size }, 0, "", 0);
-  shape->n_left_out = maker.n_left_out;
   shape->now = finish (&maker, type->size);
   if (layout->best)
     {

@@ -48,7 +48,6 @@ typedef struct
   guint n_tabs;  /* variants, or members of a union */
   char **tabs;
   guint tab;     /* the one that is shown */
-  guint n_left_out; /* fields: there are too many to draw */
   guint64 niche_bit, niche_bits; /* where these values stand; niche_bits 0: there is a tag, or no need of one */
   HatTypeOrder now, best; /* best.n 0: it is */
 } HatTypeShape;

@@ -55,7 +55,7 @@ static gboolean
 write_graph (const Job *job, GError **error)
 {
   HatGraphOptions options = { .process = hat_heap_process (job->question->heap),
-                              .snapshot = { .index = (gint) job->options.snapshot },
+                              .snapshot = { .index = (gint) job->options.snapshot, .no_mappings = job->question->no_mappings },
                               .format = g_str_has_suffix (job->path, ".dot")    ? HAT_GRAPH_AS_DOT
                                         : g_str_has_suffix (job->path, ".json") ? HAT_GRAPH_AS_JSON
                                                                                 : HAT_GRAPH_AS_GRAPHML,
