@@ -83,7 +83,7 @@ type_evidence (gpointer data, guint32 block)
 
 /* The object in the block that `offset` lies in. FALSE: none does. */
 static gboolean
-find_object (const Typed *typed, const Kind *kind, guint64 offset, guint64 *out_start, guint64 *out_index)
+find_object (const Kind *kind, guint64 offset, guint64 *out_start, guint64 *out_index)
 {
   if (kind == NULL || kind->slots == NULL || kind->size == 0 || offset < kind->kind->offset)
     return FALSE;
@@ -100,7 +100,7 @@ find_slot (const Typed *typed, guint32 block, guint64 offset, guint64 *out_index
   guint64 start;
   gsize n = 0;
 
-  if (!find_object (typed, kind, offset, &start, out_index))
+  if (!find_object (kind, offset, &start, out_index))
     return NULL;
   if (kind->slots->n_numbers > 0 && typed->snapshot->n_values > 0)
     bytes = values_of (typed, block, &n);
@@ -210,10 +210,12 @@ contents_of (gpointer data, guint32 block)
       const guint32 edge = graph->in_edge[i], from = hat_graph_edge_from (graph, edge);
       guint64 index, start;
       gsize n;
-      const HatSlot *slot = find_slot (typed, from, (guint64) graph->snapshot->edge_word[edge] * 8, &index);
+      const guint64 offset = (guint64) graph->snapshot->edge_word[edge] * 8;
+      const Kind *kind = kind_of (typed, from);
+      const HatSlot *slot = find_slot (typed, from, offset, &index);
       const guint8 *bytes = slot && slot->container ? values_of (typed, from, &n) : NULL;
-      if (bytes && find_object (typed, kind_of (typed, from), (guint64) graph->snapshot->edge_word[edge] * 8, &start, &index) && start < n)
-        text = container_text (typed, kind_of (typed, from)->slots, slot, bytes + start, n - start, hat_graph_size (graph, block));
+      if (bytes && find_object (kind, offset, &start, &index) && start < n)
+        text = container_text (typed, kind->slots, slot, bytes + start, n - start, hat_graph_size (graph, block));
     }
   guint32 n_roots;
   const guint32 *roots = hat_graph_roots_of ((HatGraph *) graph, block, &n_roots);

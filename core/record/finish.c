@@ -35,11 +35,10 @@ on_progress (double share, const char *what, gpointer data)
   return TRUE;
 }
 
-/* The types of blocks by their stacks. Deep stacks tell it near their inner end. */
+/* The types of blocks by their stacks. */
 static GArray *
 type_stacks (HatRecorder *recorder, const HatProgress *progress)
 {
-  enum { MAX_FRAMES = 64 };
   GArray *found = g_array_new (FALSE, FALSE, sizeof (HatStackType));
   const GByteArray *sites = hat_images_sites (recorder->images);
   guint n_nodes, n;
@@ -49,14 +48,12 @@ type_stacks (HatRecorder *recorder, const HatProgress *progress)
 
   for (HatStackId stack = 2; stack < MIN (sites->len, n_nodes); stack++)
     {
-      HatFrame frames[MAX_FRAMES];
-      guint n_frames = 0;
+      HatFrame frames[HAT_STACK_INNER_FRAMES];
       if (!sites->data[stack])
         continue;
       if (stack % 256 == 0 && !hat_progress_tick (progress, (double) stack / sites->len, "reading types", NULL))
         break;
-      for (HatStackId at = stack; at > HAT_STACK_TRUNCATED && n_frames < MAX_FRAMES; at = nodes[at].parent)
-        frames[n_frames++] = all[nodes[at].frame];
+      const guint n_frames = hat_stack_inner_frames (nodes, all, stack, frames);
       HatStackType type = { stack, hat_types_of_stack (recorder->types, modules, frames, n_frames) };
       type.type.type = hat_types_keep (recorder->types, type.type.type);
       if (type.type.type != HAT_TYPE_VOID)

@@ -457,6 +457,7 @@ typedef struct
 {
   guint32 kind;     /* that its blocks have by pointers; 0 = none so far */
   gboolean is_odd;  /* they have several */
+  guint32 voted;    /* what the others of it become; 0 = not made yet */
 } Class;
 
 /* What nothing leads to is what the others of its stack and size are. TRUE: some were found. */
@@ -484,8 +485,10 @@ vote (Finder *finder)
         else if (pass == 1 && number == 0 && class && !class->is_odd)
           {
             const Kind like = g_array_index (finder->kinds, Kind, class->kind - 1);
-            set_kind (finder, block, add_kind (finder, like.type, like.name, like.offset, like.is_array, HAT_EVIDENCE_POINTER,
-                                               "all others of its size and allocating stack are"));
+            if (class->voted == 0)
+              class->voted = add_kind (finder, like.type, like.name, like.offset, like.is_array, HAT_EVIDENCE_POINTER,
+                                       "all others of its size and allocating stack are");
+            set_kind (finder, block, class->voted);
             any = TRUE;
           }
       }
@@ -550,8 +553,7 @@ take_variable (Finder *finder, HatVariable variable, const guint8 *bytes, gsize 
   follow_object (finder, slots, bytes, n, holder);
   if (finder->variables->len >= MAX_VARIABLES)
     return;
-  const HatType *type = hat_types_get (finder->types, variable.type);
-  variable.type_name = type->name;
+  variable.type_name = g_string_chunk_insert_const (finder->typing->strings, hat_types_get (finder->types, variable.type)->name);
   variable.size = hat_types_get (finder->types, hat_types_definition (finder->types, variable.type))->size;
   if (finder->typing->has_values)
     {
@@ -795,8 +797,6 @@ give (Finder *finder)
   out->variables = (HatVariable *) (gpointer) g_array_free (g_steal_pointer (&finder->variables), FALSE);
   for (guint i = 0; i < out->n_variables; i++)
     out->variables[i].type = keep_type (finder, out->variables[i].type);
-  for (guint i = 0; i < out->n_variables; i++)
-    out->variables[i].type_name = g_string_chunk_insert_const (finder->typing->strings, out->variables[i].type_name);
   out->n_value_bytes = finder->values->len;
   out->value_bytes = g_byte_array_free (g_steal_pointer (&finder->values), FALSE);
 }

@@ -59,8 +59,7 @@ struct _HatSnapshots
   HatImages *images;
   HatTypes *types;      /* whose turn it is, holds the lock, for seconds */
   GMutex types_lock;
-  GQueue kept_types;    /* HatKeptTypes to be written, in the order they were taken */
-  GMutex kept_lock;     /* of these */
+  GAsyncQueue *kept_types; /* HatKeptTypes to be written, in the order they were taken */
   GHashTable *sites;    /* HatStackId -> HatBlockType of what it makes; under types_lock */
   HatSnapshotsFunc func;
   gpointer data;
@@ -80,8 +79,7 @@ hat_snapshots_new (HatImages *images, HatTypes *types, const HatSnapshotOptions 
   snapshots->images = images;
   snapshots->types = types;
   g_mutex_init (&snapshots->types_lock);
-  g_mutex_init (&snapshots->kept_lock);
-  g_queue_init (&snapshots->kept_types);
+  snapshots->kept_types = g_async_queue_new_full ((GDestroyNotify) hat_kept_types_free);
   snapshots->sites = g_hash_table_new_full (NULL, NULL, NULL, g_free);
   snapshots->options = *options;
   snapshots->next_ns = options->every_s * 1e9;
@@ -132,10 +130,8 @@ hat_snapshots_free (HatSnapshots *snapshots)
     return;
   for (Job *job; (job = g_queue_pop_head (&snapshots->jobs));)
     free_job (job);
-  for (HatKeptTypes *kept; (kept = g_queue_pop_head (&snapshots->kept_types));)
-    hat_kept_types_free (kept);
+  g_async_queue_unref (snapshots->kept_types);
   g_mutex_clear (&snapshots->types_lock);
-  g_mutex_clear (&snapshots->kept_lock);
   g_hash_table_unref (snapshots->sites);
   g_free (snapshots);
 }
@@ -344,19 +340,17 @@ find_pointers (Job *job)
 static void
 find_sites (Job *job)
 {
-  enum { MAX_FRAMES = 64 }; /* deep stacks tell it near their inner end */
   GHashTable *sites = job->snapshots->sites;
   HatStackId last = HAT_STACK_NONE;
 
   for (guint32 i = 0; i < job->n_blocks; i++)
     {
       const HatStackId stack = job->stacks[i];
-      HatFrame frames[MAX_FRAMES];
-      guint n = 0;
+      HatFrame frames[HAT_STACK_INNER_FRAMES];
       if (stack == last || g_hash_table_contains (sites, GUINT_TO_POINTER (stack)))
         continue;
-      for (HatStackId at = last = stack; at > HAT_STACK_TRUNCATED && n < MAX_FRAMES; at = job->nodes[at].parent)
-        frames[n++] = job->code[job->nodes[at].frame];
+      last = stack;
+      const guint n = hat_stack_inner_frames (job->nodes, job->code, stack, frames);
       const HatBlockType type = hat_types_of_stack (job->snapshots->types, job->code_modules, frames, n);
       g_hash_table_insert (sites, GUINT_TO_POINTER (stack), g_memdup2 (&type, sizeof type));
     }
@@ -377,10 +371,8 @@ find_types (Job *job)
   find_sites (job);
   hat_snapshot_find_types (&typing);
   HatKeptTypes *kept = hat_types_take_kept (snapshots->types);
-  g_mutex_lock (&snapshots->kept_lock);
   if (kept)
-    g_queue_push_tail (&snapshots->kept_types, kept);
-  g_mutex_unlock (&snapshots->kept_lock);
+    g_async_queue_push (snapshots->kept_types, kept);
   g_mutex_unlock (&snapshots->types_lock);
 }
 
@@ -450,13 +442,11 @@ write_contents (HatSnapshots *snapshots, Job *job)
 static void
 write_types (HatSnapshots *snapshots)
 {
-  g_mutex_lock (&snapshots->kept_lock);
-  for (HatKeptTypes *kept; (kept = g_queue_pop_head (&snapshots->kept_types));)
+  for (HatKeptTypes *kept; (kept = g_async_queue_try_pop (snapshots->kept_types));)
     {
       hat_trace_writer_add_types (snapshots->images->writer, kept->types, kept->n);
       hat_kept_types_free (kept);
     }
-  g_mutex_unlock (&snapshots->kept_lock);
 }
 
 static void

@@ -315,12 +315,6 @@ hat_modules_at (const HatModules *modules, guint64 address)
   return mapped ? mapped->module : NO_MODULE;
 }
 
-guint
-hat_stacks_n_nodes (HatStacks *stacks)
-{
-  return stacks->first_children->len - N_ROOTS;
-}
-
 HatStackNode *
 hat_stacks_nodes (HatStacks *stacks, guint *out_n)
 {
@@ -341,4 +335,14 @@ hat_stacks_nodes (HatStacks *stacks, guint *out_n)
   nodes[HAT_STACK_TRUNCATED].parent = HAT_STACK_TRUNCATED;
   *out_n = stacks->first_children->len;
   return nodes;
+}
+
+guint
+hat_stack_inner_frames (const HatStackNode *nodes, const HatFrame *frames, HatStackId stack, HatFrame inner[HAT_STACK_INNER_FRAMES])
+{
+  guint n = 0;
+
+  for (; stack > HAT_STACK_TRUNCATED && n < HAT_STACK_INNER_FRAMES; stack = nodes[stack].parent)
+    inner[n++] = frames[nodes[stack].frame];
+  return n;
 }

@@ -49,8 +49,11 @@ gboolean hat_stacks_is_loader (HatStacks *stacks, HatStackId stack);
 /* The writer's index of the module that is mapped at the address, or G_MAXUINT32. */
 guint32 hat_modules_at (const HatModules *modules, guint64 address);
 
-guint hat_stacks_n_nodes (HatStacks *stacks);
 /* All of them by HatStackId, the two roots first. Free with g_free. */
 HatStackNode *hat_stacks_nodes (HatStacks *stacks, guint *out_n);
+
+#define HAT_STACK_INNER_FRAMES 64 /* deep stacks tell near their inner end what they allocate */
+/* The innermost frames of a stack; how many. `nodes` and `frames` as hat_stacks_nodes() and hat_trace_writer_frames() give them. */
+guint hat_stack_inner_frames (const HatStackNode *nodes, const HatFrame *frames, HatStackId stack, HatFrame inner[HAT_STACK_INNER_FRAMES]);
 
 G_END_DECLS

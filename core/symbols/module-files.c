@@ -30,8 +30,8 @@ is_known (const HatModule *module)
 
 /* The module's id has room for 20 bytes: shorter ones end in zeros, longer ones are cut. A module without one cannot
  * be checked. */
-static gboolean
-is_same_build (const HatElfFile *file, const HatModule *module)
+gboolean
+hat_module_is_same_build (const HatElfFile *file, const HatModule *module)
 {
   if (!is_known (module))
     return TRUE;
@@ -140,7 +140,7 @@ open_image (const Search *search, const HatModule *module)
   g_autoptr (HatElfFile) file = hat_elf_file_open (path);
   if (!file)
     return;
-  if (is_same_build (file, module))
+  if (hat_module_is_same_build (file, module))
     search->files->image = g_steal_pointer (&file);
   else
     search->files->is_changed = TRUE;

@@ -31,5 +31,7 @@ HatElfFile *hat_module_files_table (const HatModuleFiles *files);
 char *hat_module_files_debug_name (const HatModuleFiles *files, const HatModule *module);
 /* Is it a file at all, not the vdso or anonymous code? */
 gboolean hat_module_is_file (const HatModule *module);
+/* Whether the file is the one that was mapped, as far as build-ids tell. */
+gboolean hat_module_is_same_build (const HatElfFile *file, const HatModule *module);
 
 G_END_DECLS

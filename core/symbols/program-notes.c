@@ -8,14 +8,6 @@
 
 #define OWNER "heapatlas"
 
-static gboolean
-is_mapped_file (const HatElfFile *file, const HatModule *module)
-{
-  static const guint8 none[sizeof module->build_id];
-  return memcmp (module->build_id, none, sizeof none) == 0
-         || (file->build_id_length > 0 && memcmp (module->build_id, file->build_id, MIN (file->build_id_length, sizeof none)) == 0);
-}
-
 static void
 append_notes (GString **texts, const HatElfFile *file)
 {
@@ -42,7 +34,7 @@ hat_program_notes (const HatModule *modules, guint n_modules, char *out_texts[HA
   for (guint i = 0; i < n_modules; i++)
     {
       g_autoptr (HatElfFile) file = hat_module_is_file (&modules[i]) ? hat_elf_file_open (modules[i].path) : NULL;
-      if (file && is_mapped_file (file, &modules[i]))
+      if (file && hat_module_is_same_build (file, &modules[i]))
         append_notes (texts, file);
     }
   for (guint i = 0; i < HAT_N_PROGRAM_NOTES; i++)

@@ -8,7 +8,6 @@
 
 enum
 {
-  MAX_HOPS = 16,
   MAX_NESTED = 8, /* structs around the pointer of an Rc */
 };
 
@@ -101,28 +100,12 @@ base_argument (HatTypes *types, const char *arguments, const Base *bases, guint 
   return HAT_TYPE_VOID;
 }
 
-static HatTypeId
-result_of (HatTypes *types, HatTypeSource *source, const HatCall *call)
-{
-  Dwarf_Die at = call->origin, next;
-  Dwarf_Attribute holder;
-  for (guint hop = 0; hop < MAX_HOPS; hop++)
-    {
-      const HatTypeId type = hat_types_of_attribute (types, source, &at);
-      if (type)
-        return type;
-      if (!(dwarf_attr (&at, DW_AT_abstract_origin, &holder) || dwarf_attr (&at, DW_AT_specification, &holder)) || !dwarf_formref_die (&holder, &next))
-        break;
-      at = next;
-    }
-  return HAT_TYPE_VOID;
-}
-
 /* An Rc points to its counts and the value: RcBox<T>, RcInner<T> or ArcInner<T>, as the library calls it. */
 static HatTypeId
 counted_block (HatTypes *types, HatTypeSource *source, const HatCall *call)
 {
-  HatTypeId at = hat_types_definition (types, result_of (types, source, call));
+  Dwarf_Die origin = call->origin;
+  HatTypeId at = hat_types_definition (types, hat_code_type (types, source, &origin));
   for (guint hop = 0; hop < MAX_NESTED; hop++)
     {
       const HatType *type = hat_types_get (types, at);

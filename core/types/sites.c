@@ -3,6 +3,8 @@
 
 #include "core/types/sites.h"
 
+#include "core/symbols/module-symbols.h"
+
 #include <string.h>
 
 /* A code address, and what the functions there say. Stacks share their inner frames, so all of it is asked for once. */
@@ -63,7 +65,7 @@ place_of (HatTypes *types, const HatModule *modules, const HatFrame *frame)
   place = g_memdup2 (&key, sizeof key);
   place->block.words = "";
   place->of = hat_types_module (types, frame->module, &modules[frame->module]);
-  const guint64 address = frame->exact || frame->offset == 0 ? frame->offset : frame->offset - 1;
+  const guint64 address = hat_frame_address (frame);
   if (place->of->source)
     place->code = hat_code_at (types, place->of->source, address, frame->exact ? 0 : frame->offset);
   if (!place->code)

@@ -400,27 +400,18 @@ find_places (Machine *machine, Dwarf_Attribute *of, const Dwarf_Op *ops, size_t 
     add_place (machine, of, ops, n, 0, MIN (size, G_MAXINT32), variable);
 }
 
-static const char *
-name_of (Dwarf_Die *die)
-{
-  Dwarf_Attribute holder;
-  return dwarf_attr_integrate (die, DW_AT_name, &holder) ? dwarf_formstring (&holder) : NULL;
-}
-
 static void
 add_variable (Machine *machine, Dwarf_Die *die, const char *function, GArray *variables)
 {
-  Dwarf_Attribute location, holder;
-  Dwarf_Die type;
+  Dwarf_Attribute location;
   Dwarf_Op *ops;
   size_t n;
-  HatTypedVariable variable = { .name = name_of (die), .function = function };
+  HatTypedVariable variable = { .name = dwarf_diename (die), .function = function };
   if (!variable.name || !location_at (die, DW_AT_location, machine->address, &location, &ops, &n)
-      || !dwarf_attr_integrate (die, DW_AT_type, &holder) || !dwarf_formref_die (&holder, &type))
+      || (variable.type = hat_code_type (machine->types, machine->source, die)) == HAT_TYPE_VOID)
     return;
-  variable.type = hat_types_of_die (machine->types, machine->source, &type);
   find_places (machine, &location, ops, n, hat_types_get (machine->types, hat_types_definition (machine->types, variable.type))->size, &variable);
-  if (variable.type != HAT_TYPE_VOID && variable.n_places > 0 && variables->len < MAX_VARIABLES)
+  if (variable.n_places > 0 && variables->len < MAX_VARIABLES)
     g_array_append_val (variables, variable);
 }
 
@@ -464,7 +455,7 @@ add_global (HatTypes *types, HatTypeSource *source, Dwarf_Die *die)
   if (!dwarf_attr (die, DW_AT_location, &holder) || dwarf_getlocation (&holder, &ops, &n) != 0 || n != 1 || ops[0].atom != DW_OP_addr
       || !dwarf_attr_integrate (die, DW_AT_type, &holder) || !dwarf_formref_die (&holder, &type))
     return;
-  HatGlobal global = { .address = ops[0].number, .name = name_of (die) };
+  HatGlobal global = { .address = ops[0].number, .name = dwarf_diename (die) };
   if (!global.name)
     return;
   const gboolean is_vtable = g_str_has_suffix (global.name, "{vtable}");

@@ -110,12 +110,6 @@ hat_type_item_row (HatTypeItem *item)
   return &item->row;
 }
 
-HatTypeBook *
-hat_type_item_book (HatTypeItem *item)
-{
-  return item->book;
-}
-
 GListModel *
 hat_type_item_instances (HatTypeItem *item)
 {

@@ -17,7 +17,6 @@ GListModel *hat_type_items_new (const HatTypeTable *table, const char *filter);
 
 /* Of several instances sums, and what one object is like is that of the first. */
 const HatTypeRow *hat_type_item_row (HatTypeItem *item);
-HatTypeBook *hat_type_item_book (HatTypeItem *item);
 /* NULL: it is one type. Belongs to the item. */
 GListModel *hat_type_item_instances (HatTypeItem *item);
 
