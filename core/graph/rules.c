@@ -205,11 +205,13 @@ is_object_of_others (HatGraph *graph, guint32 block, guint32 edge)
   guint32 n_roots;
   if (graph->types.object_offset == NULL || !graph->types.object_offset (graph->types.data, to, &(guint64) { 0 }) || hat_graph_is_to_object (graph, edge, to))
     return FALSE;
+  hat_graph_roots_of (graph, to, &n_roots);
+  if (n_roots > 0)
+    return TRUE;
   for (guint32 i = graph->first_in[to]; i < graph->first_in[to + 1]; i++)
     if (hat_graph_is_to_object (graph, graph->in_edge[i], to) && hat_graph_edge_from (graph, graph->in_edge[i]) != block)
       return TRUE;
-  hat_graph_roots_of (graph, to, &n_roots);
-  return n_roots > 0;
+  return FALSE;
 }
 
 static void

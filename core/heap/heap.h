@@ -341,6 +341,7 @@ typedef struct
 } HatGrowing;
 HatGrowing *hat_heap_growing (HatHeap *heap, const HatProgress *progress, GError **error);
 void hat_growing_free (HatGrowing *growing);
+const HatGrowingSite *hat_growing_find (const HatGrowing *growing, HatStackId stack); /* NULL: it does not grow */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatGrowing, hat_growing_free)
 
 G_END_DECLS

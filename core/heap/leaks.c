@@ -374,3 +374,12 @@ hat_growing_free (HatGrowing *growing)
   g_free (growing->sites);
   g_free (growing);
 }
+
+const HatGrowingSite *
+hat_growing_find (const HatGrowing *growing, HatStackId stack)
+{
+  for (guint i = 0; i < growing->n; i++)
+    if (growing->sites[i].stack == stack)
+      return &growing->sites[i];
+  return NULL;
+}

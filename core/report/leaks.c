@@ -71,10 +71,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Findings, findings_free)
 static double
 slope_of (const Findings *findings, HatStackId stack)
 {
-  for (guint i = 0; i < findings->growing->n; i++)
-    if (findings->growing->sites[i].stack == stack)
-      return findings->growing->sites[i].slope_bytes_per_s;
-  return NAN;
+  const HatGrowingSite *site = hat_growing_find (findings->growing, stack);
+  return site ? site->slope_bytes_per_s : NAN;
 }
 
 static gboolean

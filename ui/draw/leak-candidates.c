@@ -108,15 +108,6 @@ explain (HatCandidate *candidate, const char *why)
 
 /* ---- the list ---- */
 
-static const HatGrowingSite *
-growing_at (const HatGrowing *growing, HatStackId stack)
-{
-  for (guint i = 0; i < growing->n; i++)
-    if (growing->sites[i].stack == stack)
-      return &growing->sites[i];
-  return NULL;
-}
-
 static void
 add (GArray *list, HatCandidate candidate, const char *why)
 {
@@ -154,7 +145,7 @@ add_lost (GArray *list, const HatLeaks *leaks, const HatGrowing *growing, HatLea
         add (list,
              (HatCandidate){ .leak_class = group->leak_class, .confidence = group->confidence, .stack = group->stack,
                              .blocks = group->n_blocks, .bytes = group->bytes, .first_ns = group->first_ns, .last_ns = group->last_ns,
-                             .example = group->example, .growing = growing_at (growing, group->stack) },
+                             .example = group->example, .growing = hat_growing_find (growing, group->stack) },
              group->why);
     }
 }

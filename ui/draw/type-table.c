@@ -21,6 +21,7 @@ struct _HatTypeBook
   GMutex lock, kept_lock;
   HatTypes *types;
   HatTypes *kept; /* of the trace, to count with: that may take a while, and pictures are not to wait for it */
+  HatTypes *held; /* the same, to look for what holds a type: the window does not wait for the counting either */
   guint n;
   HatTypeRow *rows; /* without what is live, by name */
   char *unknown;    /* modules without types, a line each */
@@ -63,6 +64,7 @@ hat_type_book_new (HatTrace *trace, guint process, gboolean all, const HatProgre
   g_mutex_init (&book->lock);
   g_mutex_init (&book->kept_lock);
   book->kept = hat_types_of_trace (trace);
+  book->held = hat_types_of_trace (trace);
   hat_types_list (book->kept, &n);
   if (!all && n > 0)
     book->types = hat_types_of_trace (trace);
@@ -89,6 +91,7 @@ hat_type_book_unref (HatTypeBook *book)
   if (!book || !g_atomic_ref_count_dec (&book->refs))
     return;
   g_clear_pointer (&book->kept, hat_types_free);
+  g_clear_pointer (&book->held, hat_types_free);
   g_clear_pointer (&book->types, hat_types_free);
   hat_trace_unref (book->trace);
   g_mutex_clear (&book->lock);
@@ -140,11 +143,11 @@ hat_type_book_stacks (HatTypeBook *book, const char *name, guint64 size)
   guint n;
   const HatStackType *stacks = hat_trace_stack_types (book->trace, &n);
 
-  g_mutex_lock (&book->kept_lock);
+  g_mutex_lock (&book->lock);
   for (guint i = 0; i < n; i++)
-    if (stacks[i].type.type && holds (book->kept, stacks[i].type.type, name, size, known, 0))
+    if (stacks[i].type.type && holds (book->held, stacks[i].type.type, name, size, known, 0))
       g_hash_table_add (found, GUINT_TO_POINTER (stacks[i].stack));
-  g_mutex_unlock (&book->kept_lock);
+  g_mutex_unlock (&book->lock);
   return found;
 }
 

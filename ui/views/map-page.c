@@ -95,6 +95,7 @@ on_colour_chosen (GtkDropDown *choice, GParamSpec *pspec, HatMapPage *self)
 {
   HatViewState *state = hat_page_state (HAT_PAGE (self));
   const HatQuestion *now = hat_view_state_get (state);
+  const gint64 before = now->cursor_ns;
   guint n;
 
   if (now->heap == NULL)
@@ -102,7 +103,8 @@ on_colour_chosen (GtkDropDown *choice, GParamSpec *pspec, HatMapPage *self)
   const HatSnapshotInfo *infos = hat_trace_snapshots (hat_heap_trace (now->heap), hat_heap_process (now->heap), &n);
   if (gtk_drop_down_get_selected (choice) == 1 && now->snapshot < n)
     hat_view_state_set_cursor (state, infos[now->snapshot].time_ns);
-  ask (self);
+  if (now->cursor_ns == before) /* else the change has asked */
+    ask (self);
 }
 
 static void
