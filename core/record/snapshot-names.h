@@ -5,11 +5,11 @@
  *
  * Thread rule: any thread. */
 
-#include "core/record/snapshot-roots.h"
+#include "core/record/snapshot-modules.h"
 
 G_BEGIN_DECLS
 
 /* Names global and thread-local roots of `out` as far as they are known. The names are put into `strings`. `threads`: by thread of the stop. */
-void hat_roots_name (const HatRootPlan *plan, const HatRootThread *threads, HatSnapshot *out, GStringChunk *strings);
+void hat_roots_name (const HatRootPlan *plan, HatModuleReader *reader, const HatRootThread *threads, HatSnapshot *out, GStringChunk *strings);
 
 G_END_DECLS

@@ -150,17 +150,20 @@ hat_roots_clear (HatRootPlan *plan)
   g_clear_pointer (&plan->ranges, g_array_unref);
 }
 
-static const HatScanModule *
-module_at (const HatRootPlan *plan, guint64 address)
+const HatFoundModule *
+hat_roots_module_at (const HatRootPlan *plan, guint64 address)
 {
-  for (guint i = 0; i < plan->modules->len; i++)
+  guint low = 0, high = plan->modules->len;
+  while (low < high)
     {
-      const HatScanModule *image = &g_array_index (plan->modules, HatFoundModule, i).image;
-      /* The zeros after the last segment reach to the end of their page. */
-      if (address >= image->start && address < ((image->end + PAGE - 1) & ~(guint64) (PAGE - 1)))
-        return image;
+      const guint middle = low + (high - low) / 2;
+      if (g_array_index (plan->modules, HatFoundModule, middle).image.start <= address)
+        low = middle + 1;
+      else
+        high = middle;
     }
-  return NULL;
+  const HatFoundModule *found = low > 0 ? &g_array_index (plan->modules, HatFoundModule, low - 1) : NULL;
+  return found && address < ((found->image.end + PAGE - 1) & ~(guint64) (PAGE - 1)) ? found : NULL;
 }
 
 static const HatMapping *
@@ -496,7 +499,7 @@ hat_roots_plan (HatRootPlan *plan, HatCopy *copy)
   for (guint i = 0; i < plan->mappings->len; before = &g_array_index (plan->mappings, HatMapping, i), i++)
     {
       const HatMapping *mapping = &g_array_index (plan->mappings, HatMapping, i);
-      if (!mapping->is_writable || !mapping->is_private || module_at (plan, mapping->start))
+      if (!mapping->is_writable || !mapping->is_private || hat_roots_module_at (plan, mapping->start))
         continue;
       if (strcmp (mapping->path, "[heap]") == 0 && !plan->is_foreign)
         exclude (excluded, mapping->start, mapping->end);
@@ -514,10 +517,10 @@ hat_roots_plan (HatRootPlan *plan, HatCopy *copy)
   for (guint i = 0; i < plan->mappings->len; i++)
     {
       const HatMapping *mapping = &g_array_index (plan->mappings, HatMapping, i);
-      const HatScanModule *module = module_at (plan, mapping->start);
+      const HatFoundModule *module = hat_roots_module_at (plan, mapping->start);
       const HatRootRange other = { .kind = HAT_ROOT_MAPPING, .thread = G_MAXUINT, .name = mapping->path };
       if (!mapping->is_writable || !mapping->is_readable || !mapping->is_private || is_hook (mapping->path)
-          || (module && ((const HatFoundModule *) module)->is_hook))
+          || (module && module->is_hook))
         continue;
       if (module == NULL)
         {
@@ -525,8 +528,8 @@ hat_roots_plan (HatRootPlan *plan, HatCopy *copy)
           continue;
         }
       /* A mapping may have grown together with the zeros of a module. */
-      const guint64 end = MIN (mapping->end, (module->end + PAGE - 1) & ~(guint64) (PAGE - 1));
-      add_rest (plan, excluded, mapping->start, end, (HatRootRange) { .kind = HAT_ROOT_GLOBAL, .thread = G_MAXUINT, .module = module });
+      const guint64 end = MIN (mapping->end, (module->image.end + PAGE - 1) & ~(guint64) (PAGE - 1));
+      add_rest (plan, excluded, mapping->start, end, (HatRootRange) { .kind = HAT_ROOT_GLOBAL, .thread = G_MAXUINT, .module = &module->image });
       add_rest (plan, excluded, end, mapping->end, other);
     }
   for (guint i = 0; i < plan->stop->threads->len; i++)

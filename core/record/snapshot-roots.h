@@ -74,6 +74,8 @@ gboolean hat_roots_look (HatRootPlan *plan);
 /* Fills in `ranges` and adds them to the copy. modules[i].image.module has been set. */
 void hat_roots_plan (HatRootPlan *plan, HatCopy *copy);
 void hat_roots_clear (HatRootPlan *plan);
+/* The module in whose image the address lies (with the zeros after its last segment, which reach to the end of their page), or NULL. */
+const HatFoundModule *hat_roots_module_at (const HatRootPlan *plan, guint64 address);
 
 /* A thread of the stop in the snapshot: its index there, and its frames, innermost first. */
 typedef struct

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "core/symbols/module-names.h"
 #include "core/types/variables.h"
 
 #define MAX_VARIABLES 8192u      /* of a snapshot */
@@ -43,7 +42,6 @@ typedef struct
   GHashTable *beginnings; /* type << 32 ^ size -> 1: no, 2: another type of that size begins with it */
   GHashTable *targets;    /* HatTypeId -> Target */
   GHashTable *vtables;    /* module << 40 ^ offset -> 1 + index of a kind; 0 = none */
-  HatModuleNames **names; /* by module of the plan */
   guint32 *block_kind;    /* 1 + index */
   GArray *work;           /* guint32: blocks whose pointers are to be followed */
   GArray *bytes_claims;   /* Claim: of text, which counts only if nothing else claims the block */
@@ -116,26 +114,6 @@ bytes_of (const Finder *finder, guint32 block, gsize *out_n)
 
 /* ---- what the block itself says ---- */
 
-static HatModuleNames *
-names_of (Finder *finder, guint32 module)
-{
-  const GArray *modules = finder->typing->plan->modules;
-  for (guint i = 0; i < modules->len; i++)
-    {
-      const HatFoundModule *found = &g_array_index (modules, HatFoundModule, i);
-      if (found->image.module != module)
-        continue;
-      if (finder->names[i] == NULL)
-        {
-          HatModule about = { .path = found->path, .start = found->image.start, .end = found->image.end, .bias = found->image.bias };
-          memcpy (about.build_id, found->build_id, sizeof about.build_id);
-          finder->names[i] = hat_module_names_new (&about);
-        }
-      return finder->names[i];
-    }
-  return NULL;
-}
-
 /* Names come from the linker's symbol; if what was read so far has no such type, all of the module is read. */
 static HatTypeId
 find_class (Finder *finder, guint32 module, const char *name)
@@ -158,7 +136,7 @@ vtable_kind (Finder *finder, guint32 module, guint64 offset)
   gpointer known;
   if (g_hash_table_lookup_extended (finder->vtables, (gpointer) (gsize) key, NULL, &known))
     return GPOINTER_TO_UINT (known);
-  HatModuleNames *names = names_of (finder, module);
+  HatModuleNames *names = hat_module_reader_names_of (finder->typing->reader, module);
   const char *name = names ? hat_module_names_variable (names, offset) : NULL;
   guint32 kind = 0;
   if (name && g_str_has_prefix (name, prefix))
@@ -243,15 +221,8 @@ target_of (Finder *finder, HatTypeId type)
 static HatTypeId
 concrete_type (Finder *finder, const HatSlot *slot, guint64 vtable)
 {
-  const HatScanModule *module = NULL;
-  const GArray *modules = finder->typing->plan->modules;
-  for (guint i = 0; i < modules->len && !module; i++)
-    {
-      const HatScanModule *image = &g_array_index (modules, HatFoundModule, i).image;
-      if (vtable >= image->start && vtable < image->end)
-        module = image;
-    }
-  const HatGlobal *global = module ? hat_types_global_at (finder->types, module->module, vtable - module->bias) : NULL;
+  const HatFoundModule *module = hat_roots_module_at (finder->typing->plan, vtable);
+  const HatGlobal *global = module ? hat_types_global_at (finder->types, module->image.module, vtable - module->image.bias) : NULL;
   if (!global || strcmp (global->name, "{vtable}") != 0)
     return HAT_TYPE_VOID;
   const char *name = hat_types_get (finder->types, slot->target)->name, *arguments = strchr (name, '<');
@@ -810,8 +781,7 @@ hat_snapshot_find_types (HatTyping *typing)
   for (guint i = 0; i < n_modules; i++)
     {
       const HatFoundModule *found = &g_array_index (typing->plan->modules, HatFoundModule, i);
-      HatModule module = { .path = found->path, .start = found->image.start, .end = found->image.end, .bias = found->image.bias };
-      memcpy (module.build_id, found->build_id, sizeof module.build_id);
+      const HatModule module = hat_found_module_about (found);
       if (!found->is_hook && found->image.module != G_MAXUINT32)
         any |= hat_types_add_numbered (typing->types, found->image.module, &module);
     }
@@ -822,7 +792,6 @@ hat_snapshot_find_types (HatTyping *typing)
   finder.beginnings = g_hash_table_new (NULL, NULL);
   finder.targets = g_hash_table_new_full (NULL, NULL, NULL, g_free);
   finder.vtables = g_hash_table_new (NULL, NULL);
-  finder.names = g_new0 (HatModuleNames *, n_modules + 1);
   finder.block_kind = g_new0 (guint32, typing->blocks->n + 1);
   finder.work = g_array_new (FALSE, FALSE, sizeof (guint32));
   finder.bytes_claims = g_array_new (FALSE, FALSE, sizeof (Claim));
@@ -852,9 +821,6 @@ hat_snapshot_find_types (HatTyping *typing)
     }
   give (&finder);
 
-  for (guint i = 0; i < n_modules; i++)
-    hat_module_names_free (finder.names[i]);
-  g_free (finder.names);
   g_free (finder.block_kind);
   g_free (finder.is_named);
   g_hash_table_unref (finder.kind_of);

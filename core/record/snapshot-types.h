@@ -12,7 +12,6 @@
  *
  * Thread rule: any thread, one at a time for one HatTypes. */
 
-#include "core/record/snapshot-roots.h"
 #include "core/record/snapshot-unwind.h"
 #include "core/types/block-types.h"
 #include "core/types/slots.h"
@@ -23,6 +22,7 @@ typedef struct
 {
   HatTypes *types;
   const HatRootPlan *plan;
+  HatModuleReader *reader;
   const HatCopy *contents; /* of blocks; NULL: they were not copied */
   const HatCopy *roots;
   const HatBlockIndex *blocks;

@@ -2,10 +2,8 @@
 
 #include "core/record/snapshot-unwind.h"
 
-#include <elf.h>
 #include <libunwind.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define MAX_FRAMES 65536u
 #define CALLEE_SAVED (1u << 3 | 1u << 6 | 1u << 7 | 0xfu << 12 | 1u << 16)
@@ -16,89 +14,28 @@
 /* Not in libunwind's headers, but what its own readers of other processes are made of. */
 int _Ux86_64_dwarf_search_unwind_table (unw_addr_space_t, unw_word_t, unw_dyn_info_t *, unw_proc_info_t *, int, void *);
 
-/* A module's file. */
-typedef struct
-{
-  GMappedFile *file; /* NULL: not to be had */
-  const Elf64_Phdr *segments;
-  guint n_segments;
-} File;
-
 struct _HatUnwinder
 {
   const HatRootPlan *plan;
   const HatCopy *copy;
-  File **files; /* by module of the plan, as far as looked at */
+  HatModuleReader *reader;
   unw_addr_space_t space;
   const HatStoppedThread *thread; /* that is being walked */
 };
 
 /* ---- memory ---- */
 
-static const HatFoundModule *
-find_module (const HatUnwinder *unwinder, guint64 address)
-{
-  const GArray *modules = unwinder->plan->modules;
-
-  for (guint i = 0; i < modules->len; i++)
-    {
-      const HatFoundModule *module = &g_array_index (modules, HatFoundModule, i);
-      if (address >= module->image.start && address < module->image.end)
-        return module;
-    }
-  return NULL;
-}
-
-static File *
-open_file (HatUnwinder *unwinder, const HatFoundModule *module)
-{
-  File **slot = &unwinder->files[module - (const HatFoundModule *) unwinder->plan->modules->data];
-  struct stat status;
-
-  if (*slot)
-    return *slot;
-  File *file = *slot = g_new0 (File, 1);
-  /* Not if another file has taken its place. */
-  if (*module->path != '/' || stat (module->path, &status) != 0 || status.st_ino != module->inode
-      || (file->file = g_mapped_file_new (module->path, FALSE, NULL)) == NULL)
-    return file;
-  const gsize size = g_mapped_file_get_length (file->file);
-  const guint8 *bytes = (const guint8 *) g_mapped_file_get_contents (file->file);
-  const Elf64_Ehdr *header = (const Elf64_Ehdr *) bytes;
-  if (size < sizeof *header || header->e_phoff > size || header->e_phoff % 8 != 0
-      || header->e_phnum > (size - header->e_phoff) / sizeof (Elf64_Phdr))
-    return file;
-  file->segments = (const Elf64_Phdr *) (bytes + header->e_phoff);
-  file->n_segments = header->e_phnum;
-  return file;
-}
-
-static gboolean
-read_file_word (HatUnwinder *unwinder, guint64 address, guint64 *out_value)
-{
-  const HatFoundModule *module = find_module (unwinder, address);
-  File *file = module ? open_file (unwinder, module) : NULL;
-  const guint64 offset = module ? address - module->image.bias : 0;
-
-  for (guint i = 0; file && i < file->n_segments; i++)
-    {
-      const Elf64_Phdr *segment = &file->segments[i];
-      if (segment->p_type != PT_LOAD || segment->p_flags & PF_W || offset < segment->p_vaddr || offset - segment->p_vaddr >= segment->p_filesz)
-        continue;
-      const guint64 at = offset - segment->p_vaddr + segment->p_offset, size = g_mapped_file_get_length (file->file);
-      if (at >= size)
-        return FALSE;
-      *out_value = 0;
-      memcpy (out_value, g_mapped_file_get_contents (file->file) + at, MIN (size - at, 8));
-      return TRUE;
-    }
-  return FALSE;
-}
-
 static gboolean
 read_word (HatUnwinder *unwinder, guint64 address, guint64 *out_value)
 {
-  return hat_copy_word (unwinder->copy, address, out_value) || read_file_word (unwinder, address, out_value);
+  guint64 n;
+  if (hat_copy_word (unwinder->copy, address, out_value))
+    return TRUE;
+  const guint8 *bytes = hat_module_reader_at (unwinder->reader, address, &n);
+  *out_value = 0;
+  if (bytes)
+    memcpy (out_value, bytes, MIN (n, 8));
+  return bytes != NULL;
 }
 
 /* ---- what libunwind asks for ---- */
@@ -137,7 +74,7 @@ static int
 find_procedure (unw_addr_space_t space, unw_word_t ip, unw_proc_info_t *info, int wants_info, void *data)
 {
   HatUnwinder *unwinder = data;
-  const HatFoundModule *module = find_module (unwinder, ip);
+  const HatFoundModule *module = hat_roots_module_at (unwinder->plan, ip);
   const guint64 table = module ? module->unwind_table : 0;
   guint64 head, count;
 
@@ -178,7 +115,7 @@ no_name (unw_addr_space_t space, unw_word_t ip, char *buffer, size_t size, unw_w
 /* ---- walking ---- */
 
 HatUnwinder *
-hat_unwinder_new (const HatRootPlan *plan, const HatCopy *copy)
+hat_unwinder_new (const HatRootPlan *plan, HatModuleReader *reader, const HatCopy *copy)
 {
   static unw_accessors_t accessors = { find_procedure, put_procedure, no_dynamic_info, access_memory, access_register, access_fp_register,
                                        cannot_resume, no_name };
@@ -186,7 +123,7 @@ hat_unwinder_new (const HatRootPlan *plan, const HatCopy *copy)
 
   unwinder->plan = plan;
   unwinder->copy = copy;
-  unwinder->files = g_new0 (File *, plan->modules->len + 1);
+  unwinder->reader = reader;
   unwinder->space = unw_create_addr_space (&accessors, 0);
   return unwinder;
 }
@@ -196,15 +133,8 @@ hat_unwinder_free (HatUnwinder *unwinder)
 {
   if (unwinder == NULL)
     return;
-  for (guint i = 0; i < unwinder->plan->modules->len; i++)
-    if (unwinder->files[i])
-      {
-        g_clear_pointer (&unwinder->files[i]->file, g_mapped_file_unref);
-        g_free (unwinder->files[i]);
-      }
   if (unwinder->space)
     unw_destroy_addr_space (unwinder->space);
-  g_free (unwinder->files);
   g_free (unwinder);
 }
 
@@ -235,7 +165,7 @@ hat_unwinder_walk (HatUnwinder *unwinder, const HatStoppedThread *thread, GArray
       frame.pc = frame.registers[16];
       if (frame.pc == 0)
         break;
-      const HatFoundModule *module = find_module (unwinder, is_exact ? frame.pc : frame.pc - 1);
+      const HatFoundModule *module = hat_roots_module_at (unwinder->plan, is_exact ? frame.pc : frame.pc - 1);
       frame.module = module ? &module->image : NULL;
       is_exact = unw_is_signal_frame (&cursor) > 0;
       step = unw_step (&cursor);

@@ -5,7 +5,7 @@
  *
  * Thread rule: any thread, one at a time. */
 
-#include "core/record/snapshot-roots.h"
+#include "core/record/snapshot-modules.h"
 
 G_BEGIN_DECLS
 
@@ -22,8 +22,8 @@ typedef struct
 
 typedef struct _HatUnwinder HatUnwinder;
 
-/* Borrows the plan and the copy; opens the files of modules as it needs them. */
-HatUnwinder *hat_unwinder_new (const HatRootPlan *plan, const HatCopy *copy);
+/* Borrows all three. */
+HatUnwinder *hat_unwinder_new (const HatRootPlan *plan, HatModuleReader *reader, const HatCopy *copy);
 void hat_unwinder_free (HatUnwinder *unwinder);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatUnwinder, hat_unwinder_free)
 

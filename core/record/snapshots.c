@@ -43,6 +43,7 @@ typedef struct
   HatCopy *contents, *roots;
   HatStop *stop;
   HatRootPlan plan;
+  HatModuleReader *reader; /* of the plan; in the thread of its own */
   GArray *modules; /* HatScanModule */
   GArray *threads; /* HatRootThread, by thread of the stop */
   GArray *unwound; /* HatUnwoundFrame, like the result's frames */
@@ -110,6 +111,7 @@ free_job (Job *job)
   g_array_unref (job->loader);
   hat_copy_free (job->contents);
   hat_copy_free (job->roots);
+  hat_module_reader_free (job->reader);
   hat_roots_clear (&job->plan);
   if (job->stop)
     hat_stop_free (job->stop);
@@ -284,7 +286,7 @@ unwind (Job *job)
   const guint n = job->threads->len;
   HatRootThread *threads = (HatRootThread *) job->threads->data;
   g_autofree guint *order = g_new (guint, n);
-  g_autoptr (HatUnwinder) unwinder = hat_unwinder_new (&job->plan, job->roots);
+  g_autoptr (HatUnwinder) unwinder = hat_unwinder_new (&job->plan, job->reader, job->roots);
 
   for (guint i = 0; i < n; i++)
     order[i] = i;
@@ -330,7 +332,7 @@ find_pointers (Job *job)
     scan_blocks (job, job->contents, 0, job->blocks.n);
   hat_scan_end (&job->scan);
   hat_roots_scan (&job->plan, job->roots, threads, job->result);
-  hat_roots_name (&job->plan, threads, job->result, job->strings);
+  hat_roots_name (&job->plan, job->reader, threads, job->result, job->strings);
   if (!job->result->info.is_windowed)
     add_heads (job);
   add_loader_roots (job);
@@ -361,7 +363,7 @@ static void
 find_types (Job *job)
 {
   HatSnapshots *snapshots = job->snapshots;
-  HatTyping typing = { .types = snapshots->types, .plan = &job->plan, .roots = job->roots, .blocks = &job->blocks, .stacks = job->stacks,
+  HatTyping typing = { .types = snapshots->types, .plan = &job->plan, .reader = job->reader, .roots = job->roots, .blocks = &job->blocks, .stacks = job->stacks,
                        .site_types = snapshots->sites,
                        .contents = job->result->info.is_windowed ? NULL : job->contents, .has_values = job->kept != HAT_CONTENTS_NONE,
                        .threads = (const HatRootThread *) job->threads->data, .n_threads = job->threads->len,
@@ -381,6 +383,7 @@ work (gpointer data)
 {
   Job *job = data;
 
+  job->reader = hat_module_reader_new (&job->plan);
   unwind (job);
   if (job->result->info.is_windowed || begin_scan (job))
     {
@@ -389,6 +392,7 @@ work (gpointer data)
       if (job->kept == HAT_CONTENTS_NONE)
         strip (job->result);
     }
+  g_clear_pointer (&job->reader, hat_module_reader_free);
   __atomic_store_n (&job->is_ready, TRUE, __ATOMIC_RELEASE);
   return NULL;
 }
@@ -621,8 +625,7 @@ name_modules (HatSnapshots *snapshots, Job *job, HatImage *image)
       found->image.module = hat_modules_at (image->modules, found->image.start);
       if (found->image.module == G_MAXUINT32)
         {
-          HatModule module = { .path = found->path, .start = found->image.start, .end = found->image.end, .bias = found->image.bias };
-          memcpy (module.build_id, found->build_id, sizeof module.build_id);
+          const HatModule module = hat_found_module_about (found);
           hat_stacks_add_module (snapshots->images->stacks, image->modules, &module);
           found->image.module = hat_modules_at (image->modules, found->image.start);
         }
@@ -832,10 +835,9 @@ find_watched (HatSnapshots *snapshots, HatImage *image, HatWireProcess *wire)
       {
         const HatFoundModule *found = &g_array_index (plan.modules, HatFoundModule, i);
         HatFunctionRange ranges[HAT_WIRE_MAX_WATCHED];
-        HatModule module = { .path = found->path, .start = found->image.start, .end = found->image.end, .bias = found->image.bias };
+        const HatModule module = hat_found_module_about (found);
         if (found->is_hook || !g_hash_table_add (image->looked_at, g_memdup2 (&module.start, sizeof module.start)))
           continue;
-        memcpy (module.build_id, found->build_id, sizeof module.build_id);
         g_autoptr (HatModuleNames) names = hat_module_names_new (&module);
         const guint n_found = hat_module_names_functions (names, snapshots->options.function, ranges, HAT_WIRE_MAX_WATCHED - n);
         for (guint k = 0; k < n_found; k++)
