@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/record/snapshot-gtypes.h"
 #include "core/types/variables.h"
 
 #define MAX_VARIABLES 8192u      /* of a snapshot */
@@ -33,7 +34,7 @@ typedef struct
 
 typedef struct
 {
-  const HatTyping *typing;
+  HatTyping *typing;
   HatTypes *types;
   HatSlotTable *slots;
   GArray *kinds;          /* Kind */
@@ -163,6 +164,81 @@ look_at_vtables (Finder *finder)
       if (finder->block_kind[word->block] == 0 || its == size)
         finder->block_kind[word->block] = kind;
     }
+}
+
+/* The struct of a GType, or of the nearest ancestor whose layout is known. */
+static HatTypeId
+struct_of_gtype (Finder *finder, const HatGType *gtype)
+{
+  for (; gtype; gtype = gtype->parent)
+    {
+      g_autofree char *tag = g_strconcat ("_", gtype->name, NULL);
+      for (guint i = 0; i < 2; i++)
+        {
+          const HatTypeId type = hat_types_named (finder->types, tag + i, gtype->instance_size);
+          if (type && !hat_types_get (finder->types, type)->is_declaration)
+            return type;
+        }
+    }
+  return HAT_TYPE_VOID;
+}
+
+static guint32
+gtype_kind (Finder *finder, const HatGType *gtype)
+{
+  static const char words[] = "its GType";
+  const HatTypeId type = struct_of_gtype (finder, gtype);
+  const HatType *its = hat_types_get (finder->types, type);
+  const char *name = gtype->name;
+  g_autofree char *partly = NULL;
+  if (type && g_str_has_suffix (its->name, name) && strlen (its->name) <= strlen (name) + 1)
+    name = its->name;
+  else if (type)
+    partly = g_strdup_printf ("%s, laid out as its ancestor %s", words, its->name + (its->name[0] == '_'));
+  return add_kind (finder, type, name, gtype->private_size, FALSE, HAT_EVIDENCE_GTYPE, partly ? partly : words);
+}
+
+/* What its struct is called, only debug information knows. */
+static guint32
+class_kind (Finder *finder, const HatGType *gtype, guint64 size)
+{
+  g_autofree char *tag = g_strdup_printf ("_%sClass", gtype->name), *name = g_strdup_printf ("class of %s", gtype->name);
+  const HatTypeId type = hat_types_named (finder->types, tag, size);
+  return add_kind (finder, type, type ? tag : name, 0, FALSE, HAT_EVIDENCE_GTYPE, "its GType");
+}
+
+/* An instance is a block of the right size with a pointer to its class at the right place. */
+static void
+look_at_gtypes (Finder *finder)
+{
+  const HatTyping *typing = finder->typing;
+  const HatSnapshot *out = typing->out;
+  const HatBlockIndex *blocks = typing->blocks;
+  g_autoptr (HatGTypes) gtypes
+    = typing->contents ? hat_gtypes_new (typing->plan, typing->reader, typing->contents, typing->roots, &finder->typing->problem) : NULL;
+  g_autoptr (GHashTable) classes = g_hash_table_new (NULL, NULL); /* block -> HatGType */
+  g_autoptr (GHashTable) kinds = g_hash_table_new (NULL, NULL);   /* HatGType -> kind */
+  if (gtypes == NULL)
+    return;
+  for (guint32 block = 0; block < blocks->n; block++)
+    {
+      const HatGType *gtype = hat_gtypes_of_class (gtypes, blocks->addresses[block]);
+      if (gtype == NULL)
+        continue;
+      g_hash_table_insert (classes, GUINT_TO_POINTER (block), (gpointer) gtype);
+      finder->block_kind[block] = class_kind (finder, gtype, size_of (finder, block));
+    }
+  for (guint32 block = 0; block < blocks->n; block++)
+    for (guint32 edge = out->first_edge[block]; edge < out->first_edge[block + 1]; edge++)
+      {
+        const HatGType *gtype = g_hash_table_lookup (classes, GUINT_TO_POINTER (out->edge_to[edge]));
+        if (gtype == NULL || out->edge_word[edge] * 8ull != gtype->private_size || size_of (finder, block) != gtype->private_size + gtype->instance_size)
+          continue;
+        guint32 kind = GPOINTER_TO_UINT (g_hash_table_lookup (kinds, gtype));
+        if (kind == 0)
+          g_hash_table_insert (kinds, (gpointer) gtype, GUINT_TO_POINTER (kind = gtype_kind (finder, gtype)));
+        finder->block_kind[block] = kind;
+      }
 }
 
 static void
@@ -800,6 +876,7 @@ hat_snapshot_find_types (HatTyping *typing)
   finder.is_named = g_new0 (guint8, typing->out->info.n_roots + 1);
 
   look_at_stacks (&finder);
+  look_at_gtypes (&finder);
   look_at_vtables (&finder);
   for (guint32 block = 0; block < typing->blocks->n; block++)
     if (finder.block_kind[block] && g_array_index (finder.kinds, Kind, finder.block_kind[block] - 1).slots)

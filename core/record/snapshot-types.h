@@ -34,6 +34,7 @@ typedef struct
   gboolean has_values;                 /* they are to be kept */
   HatSnapshot *out;
   GStringChunk *strings;
+  const char *problem;                 /* result: what could not be found, in words for people; or NULL */
 } HatTyping;
 
 /* Fills in kinds, block_kind, values and variables of `out`, and names roots that are variables. Types are kept: hat_types_take_kept(). */

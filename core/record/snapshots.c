@@ -50,6 +50,7 @@ typedef struct
   HatScan scan;
   HatContents kept;
   HatSnapshot *result;
+  const char *problem;   /* with its types, for people; or NULL */
   GStringChunk *strings; /* its names */
   GThread *worker;
   gboolean is_ready; /* atomic */
@@ -70,6 +71,7 @@ struct _HatSnapshots
   HatSnapshotOptions options;
   gint64 next_ns; /* periodic one */
   gboolean is_refused; /* the kernel forbids it */
+  const char *told;    /* the last problem with types that somebody was told of */
 };
 
 HatSnapshots *
@@ -372,6 +374,7 @@ find_types (Job *job)
   g_mutex_lock (&snapshots->types_lock);
   find_sites (job);
   hat_snapshot_find_types (&typing);
+  job->problem = typing.problem;
   HatKeptTypes *kept = hat_types_take_kept (snapshots->types);
   if (kept)
     g_async_queue_push (snapshots->kept_types, kept);
@@ -469,6 +472,8 @@ write_job (HatSnapshots *snapshots, Job *job)
       free_job (job);
       return;
     }
+  if (job->problem && job->problem != snapshots->told)
+    snapshots->func (&((HatImage *) snapshots->images->all->pdata[job->process])->info, 0, NULL, snapshots->told = job->problem, snapshots->data);
   write_types (snapshots);
   hat_trace_writer_add_snapshot (snapshots->images->writer, job->process, job->index, job->result);
   if (job->kept == HAT_CONTENTS_ALL && !job->result->info.is_windowed)

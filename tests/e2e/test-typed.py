@@ -7,6 +7,7 @@ The truth programs (tests/targets/typed-*) say, one a line, what is true when th
   block|ADDRESS|TYPE               a block that is one TYPE
   array|ADDRESS|TYPE|N             a block of N elements
   within|ADDRESS|TYPE              the block around this address is a TYPE, or some
+  instance|ADDRESS|TYPE            the block around this address is a GObject of the GType of that name
   edge|FROM|FIELD|TO|STRENGTH      a pointer between blocks; each address is in its block. STRENGTH: strong, weak, any
   count|BLOCK|STRONG|WEAK          references, as the library itself counts them (Rc::weak_count); -1 = it does not
   value|BLOCK|FIELD|TEXT           a plain field
@@ -83,7 +84,13 @@ class Heap:
             if (address, type_) in [tuple(w) for w in self.said['within']]:
                 right = matches(type_, element)
             self.check(right, f'{address} is {found} ({node["type_evidence"]}), not {type_}{count or ""}')
+        self.check_instances()
         return spoken
+
+    def check_instances(self):
+        for address, type_ in self.said['instance']:
+            node = self.block(address)
+            self.check(node['type'] in (type_, '_' + type_) and 'GType' in (node['type_evidence'] or ''), f'{address} is {node["type"]} ({node["type_evidence"]}), not {type_} by its GType')
 
     def check_edges(self):
         found = collections.defaultdict(list)
@@ -180,6 +187,31 @@ def types_of_cxx():
 def types_of_gobject():
     for level in 'O0', 'O2':
         Heap(f'typed-gobject-{level}', target(f'typed-gobject-{level}')).check_all()
+
+
+@check
+def instances_without_debug_information():
+    stripped = path('typed-gobject-stripped')
+    equal(run('strip', '-o', stripped, target('typed-gobject-O2')).returncode, 0, 'strip')
+    heap = Heap('typed-gobject-stripped', stripped)
+    heap.check_instances()
+    equal(len({type_ for _, type_ in heap.said['instance']}), 4, 'types of instances')
+    instances = {heap.block(address)['id'] for address, _ in heap.said['instance']}
+    others = [n['type'] for n in heap.nodes if 'GType' in (n['type_evidence'] or '') and n['id'] not in instances]
+    assert not heap.wrong and all(type_.startswith('class of ') for type_ in others), heap.wrong + others
+    assert {f'class of {type_}' for _, type_ in heap.said['instance']} <= set(others), others
+
+
+@check
+def a_glib_that_nobody_knows_is_said_so():
+    library, program = path('libgobject-2.0.so.0'), path('odd-glib')
+    open(path('odd.c'), 'w').write('#include <stdlib.h>\nvoid *odd (void) { return calloc (9, 9); }\n')
+    open(path('main.c'), 'w').write('void *odd (void); void *kept; int main (void) { kept = odd (); return 0; }\n')
+    equal(run('cc', '-shared', '-fPIC', '-o', library, path('odd.c')).returncode, 0, 'library')
+    equal(run('cc', '-o', program, path('main.c'), library).returncode, 0, 'program')
+    done = record(path('odd.heapatlas'), program, env={**os.environ, 'LD_LIBRARY_PATH': TMP})
+    equal(done.returncode, 0, done.stderr)
+    equal(done.stderr.count("GLib's objects have no types"), 1, done.stderr)
 
 
 @check

@@ -50,6 +50,34 @@ tree_node_init (TreeNode *self)
   g_weak_ref_init (&self->root, NULL);
 }
 
+/* Its private part lies before it in its block. */
+#define TREE_TYPE_KEEPER (tree_keeper_get_type ())
+G_DECLARE_DERIVABLE_TYPE (TreeKeeper, tree_keeper, TREE, KEEPER, GObject)
+
+struct _TreeKeeperClass
+{
+  GObjectClass parent_class;
+};
+
+typedef struct
+{
+  long kept[5];
+} TreeKeeperPrivate;
+
+G_DEFINE_TYPE_WITH_PRIVATE (TreeKeeper, tree_keeper, G_TYPE_OBJECT)
+
+static void
+tree_keeper_class_init (TreeKeeperClass *klass)
+{
+}
+
+static void
+tree_keeper_init (TreeKeeper *self)
+{
+  TreeKeeperPrivate *own = tree_keeper_get_instance_private (self);
+  own->kept[0] = 1;
+}
+
 static TreeNode *
 node_new (TreeNode *parent, TreeNode *root)
 {
@@ -76,9 +104,16 @@ build (void)
 }
 
 static void
+say_instance (gpointer object)
+{
+  say ("instance|%p|%s", object, G_OBJECT_TYPE_NAME (object));
+}
+
+static void
 say_node (TreeNode *node, TreeNode *root)
 {
   say_block (node, "*TreeNode");
+  say_instance (node);
   say ("value|%p|depth|%d", (void *) node, node->depth);
   say_count (node, G_OBJECT (node)->ref_count, -1);
   say_edge (node, "first_child", node->first_child, "strong");
@@ -99,8 +134,15 @@ main (void)
   GList *nodes = g_list_append (NULL, tree);
   char **words = g_new0 (char *, 10);
   words[0] = g_strdup ("a word");
+  GObject *plain = g_object_new (G_TYPE_OBJECT, NULL), *keeper = g_object_new (TREE_TYPE_KEEPER, NULL);
+  GParamSpec *property = g_param_spec_ref_sink (g_param_spec_int ("size", NULL, NULL, 0, 9, 1, G_PARAM_READABLE));
 
   say_node (tree, tree);
+  say_instance (plain);
+  say_instance (keeper);
+  say_instance (property);
+  say_block (keeper, "*TreeKeeper");
+  say_count (keeper, keeper->ref_count, -1);
   say_block (nodes, "*GList");
   say_edge (nodes, "data", tree, "any");
   say_array (words, "*char \\*", 10);
@@ -111,6 +153,9 @@ main (void)
 
   g_list_free (nodes);
   g_strfreev (words);
+  g_object_unref (plain);
+  g_object_unref (keeper);
+  g_param_spec_unref (property);
   g_object_unref (tree);
   return 0;
 }

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "core/record/snapshot-gtypes.h"
+
+#include <string.h>
+
+#define MAX_PART 256u      /* of GLib's structures, that is searched */
+#define MIN_QUARKS 1024u   /* the table of them has room for so many at least */
+#define MAX_NAME 256u
+#define MAX_ANCESTORS 64u
+#define FUNDAMENTAL(n) ((guint64) (n) << 2) /* G_TYPE_MAKE_FUNDAMENTAL */
+#define LAST_FUNDAMENTAL FUNDAMENTAL (255)
+#define OBJECT 20u         /* G_TYPE_OBJECT */
+#define OBJECT_SIZE 24u    /* sizeof (GObject) */
+#define OBJECT_CLASS_SIZE 136u
+
+/* By number, as gtype.h has them. */
+static const char *const fundamentals[] = { NULL, "void", "GInterface", "gchar", "guchar", "gboolean", "gint", "guint", "glong", "gulong", "gint64", "guint64",
+                                            "GEnum", "GFlags", "gfloat", "gdouble", "gchararray", "gpointer", "GBoxed", "GParam", "GObject", "GVariant" };
+
+struct _HatGTypes
+{
+  const HatRootPlan *plan;
+  HatModuleReader *reader;
+  const HatCopy *contents, *roots;
+  guint64 nodes;                                   /* address of the table of nodes of fundamental types */
+  guint64 quarks;                                  /* address of the table of strings */
+  guint32 n_quarks;
+  guint32 name_at, self_at, data_at, class_at;     /* in a node, in a node, in a node, in its data */
+  GHashTable *known;                               /* GType -> HatGType; NULL: it is none */
+  GStringChunk *strings;
+};
+
+static gboolean
+read_bytes (const HatGTypes *gtypes, guint64 address, gpointer out, gsize n)
+{
+  guint64 got = 0;
+  const guint8 *bytes = hat_copy_at (gtypes->contents, address, &got);
+  if (bytes == NULL || got < n)
+    bytes = hat_copy_at (gtypes->roots, address, &got);
+  if (bytes == NULL || got < n)
+    return FALSE;
+  memcpy (out, bytes, n);
+  return TRUE;
+}
+
+/* 0: there is none. */
+static guint64
+word_at (const HatGTypes *gtypes, guint64 address)
+{
+  guint64 word;
+  return read_bytes (gtypes, address, &word, sizeof word) ? word : 0;
+}
+
+static const char *
+string_at (const HatGTypes *gtypes, guint64 address)
+{
+  guint64 n = 0;
+  const guint8 *bytes = hat_copy_at (gtypes->contents, address, &n);
+  if (bytes == NULL)
+    bytes = hat_copy_at (gtypes->roots, address, &n);
+  if (bytes == NULL)
+    bytes = hat_module_reader_at (gtypes->reader, address, &n);
+  return bytes && *bytes && memchr (bytes, 0, MIN (n, MAX_NAME)) ? (const char *) bytes : NULL;
+}
+
+static const char *
+name_of_node (const HatGTypes *gtypes, guint64 node)
+{
+  guint32 quark;
+  return read_bytes (gtypes, node + gtypes->name_at, &quark, sizeof quark) && quark < gtypes->n_quarks
+           ? string_at (gtypes, word_at (gtypes, gtypes->quarks + quark * 8ull)) : NULL;
+}
+
+/* ---- finding the tables ---- */
+
+static gboolean
+is_library (const HatFoundModule *module, const char *prefix)
+{
+  const char *slash = strrchr (module->path, '/');
+  return slash && g_str_has_prefix (slash + 1, prefix);
+}
+
+static gboolean
+are_fundamentals (const HatGTypes *gtypes)
+{
+  for (guint i = 1; i < G_N_ELEMENTS (fundamentals); i++)
+    if (g_strcmp0 (name_of_node (gtypes, word_at (gtypes, gtypes->nodes + i * 8)), fundamentals[i]) != 0)
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+find_name (HatGTypes *gtypes)
+{
+  const guint64 node = word_at (gtypes, gtypes->nodes + OBJECT * 8);
+  for (gtypes->name_at = 0; gtypes->name_at < MAX_PART; gtypes->name_at += 4)
+    if (g_strcmp0 (name_of_node (gtypes, node), fundamentals[OBJECT]) == 0 && are_fundamentals (gtypes))
+      return TRUE;
+  return FALSE;
+}
+
+/* Each node begins the list of its ancestors with itself. */
+static gboolean
+find_self (HatGTypes *gtypes)
+{
+  for (gtypes->self_at = 0; gtypes->self_at < MAX_PART; gtypes->self_at += 8)
+    {
+      guint i = 1;
+      while (i < G_N_ELEMENTS (fundamentals) && word_at (gtypes, word_at (gtypes, gtypes->nodes + i * 8) + gtypes->self_at) == FUNDAMENTAL (i))
+        i++;
+      if (i == G_N_ELEMENTS (fundamentals))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* A node leads to its data, these to the class, and behind that stand the sizes of an instance and of all that is private. */
+static gboolean
+find_class (HatGTypes *gtypes)
+{
+  const guint64 node = word_at (gtypes, gtypes->nodes + OBJECT * 8);
+  for (gtypes->data_at = 0; gtypes->data_at < MAX_PART; gtypes->data_at += 8)
+    {
+      const guint64 data = word_at (gtypes, node + gtypes->data_at);
+      for (gtypes->class_at = 0; data && gtypes->class_at < MAX_PART; gtypes->class_at += 8)
+        {
+          const guint64 class = word_at (gtypes, data + gtypes->class_at);
+          guint16 size;
+          if (class && word_at (gtypes, class) == FUNDAMENTAL (OBJECT) && read_bytes (gtypes, data + gtypes->class_at + 8, &size, sizeof size)
+              && size == OBJECT_SIZE)
+            return TRUE;
+        }
+    }
+  return FALSE;
+}
+
+/* GLib makes it with the first object. */
+static gboolean
+has_object_class (const HatGTypes *gtypes)
+{
+  const HatBlockIndex *blocks = gtypes->plan->blocks;
+  for (guint32 block = 0; block < blocks->n; block++)
+    if (blocks->sizes[block] >= OBJECT_CLASS_SIZE && word_at (gtypes, blocks->addresses[block]) == FUNDAMENTAL (OBJECT))
+      return TRUE;
+  return FALSE;
+}
+
+/* Calls `func` with all words of the library's data until it returns TRUE. */
+static gboolean
+search (HatGTypes *gtypes, const char *library, gboolean (*func) (HatGTypes *gtypes, guint64 address, guint64 word))
+{
+  for (guint i = 0; i < gtypes->plan->ranges->len; i++)
+    {
+      const HatRootRange *range = &g_array_index (gtypes->plan->ranges, HatRootRange, i);
+      guint64 n, word;
+      if (range->kind != HAT_ROOT_GLOBAL || !is_library ((const HatFoundModule *) range->module, library))
+        continue;
+      for (guint64 at = range->start; at < range->end; at += MAX (n & ~7ull, 8))
+        {
+          n = 0;
+          const guint8 *bytes = hat_copy_at (gtypes->roots, at, &n);
+          n = MIN (n, range->end - at);
+          for (guint64 k = 0; bytes && k + 8 <= n; k += 8)
+            {
+              memcpy (&word, bytes + k, 8);
+              if (hat_block_index_find (gtypes->plan->blocks, word) != HAT_NO_BLOCK && func (gtypes, at + k, word))
+                return TRUE;
+            }
+        }
+    }
+  return FALSE;
+}
+
+static gboolean
+try_nodes (HatGTypes *gtypes, guint64 address, guint64 word)
+{
+  gtypes->nodes = address - 8;
+  return hat_block_index_find (gtypes->plan->blocks, word_at (gtypes, address + (OBJECT - 1) * 8)) != HAT_NO_BLOCK && find_name (gtypes)
+         && find_self (gtypes);
+}
+
+static gboolean
+try_quarks (HatGTypes *gtypes, guint64 address, guint64 word)
+{
+  const HatBlockIndex *blocks = gtypes->plan->blocks;
+  const guint32 block = hat_block_index_find (blocks, word);
+  if (blocks->addresses[block] != word || blocks->sizes[block] < MIN_QUARKS * 8 || word_at (gtypes, word) != 0
+      || string_at (gtypes, word_at (gtypes, word + 8)) == NULL)
+    return FALSE;
+  gtypes->quarks = word;
+  gtypes->n_quarks = MIN (blocks->sizes[block] / 8, G_MAXUINT32);
+  return search (gtypes, "libgobject-2.0.so", try_nodes);
+}
+
+HatGTypes *
+hat_gtypes_new (const HatRootPlan *plan, HatModuleReader *reader, const HatCopy *contents, const HatCopy *roots, const char **out_problem)
+{
+  gboolean is_there = FALSE;
+  *out_problem = NULL;
+  for (guint i = 0; i < plan->modules->len && !is_there; i++)
+    is_there = is_library (&g_array_index (plan->modules, HatFoundModule, i), "libgobject-2.0.so");
+  if (!is_there)
+    return NULL;
+  HatGTypes *gtypes = g_new0 (HatGTypes, 1);
+  *gtypes = (HatGTypes){ .plan = plan, .reader = reader, .contents = contents, .roots = roots };
+  gtypes->known = g_hash_table_new_full (NULL, NULL, NULL, g_free);
+  gtypes->strings = g_string_chunk_new (4096);
+  const gboolean is_found = search (gtypes, "libglib-2.0.so", try_quarks);
+  if (is_found && find_class (gtypes))
+    return gtypes;
+  if (!is_found || has_object_class (gtypes))
+    *out_problem = "GLib's objects have no types in snapshots: its version keeps their names in a way that is not known";
+  hat_gtypes_free (gtypes);
+  return NULL;
+}
+
+void
+hat_gtypes_free (HatGTypes *gtypes)
+{
+  if (gtypes == NULL)
+    return;
+  g_hash_table_unref (gtypes->known);
+  g_string_chunk_free (gtypes->strings);
+  g_free (gtypes);
+}
+
+/* ---- asking ---- */
+
+static const HatGType *
+get (HatGTypes *gtypes, guint64 number, guint depth)
+{
+  gpointer known;
+  if (number == 0 || number % 4 != 0 || depth > MAX_ANCESTORS)
+    return NULL;
+  if (g_hash_table_lookup_extended (gtypes->known, (gpointer) number, NULL, &known))
+    return known;
+  const guint64 node = number <= LAST_FUNDAMENTAL ? word_at (gtypes, gtypes->nodes + number / 4 * 8) : number;
+  const char *name = node && word_at (gtypes, node + gtypes->self_at) == number ? name_of_node (gtypes, node) : NULL;
+  HatGType *type = NULL;
+  if (name)
+    {
+      const guint64 data = word_at (gtypes, node + gtypes->data_at);
+      guint16 sizes[2] = { 0, 0 };
+      read_bytes (gtypes, data + gtypes->class_at + 8, sizes, sizeof sizes);
+      type = g_new (HatGType, 1);
+      *type = (HatGType){ .name = g_string_chunk_insert_const (gtypes->strings, name), .class = word_at (gtypes, data + gtypes->class_at),
+                          .instance_size = sizes[0], .private_size = sizes[1] };
+      type->parent = get (gtypes, word_at (gtypes, node + gtypes->self_at + 8), depth + 1);
+    }
+  g_hash_table_insert (gtypes->known, (gpointer) number, type);
+  return type;
+}
+
+const HatGType *
+hat_gtypes_of_class (HatGTypes *gtypes, guint64 address)
+{
+  const HatGType *type = get (gtypes, word_at (gtypes, address), 0);
+  return type && type->class == address ? type : NULL;
+}
