@@ -39,6 +39,65 @@ heap_of_fixture (guint n_events)
   return heap_of_sample (n_events, 0);
 }
 
+/* ---- text ---- */
+
+/* Lines of all fonts and widths, one of them no UTF-8, and a paragraph: the widths used and the pixels, as a checksum. */
+static char *
+paint_texts (gpointer data)
+{
+  static const char *const strings[] = { "hat_graph_new", "std::vector<int>", "a name that is longer than what it has for room", "no \xff\xfe text", "1,234" };
+  cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_ARGB32, 400, 400);
+  cairo_t *cr = cairo_create (surface);
+  g_autoptr (HatText) text = hat_text_new (cr);
+  g_autoptr (GString) widths = g_string_new (NULL);
+  const HatColor color = { 0, 0, 0, 1 };
+  g_autofree char *pixels = NULL;
+
+  for (guint i = 0; i < 20; i++)
+    {
+      const char *string = strings[i % G_N_ELEMENTS (strings)];
+      const HatRect rect = { 4, 20.0 * i, 30 + 15.0 * i, 18 };
+      const double used = hat_text_line (text, i % 5, color, rect, i % 3, string);
+      g_assert_cmpfloat (used, <=, rect.width + 0.01);
+      g_string_append_printf (widths, "%.3f of %.3f\n", used, hat_text_measure (text, i % 5, string));
+    }
+  g_string_append_printf (widths, "%.3f\n", hat_text_wrap (text, HAT_FONT_NORMAL, color, (HatRect){ 200, 300, 90, 60 }, strings[2]));
+  cairo_destroy (cr);
+  cairo_surface_flush (surface);
+  pixels = g_compute_checksum_for_data (G_CHECKSUM_SHA256, cairo_image_surface_get_data (surface), 400 * (gsize) cairo_image_surface_get_stride (surface));
+  g_string_append (widths, pixels);
+  cairo_surface_destroy (surface);
+  return g_strdup (widths->str);
+}
+
+/* What is kept of shaped texts is not seen: not the second time, not among so many others that it is kept no longer, and not in a thread. */
+static void
+test_text_is_kept (void)
+{
+  g_autofree char *first = paint_texts (NULL), *second = paint_texts (NULL), *third = NULL, *fourth = NULL;
+  cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_A8, 1, 1);
+  cairo_t *cr = cairo_create (surface);
+  g_autoptr (HatText) text = hat_text_new (cr);
+
+  g_assert_cmpstr (first, ==, second);
+  for (guint i = 0; i < 6000; i++)
+    {
+      g_autofree char *string = g_strdup_printf ("%u", i);
+      hat_text_measure (text, HAT_FONT_SMALL, string);
+      if (i % 1000 == 0)
+        {
+          g_autofree char *again = paint_texts (NULL);
+          g_assert_cmpstr (first, ==, again);
+        }
+    }
+  third = paint_texts (NULL);
+  g_assert_cmpstr (first, ==, third);
+  fourth = g_thread_join (g_thread_new ("paint", (GThreadFunc) paint_texts, NULL));
+  g_assert_cmpstr (first, ==, fourth);
+  cairo_destroy (cr);
+  cairo_surface_destroy (surface);
+}
+
 /* ---- palette ---- */
 
 static void
@@ -891,6 +950,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/draw/palette/text-contrast", test_text_contrast);
   g_test_add_func ("/draw/palette/categories-differ", test_categories_differ);
+  g_test_add_func ("/draw/text/is-kept", test_text_is_kept);
   g_test_add_func ("/draw/axis/ticks", test_ticks);
   g_test_add_func ("/draw/axis/ticks-random", test_ticks_random);
   g_test_add_func ("/draw/timeline/spike", test_spike);

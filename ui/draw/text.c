@@ -8,17 +8,76 @@
 #include <pango/pangocairo.h>
 
 #define N_FONTS 5
+#define MOST_SHAPED 2048 /* texts in a generation: some 3 KB each; twice as many live at most */
+
+/* To shape a text takes ten times as long as to paint it, and the next painting has nearly the same ones. So they are kept, by thread, since a
+ * PangoLayout and its font map are one thread's; pango itself shapes them again when the system's fonts change. They depend on nothing of what
+ * is painted on: the metrics are not hinted. Two generations: when the younger is full, the elder goes, with all that was not used since. */
+typedef struct
+{
+  PangoContext *context;
+  PangoAttrList *attributes;
+  PangoFontDescription *fonts[N_FONTS];
+  GHashTable *young, *old; /* Shape -> PangoLayout */
+} Shaper;
+
+typedef struct
+{
+  HatFont font;
+  int width, height; /* px, to elide and to wrap in; width < 0: as wide as it is; height < 0: one line */
+  char *string;
+} Shape;
 
 struct _HatText
 {
   cairo_t *cr;
-  PangoLayout *layout;
-  HatFont font; /* of the layout's text */
-  PangoFontDescription *fonts[N_FONTS];
+  Shaper *shaper;
 };
 
-HatText *
-hat_text_new (cairo_t *cr)
+static void
+free_shaper (gpointer data)
+{
+  Shaper *shaper = data;
+
+  g_hash_table_unref (shaper->young);
+  g_hash_table_unref (shaper->old);
+  for (guint i = 0; i < N_FONTS; i++)
+    pango_font_description_free (shaper->fonts[i]);
+  pango_attr_list_unref (shaper->attributes);
+  g_object_unref (shaper->context);
+  g_free (shaper);
+}
+
+static guint
+hash_shape (gconstpointer data)
+{
+  const Shape *shape = data;
+  return g_str_hash (shape->string) + 31 * (guint) shape->width + 1009 * (guint) shape->height + 7919 * shape->font;
+}
+
+static gboolean
+is_same_shape (gconstpointer a, gconstpointer b)
+{
+  const Shape *x = a, *y = b;
+  return x->font == y->font && x->width == y->width && x->height == y->height && g_str_equal (x->string, y->string);
+}
+
+static void
+free_shape (gpointer data)
+{
+  Shape *shape = data;
+  g_free (shape->string);
+  g_free (shape);
+}
+
+static GHashTable *
+new_generation (void)
+{
+  return g_hash_table_new_full (hash_shape, is_same_shape, free_shape, g_object_unref);
+}
+
+static Shaper *
+new_shaper (void)
 {
   static const struct
   {
@@ -29,58 +88,96 @@ hat_text_new (cairo_t *cr)
     [HAT_FONT_BOLD] = { 13, PANGO_WEIGHT_BOLD },    [HAT_FONT_TITLE] = { 18, PANGO_WEIGHT_BOLD },
     [HAT_FONT_NUMBER] = { 25, PANGO_WEIGHT_BOLD },
   };
-  HatText *text = g_new0 (HatText, 1);
-  PangoAttrList *attributes = pango_attr_list_new ();
+  Shaper *shaper = g_new0 (Shaper, 1);
   cairo_font_options_t *options = cairo_font_options_create ();
 
-  text->cr = cr;
-  text->layout = pango_cairo_create_layout (cr);
-  pango_context_set_round_glyph_positions (pango_layout_get_context (text->layout), FALSE);
-  pango_attr_list_insert (attributes, pango_attr_font_features_new ("tnum=1"));
-  pango_layout_set_attributes (text->layout, attributes);
-  pango_attr_list_unref (attributes);
+  shaper->context = pango_font_map_create_context (pango_cairo_font_map_get_default ());
+  pango_context_set_round_glyph_positions (shaper->context, FALSE);
   /* Whole pixel metrics would make widths differ between PNG, SVG and scaled windows. */
   cairo_font_options_set_hint_metrics (options, CAIRO_HINT_METRICS_OFF);
   cairo_font_options_set_antialias (options, CAIRO_ANTIALIAS_GRAY);
-  pango_cairo_context_set_font_options (pango_layout_get_context (text->layout), options);
+  pango_cairo_context_set_font_options (shaper->context, options);
   cairo_font_options_destroy (options);
-  pango_layout_context_changed (text->layout);
+  shaper->attributes = pango_attr_list_new ();
+  pango_attr_list_insert (shaper->attributes, pango_attr_font_features_new ("tnum=1"));
   for (guint i = 0; i < N_FONTS; i++)
     {
-      text->fonts[i] = pango_font_description_from_string ("Cantarell, Sans");
-      pango_font_description_set_absolute_size (text->fonts[i], looks[i].size_px * PANGO_SCALE);
-      pango_font_description_set_weight (text->fonts[i], looks[i].weight);
+      shaper->fonts[i] = pango_font_description_from_string ("Cantarell, Sans");
+      pango_font_description_set_absolute_size (shaper->fonts[i], looks[i].size_px * PANGO_SCALE);
+      pango_font_description_set_weight (shaper->fonts[i], looks[i].weight);
     }
+  shaper->young = new_generation ();
+  shaper->old = new_generation ();
+  return shaper;
+}
+
+HatText *
+hat_text_new (cairo_t *cr)
+{
+  static GPrivate of_thread = G_PRIVATE_INIT (free_shaper);
+  HatText *text = g_new (HatText, 1);
+
+  if (!g_private_get (&of_thread))
+    g_private_set (&of_thread, new_shaper ());
+  *text = (HatText){ cr, g_private_get (&of_thread) };
   return text;
 }
 
 void
 hat_text_free (HatText *text)
 {
-  if (!text)
-    return;
-  for (guint i = 0; i < N_FONTS; i++)
-    pango_font_description_free (text->fonts[i]);
-  g_object_unref (text->layout);
   g_free (text);
 }
 
-/* Names come from files of others: pango wants valid UTF-8. */
-static void
-set_text (HatText *text, HatFont font, const char *string)
+static PangoLayout *
+new_layout (Shaper *shaper, const Shape *shape)
 {
-  pango_layout_set_ellipsize (text->layout, PANGO_ELLIPSIZE_NONE);
-  if (font == text->font && g_strcmp0 (pango_layout_get_text (text->layout), string) == 0)
-    return; /* just measured: to shape it takes longer than to draw it */
-  text->font = font;
-  pango_layout_set_font_description (text->layout, text->fonts[font]);
-  if (g_utf8_validate (string, -1, NULL))
-    pango_layout_set_text (text->layout, string, -1);
-  else
+  PangoLayout *layout = pango_layout_new (shaper->context);
+
+  pango_layout_set_attributes (layout, shaper->attributes);
+  pango_layout_set_font_description (layout, shaper->fonts[shape->font]);
+  pango_layout_set_single_paragraph_mode (layout, shape->height < 0);
+  pango_layout_set_wrap (layout, PANGO_WRAP_WORD_CHAR);
+  if (shape->width >= 0)
     {
-      g_autofree char *valid = g_utf8_make_valid (string, -1);
-      pango_layout_set_text (text->layout, valid, -1);
+      pango_layout_set_ellipsize (layout, PANGO_ELLIPSIZE_END);
+      pango_layout_set_width (layout, shape->width * PANGO_SCALE);
     }
+  if (shape->height >= 0)
+    pango_layout_set_height (layout, shape->height * PANGO_SCALE);
+  if (g_utf8_validate (shape->string, -1, NULL))
+    pango_layout_set_text (layout, shape->string, -1);
+  else /* names come from files of others: pango wants valid UTF-8 */
+    {
+      g_autofree char *valid = g_utf8_make_valid (shape->string, -1);
+      pango_layout_set_text (layout, valid, -1);
+    }
+  return layout;
+}
+
+/* Good until the next one is asked for. */
+static PangoLayout *
+layout_of (HatText *text, Shape shape)
+{
+  Shaper *shaper = text->shaper;
+  gpointer key = NULL, layout = g_hash_table_lookup (shaper->young, &shape);
+
+  if (layout)
+    return layout;
+  if (g_hash_table_size (shaper->young) >= MOST_SHAPED)
+    {
+      g_hash_table_unref (shaper->old);
+      shaper->old = shaper->young;
+      shaper->young = new_generation ();
+    }
+  if (!g_hash_table_steal_extended (shaper->old, &shape, &key, &layout))
+    {
+      layout = new_layout (shaper, &shape);
+      shape.string = g_strdup (shape.string);
+      key = g_memdup2 (&shape, sizeof shape);
+    }
+  g_hash_table_insert (shaper->young, key, layout);
+  return layout;
 }
 
 static void
@@ -92,21 +189,18 @@ set_color (cairo_t *cr, HatColor color)
 double
 hat_text_line (HatText *text, HatFont font, HatColor color, HatRect rect, HatAlign align, const char *string)
 {
+  PangoLayout *layout;
   int width, height;
   double x;
 
   if (!string || rect.width < 8 || rect.height < 6)
     return 0;
-  set_text (text, font, string);
-  pango_layout_set_single_paragraph_mode (text->layout, TRUE);
-  pango_layout_set_width (text->layout, -1);
-  pango_layout_set_height (text->layout, -1);
-  pango_layout_get_size (text->layout, &width, &height);
+  layout = layout_of (text, (Shape){ font, -1, -1, (char *) string });
+  pango_layout_get_size (layout, &width, &height);
   if (width > rect.width * PANGO_SCALE)
     {
-      pango_layout_set_ellipsize (text->layout, PANGO_ELLIPSIZE_END);
-      pango_layout_set_width (text->layout, (int) (rect.width * PANGO_SCALE));
-      pango_layout_get_size (text->layout, &width, &height);
+      layout = layout_of (text, (Shape){ font, (int) rect.width, -1, (char *) string });
+      pango_layout_get_size (layout, &width, &height);
     }
   x = rect.x;
   if (align == HAT_ALIGN_CENTER)
@@ -115,7 +209,7 @@ hat_text_line (HatText *text, HatFont font, HatColor color, HatRect rect, HatAli
     x += rect.width - (double) width / PANGO_SCALE;
   set_color (text->cr, color);
   cairo_move_to (text->cr, x, rect.y + (rect.height - (double) height / PANGO_SCALE) / 2);
-  pango_cairo_show_layout (text->cr, text->layout);
+  pango_cairo_show_layout (text->cr, layout);
   cairo_new_path (text->cr);
   return (double) width / PANGO_SCALE;
 }
@@ -123,20 +217,16 @@ hat_text_line (HatText *text, HatFont font, HatColor color, HatRect rect, HatAli
 double
 hat_text_wrap (HatText *text, HatFont font, HatColor color, HatRect rect, const char *string)
 {
+  PangoLayout *layout;
   int height;
 
   if (!string || rect.width < 8 || rect.height < 6)
     return 0;
-  set_text (text, font, string);
-  pango_layout_set_single_paragraph_mode (text->layout, FALSE);
-  pango_layout_set_wrap (text->layout, PANGO_WRAP_WORD_CHAR);
-  pango_layout_set_ellipsize (text->layout, PANGO_ELLIPSIZE_END);
-  pango_layout_set_width (text->layout, (int) (rect.width * PANGO_SCALE));
-  pango_layout_set_height (text->layout, (int) (rect.height * PANGO_SCALE));
-  pango_layout_get_size (text->layout, NULL, &height);
+  layout = layout_of (text, (Shape){ font, (int) rect.width, (int) rect.height, (char *) string });
+  pango_layout_get_size (layout, NULL, &height);
   set_color (text->cr, color);
   cairo_move_to (text->cr, rect.x, rect.y);
-  pango_cairo_show_layout (text->cr, text->layout);
+  pango_cairo_show_layout (text->cr, layout);
   cairo_new_path (text->cr);
   return (double) height / PANGO_SCALE;
 }
@@ -146,9 +236,7 @@ hat_text_measure (HatText *text, HatFont font, const char *string)
 {
   int width;
 
-  set_text (text, font, string);
-  pango_layout_set_width (text->layout, -1);
-  pango_layout_get_size (text->layout, &width, NULL);
+  pango_layout_get_size (layout_of (text, (Shape){ font, -1, -1, (char *) string }), &width, NULL);
   return (double) width / PANGO_SCALE;
 }
 

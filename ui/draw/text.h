@@ -26,7 +26,7 @@ typedef enum
   HAT_ALIGN_RIGHT,
 } HatAlign;
 
-typedef struct _HatText HatText; /* layouts of one painting, reused for all its texts */
+typedef struct _HatText HatText; /* of one painting and its thread; what it shapes is kept for the thread's next ones */
 
 HatText *hat_text_new (cairo_t *cr);
 void hat_text_free (HatText *text);
