@@ -182,7 +182,7 @@ apply_anyway (HatStream *stream, HatStreamThread *thread, const HatRawEvent *raw
         write_missed_free (stream, thread, raw->address, time_ns);
       if (hat_live_set_find (stream->live, raw->old, NULL))
         {
-              apply_realloc (stream, thread, raw, time_ns);
+          apply_realloc (stream, thread, raw, time_ns);
           return;
         }
       write_unknown_free (stream, thread, raw->old, HAT_STACK_NONE, time_ns);
@@ -266,22 +266,28 @@ typedef struct
   guint64 earliest;
 } Before;
 
-/* Whether a thread is inside a reallocation of the block that was there. */
+/* Whether a thread is inside a reallocation of the block that was there, or has told of it and that waits in the queue of the address. */
 static gboolean
-is_moving (HatStream *stream, guint64 address)
+is_moving (HatStream *stream, guint64 address, const GQueue *queue)
 {
   for (guint i = 0; i < stream->movers->len; i++)
     if (((HatStreamThread *) stream->movers->pdata[i])->moving == address)
       return TRUE;
+  for (const GList *link = queue->head; link && stream->movers->len > 0; link = link->next)
+    {
+      const Parked *parked = link->data;
+      if (parked->raw.kind == HAT_RAW_REALLOC && parked->raw.old == address)
+        return TRUE;
+    }
   return FALSE;
 }
 
 /* An address is found in use either because two clocks disagree or because the block there is being moved away. In the second case the
  * stamps of the others hold: a free among them is not of the old block, however soon it comes after the allocation of the new one. */
 static Before
-before_any (HatStream *stream, guint level, guint64 address)
+before_any (HatStream *stream, guint level, guint64 address, const GQueue *queue)
 {
-  return (Before) { ++stream->n_walks, level, is_moving (stream, address) ? 0 : DISORDER_TICKS, G_MAXUINT64 - DISORDER_TICKS };
+  return (Before) { ++stream->n_walks, level, is_moving (stream, address, queue) ? 0 : DISORDER_TICKS, G_MAXUINT64 - DISORDER_TICKS };
 }
 
 static gboolean
@@ -290,9 +296,12 @@ is_behind (const Before *before, const Parked *parked, guint64 address)
   return ticks_at (&parked->raw, address) > before->earliest + before->disorder || parked->thread->marks[before->level] == before->walk;
 }
 
+/* A reallocation that only its other address holds up says nothing against the clocks: here the stamps hold. */
 static void
-pass (Before *before, const Parked *parked, guint64 address)
+pass (HatStream *stream, Before *before, const Parked *parked, guint64 address)
 {
+  if (has_two_addresses (&parked->raw) && hat_live_set_find (stream->live, address, NULL) == (parked->raw.old == address))
+    before->disorder = 0;
   before->earliest = MIN (before->earliest, ticks_at (&parked->raw, address));
   parked->thread->marks[before->level] = before->walk;
 }
@@ -305,10 +314,10 @@ is_behind_elsewhere (HatStream *stream, const Parked *parked, guint64 here)
     return FALSE;
   const guint64 other = parked->raw.old == here ? parked->raw.address : parked->raw.old;
   GQueue *queue = g_hash_table_lookup (stream->queues, &other);
-  Before before = before_any (stream, 1, other);
+  Before before = before_any (stream, 1, other, queue);
   for (GList *link = queue->head; link && link->data != parked; link = link->next)
     {
-      pass (&before, link->data, other);
+      pass (stream, &before, link->data, other);
       if (is_behind (&before, parked, other))
         return TRUE;
     }
@@ -319,7 +328,7 @@ is_behind_elsewhere (HatStream *stream, const Parked *parked, guint64 here)
 static gboolean
 settle_one (HatStream *stream, guint64 address, GQueue *queue, guint64 *out_other)
 {
-  Before before = before_any (stream, 0, address);
+  Before before = before_any (stream, 0, address, queue);
 
   for (GList *link = queue->head; link; link = link->next)
     {
@@ -332,7 +341,7 @@ settle_one (HatStream *stream, guint64 address, GQueue *queue, guint64 *out_othe
           g_free (parked);
           return TRUE;
         }
-      pass (&before, parked, address);
+      pass (stream, &before, parked, address);
     }
   return FALSE;
 }

@@ -123,7 +123,8 @@ say (Heap *heap, guint thread, HatRawKind kind, guint64 ticks, gint address, gin
   const Stamped stamped = { { .ticks = ticks, .old_ticks = heap->began[thread], .kind = kind, .address = address_of (address), .old = old < 0 ? 0 : address_of (old),
                               .number = size, .stack = kind == HAT_RAW_FREE ? HAT_STACK_NONE : HAT_STACK_TRUNCATED }, thread };
   g_array_append_val (heap->batch, stamped);
-  g_array_append_val (heap->said, stamped);
+  if (kind != HAT_RAW_MOVING)
+    g_array_append_val (heap->said, stamped);
 }
 
 static void
@@ -189,6 +190,7 @@ heap_step (Heap *heap)
           heap->old[thread] = address;
           heap->began[thread] = stamp (heap, thread);
           heap->is_handed[address] = TRUE;
+          say (heap, thread, HAT_RAW_MOVING, heap->began[thread], address, address, 0);
         }
     }
 }
@@ -208,7 +210,10 @@ drain (Heap *heap, HatStream *stream, HatStreamThread *threads)
   for (guint i = 0; i < heap->batch->len; i++)
     {
       const Stamped *stamped = &g_array_index (heap->batch, Stamped, i);
-      hat_stream_add (stream, &threads[stamped->thread], &stamped->raw, stamped->raw.ticks * 25);
+      if (stamped->raw.kind == HAT_RAW_MOVING)
+        hat_stream_begin_move (stream, &threads[stamped->thread], &stamped->raw);
+      else
+        hat_stream_add (stream, &threads[stamped->thread], &stamped->raw, stamped->raw.ticks * 25);
     }
   g_array_set_size (heap->batch, 0);
   hat_stream_tick (stream, heap->step * 75, 0);
@@ -336,6 +341,67 @@ static void
 test_coarse_clocks (void)
 {
   run_threads (0, 400, TRUE);
+}
+
+/* A reallocation that waits for another one must not let pass what came after it, however close in time. */
+static void
+test_waiting_reallocations (void)
+{
+  enum { X = 0x100, Y = 0x200, Z = 0x300 };
+  const struct
+  {
+    guint thread;
+    HatRawEvent raw;
+  } said[] = {
+    { 0, { .ticks = 1, .kind = HAT_RAW_ALLOC, .address = X, .number = 1 } },
+    { 0, { .ticks = 2, .kind = HAT_RAW_ALLOC, .address = Y, .number = 2 } },
+    { 1, { .ticks = 100, .kind = HAT_RAW_MOVING, .old = Y } },
+    { 2, { .ticks = 101, .kind = HAT_RAW_MOVING, .old = X } },
+    { 3, { .ticks = 102, .kind = HAT_RAW_ALLOC, .address = X, .number = 3 } },
+    { 2, { .ticks = 103, .old_ticks = 101, .kind = HAT_RAW_REALLOC, .old = X, .address = Y, .number = 4 } },
+    { 4, { .ticks = 104, .kind = HAT_RAW_FREE, .address = X } }, /* of size 3, not 1 */
+    { 2, { .ticks = 105, .kind = HAT_RAW_FREE, .address = Y } }, /* of size 4, not 2 */
+    { 1, { .ticks = 106, .old_ticks = 100, .kind = HAT_RAW_REALLOC, .old = Y, .address = Z, .number = 5 } },
+
+    { 1, { .ticks = 200, .kind = HAT_RAW_MOVING, .old = Z } },
+    { 3, { .ticks = 201, .kind = HAT_RAW_ALLOC, .address = Z, .number = 6 } },
+    { 2, { .ticks = 202, .kind = HAT_RAW_MOVING, .old = Z } },
+    { 2, { .ticks = 203, .old_ticks = 202, .kind = HAT_RAW_REALLOC, .old = Z, .address = X, .number = 7 } },
+    { 2, { .ticks = 204, .kind = HAT_RAW_FREE, .address = X } },
+    { 4, { .ticks = 205, .kind = HAT_RAW_ALLOC, .address = X, .number = 8 } }, /* after that, though nothing is there yet */
+    { 1, { .ticks = 206, .old_ticks = 200, .kind = HAT_RAW_REALLOC, .old = Z, .address = Y, .number = 9 } },
+  };
+  Fixture fixture = fixture_new ();
+  HatStream *stream = hat_stream_new (fixture.writer, add_process (&fixture, NULL), NULL);
+  HatStreamThread threads[5];
+  guint64 ended = 0; /* sizes of those that did, in decimal digits */
+
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    threads[i] = (HatStreamThread) { hat_trace_writer_add_thread (fixture.writer, 0, 1 + i, NULL) };
+  for (guint i = 0; i < G_N_ELEMENTS (said); i++)
+    {
+      HatRawEvent raw = said[i].raw;
+      raw.stack = HAT_STACK_NONE;
+      if (raw.kind == HAT_RAW_MOVING)
+        hat_stream_begin_move (stream, &threads[said[i].thread], &raw);
+      else
+        hat_stream_add (stream, &threads[said[i].thread], &raw, raw.ticks);
+    }
+  g_assert_cmpuint (hat_stream_n_parked (stream), ==, 0);
+  g_assert_cmpuint (hat_stream_totals (stream)->live_bytes, ==, 8 + 9);
+  hat_stream_free (stream);
+  g_autoptr (HatTrace) trace = fixture_close (&fixture);
+  g_autoptr (GArray) events = read_events (trace, 0);
+  guint64 sizes[10] = {};
+  for (guint i = 0; i < events->len; i++)
+    {
+      const HatEvent *event = &g_array_index (events, HatEvent, i);
+      if (event->kind == HAT_EVENT_ALLOC || event->kind == HAT_EVENT_REALLOC)
+        sizes[event->block] = event->size;
+      if (event->old)
+        ended = ended * 10 + sizes[event->old];
+    }
+  g_assert_cmpuint (ended, ==, 2134567);
 }
 
 /* ---- what never comes ---- */
@@ -757,6 +823,7 @@ main (int argc, char **argv)
   g_test_add_func ("/stream/good-clocks-give-the-exact-order", test_good_clocks);
   g_test_add_func ("/stream/disagreeing-clocks-lose-nothing", test_disagreeing_clocks);
   g_test_add_func ("/stream/coarse-clocks-lose-nothing", test_coarse_clocks);
+  g_test_add_func ("/stream/reallocations-that-wait-hold-their-place", test_waiting_reallocations);
   g_test_add_data_func ("/stream/patience-has-an-end", GINT_TO_POINTER (FALSE), test_missed_and_unknown);
   g_test_add_data_func ("/stream/no-patience-when-all-have-spoken", GINT_TO_POINTER (TRUE), test_missed_and_unknown);
   g_test_add_func ("/stream/a-child-goes-on-where-its-parent-was", test_fork);
