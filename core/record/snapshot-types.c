@@ -132,21 +132,27 @@ find_class (Finder *finder, guint32 module, const char *name)
 static guint32
 vtable_kind (Finder *finder, guint32 module, guint64 offset)
 {
-  static const char prefix[] = "vtable for ";
   const guint64 key = (guint64) module << 40 ^ offset;
   gpointer known;
+  gboolean is_symbol;
   if (g_hash_table_lookup_extended (finder->vtables, (gpointer) (gsize) key, NULL, &known))
     return GPOINTER_TO_UINT (known);
   HatModuleNames *names = hat_module_reader_names_of (finder->typing->reader, module);
-  const char *name = names ? hat_module_names_variable (names, offset) : NULL;
-  guint32 kind = 0;
-  if (name && g_str_has_prefix (name, prefix))
-    {
-      name += strlen (prefix);
-      kind = add_kind (finder, find_class (finder, module, name), name, 0, FALSE, HAT_EVIDENCE_VTABLE, "its pointer to virtual functions");
-    }
+  const char *name = names ? hat_module_names_class (names, offset, &is_symbol) : NULL;
+  const guint32 kind = !name ? 0 : add_kind (finder, find_class (finder, module, name), name, 0, FALSE, HAT_EVIDENCE_VTABLE,
+                                             is_symbol ? "its pointer to virtual functions" : "its pointer to virtual functions, by RTTI");
   g_hash_table_insert (finder->vtables, (gpointer) (gsize) key, GUINT_TO_POINTER (kind));
   return kind;
+}
+
+/* How far it is from the first object to the next one of the same class, of `n` words of one block; 0: there is no other. */
+static guint64
+object_stride (const HatModuleWord *words, guint32 n)
+{
+  for (guint32 i = 1; i < n && words[i].block == words->block; i++)
+    if (words[i].module == words->module && words[i].offset == words->offset)
+      return words[i].word * 8ull;
+  return 0;
 }
 
 static void
@@ -159,10 +165,14 @@ look_at_vtables (Finder *finder)
       const guint32 kind = word->word == 0 ? vtable_kind (finder, word->module, word->offset) : 0;
       if (kind == 0)
         continue;
-      const guint64 size = size_of (finder, word->block), its = g_array_index (finder->kinds, Kind, kind - 1).size;
+      const Kind its = g_array_index (finder->kinds, Kind, kind - 1);
+      const guint64 size = size_of (finder, word->block);
       /* An object may only be the first part of what its stack says that the block is. */
-      if (finder->block_kind[word->block] == 0 || its == size)
-        finder->block_kind[word->block] = kind;
+      if (finder->block_kind[word->block] != 0 && its.size != size)
+        continue;
+      const guint64 stride = its.size != size ? object_stride (word, out->n_module_words - i) : 0;
+      const gboolean is_array = stride > 0 && size % stride == 0 && (its.size == 0 || its.size == stride);
+      finder->block_kind[word->block] = is_array ? add_kind (finder, its.type, its.name, 0, TRUE, HAT_EVIDENCE_VTABLE, its.words) : kind;
     }
 }
 

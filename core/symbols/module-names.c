@@ -3,6 +3,7 @@
 
 #include "core/symbols/function-names.h"
 #include "core/symbols/module-files.h"
+#include "core/symbols/rtti.h"
 #include "core/symbols/symbol-table.h"
 
 #include <string.h>
@@ -12,6 +13,7 @@
 struct _HatModuleNames
 {
   HatModuleFiles files;
+  HatRtti *rtti;                   /* once asked for */
   HatSymbolTable *tables[N_KINDS]; /* by HatSymbolKind, as far as asked for */
   GHashTable *shown;               /* linker's name -> name */
   GStringChunk *strings;
@@ -35,6 +37,7 @@ hat_module_names_free (HatModuleNames *names)
     return;
   for (guint i = 0; i < N_KINDS; i++)
     g_clear_pointer (&names->tables[i], hat_symbol_table_free);
+  hat_rtti_free (names->rtti);
   hat_module_files_close (&names->files);
   g_hash_table_unref (names->shown);
   g_string_chunk_free (names->strings);
@@ -68,6 +71,20 @@ const char *
 hat_module_names_variable (HatModuleNames *names, guint64 address)
 {
   return find (names, HAT_SYMBOLS_DATA, address);
+}
+
+const char *
+hat_module_names_class (HatModuleNames *names, guint64 address, gboolean *out_is_symbol)
+{
+  static const char prefix[] = "vtable for ";
+  const char *symbol = hat_module_names_variable (names, address);
+  *out_is_symbol = symbol && g_str_has_prefix (symbol, prefix);
+  if (symbol)
+    return *out_is_symbol ? symbol + strlen (prefix) : NULL;
+  if (names->rtti == NULL)
+    names->rtti = hat_rtti_new (names->files.image);
+  g_autofree char *name = hat_rtti_class (names->rtti, address);
+  return name ? hat_clean_name (names->strings, name) : NULL;
 }
 
 const char *

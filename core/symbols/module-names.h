@@ -17,7 +17,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatModuleNames, hat_module_names_free)
 
 /* The variable that covers an address (as in the module's headers), demangled; NULL: none is known. Lives as long as `names`. */
 const char *hat_module_names_variable (HatModuleNames *names, guint64 address);
-/* The same for an offset in the module's thread-local storage. */
+/* The C++ class to whose virtual functions an object's pointer leads, that address being as in the module's headers; NULL: no such pointer leads
+ * there. *out_is_symbol: its symbol says so, else what the program itself carries of it (RTTI). */
+const char *hat_module_names_class (HatModuleNames *names, guint64 address, gboolean *out_is_symbol);
+/* The variable at an offset in the module's thread-local storage. */
 const char *hat_module_names_thread_variable (HatModuleNames *names, guint64 offset);
 
 /* Where the functions of that name start and end: the linker's name, or the demangled one, without or with its scopes. Returns how many of

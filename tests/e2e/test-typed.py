@@ -184,6 +184,28 @@ def types_of_cxx():
 
 
 @check
+def classes_without_debug_information():
+    source = os.path.join(TOP, 'tests', 'targets', 'typed-cxx.cpp')
+    ways = [[], ['-no-pie'], ['-static-libstdc++', '-static-libgcc'], ['-rdynamic'], ['-Wl,-z,pack-relative-relocs']]
+    compilers = [('g++', way) for way in ways] + ([('clang++', [])] if shutil.which('clang++') else [])
+    for compiler, way in compilers:
+        program = path('typed-cxx-stripped')
+        done = run(compiler, '-O2', '-w', '-s', '-std=c++17', '-I' + TOP, *way, source, '-o', program)
+        equal(done.returncode, 0, done.stderr)
+        heap = Heap('typed-cxx-stripped', program)
+        wanted = {heap.block(address)['id']: (type_, count) for address, type_, *count in heap.said['block'] + heap.said['array']
+                  if re.match('house::(Circle|Label)$|std::_Sp_counted', type_)}
+        found = {n['id']: n for n in heap.nodes if 'virtual functions' in (n['type_evidence'] or '')}
+        equal(len(wanted), 12, 'blocks with virtual functions')
+        for id_, (type_, count) in wanted.items():
+            name = found[id_]['type'] if id_ in found else 'nothing'
+            assert name == type_ + '[]' if count else matches(type_, name), f'{compiler} {way}: {name}, not {type_}{count}'
+        others = [n['type'] for n in found.values() if n['id'] not in wanted]
+        assert not others, others
+        print(f'# {compiler} {way}: {len(found)} blocks by ' + ', '.join({n['type_evidence'] for n in found.values()}), flush=True)
+
+
+@check
 def types_of_gobject():
     for level in 'O0', 'O2':
         Heap(f'typed-gobject-{level}', target(f'typed-gobject-{level}')).check_all()

@@ -254,6 +254,7 @@ main ()
   std::vector<std::unique_ptr<Shape>> shapes = build_shapes ();
   std::unique_ptr<Link> links = build_list ();
   Config *config = build_config (document.get ());
+  std::vector<Circle> row (5);
   samples = new double[12];
   lose_ring ();
 
@@ -266,6 +267,7 @@ main ()
   say_shapes (shapes);
   say_list (links.get ());
   say_config (config);
+  say_array (row.data (), "house::Circle", 5);
   say_array (samples, "double", 12);
   say_variable ("main", "tree", "std::shared_ptr<house::Node>", block_of (tree.get ()));
   say_variable ("main", "shapes", "std::vector<std::unique_ptr<house::Shape, *> *>", shapes.data ());
