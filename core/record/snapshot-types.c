@@ -11,6 +11,8 @@
 #define MAX_VALUE_BYTES 256u     /* kept of one block or variable */
 #define MAX_ALL_VALUES (48u << 20)
 #define MAX_ROUNDS 16
+#define MAX_HEADER 64u           /* that a library puts before what it returns */
+#define WAYS_DIFFER 255u
 
 /* What blocks are, as it is found. */
 typedef struct
@@ -44,6 +46,7 @@ typedef struct
   GHashTable *targets;    /* HatTypeId -> Target */
   GHashTable *vtables;    /* module << 40 ^ offset -> 1 + index of a kind; 0 = none */
   guint32 *block_kind;    /* 1 + index */
+  guint8 *ways_in;        /* by block: where all that leads to it from outside leads: 1 + words; 0 = nowhere, WAYS_DIFFER. NULL: not asked for yet */
   GArray *work;           /* guint32: blocks whose pointers are to be followed */
   GArray *bytes_claims;   /* Claim: of text, which counts only if nothing else claims the block */
   GArray *variables;      /* HatVariable */
@@ -350,9 +353,9 @@ is_a_beginning (Finder *finder, HatTypeId type, guint64 size)
   return is_one;
 }
 
-/* A pointer to `type` at the start of an untyped block. 0: it says nothing. */
+/* A pointer to what begins `into` an untyped block and has `size` bytes. 0: it says nothing. */
 static guint32
-kind_behind (Finder *finder, const Target *target, guint64 size, gboolean is_array, const char *words)
+kind_behind (Finder *finder, const Target *target, guint64 into, guint64 size, gboolean is_array, const char *words)
 {
   HatTypeId type = target->type;
   gboolean is_many = FALSE;
@@ -374,7 +377,51 @@ kind_behind (Finder *finder, const Target *target, guint64 size, gboolean is_arr
       else
         return 0;
     }
-  return add_kind (finder, type, hat_types_get (finder->types, type)->name, 0, is_many, HAT_EVIDENCE_POINTER, words);
+  return add_kind (finder, type, hat_types_get (finder->types, type)->name, into, is_many, HAT_EVIDENCE_POINTER, words);
+}
+
+static void
+add_way_in (Finder *finder, guint32 block, guint64 into)
+{
+  guint8 *way = &finder->ways_in[block];
+  const guint8 words = into % 8 == 0 && into <= MAX_HEADER ? 1 + into / 8 : WAYS_DIFFER;
+  *way = *way == 0 || *way == words ? words : WAYS_DIFFER;
+}
+
+static void
+find_ways_in (Finder *finder)
+{
+  const HatSnapshot *out = finder->typing->out;
+  const guint32 n = finder->typing->blocks->n;
+  guint32 interior = 0;
+  finder->ways_in = g_new0 (guint8, n + 1);
+  for (guint32 block = 0; block < n; block++)
+    for (guint32 edge = out->first_edge[block]; edge < out->first_edge[block + 1]; edge++)
+      {
+        const gboolean is_interior = (out->edge_to[edge] & HAT_EDGE_INTERIOR) != 0;
+        const guint32 to = out->edge_to[edge] & ~HAT_EDGE_INTERIOR;
+        const guint64 into = is_interior ? out->interior_offset[interior++] : 0;
+        if (to != block)
+          add_way_in (finder, to, into);
+      }
+  for (guint32 i = 0; i < out->info.n_roots; i++)
+    if (out->roots[i].kind != HAT_ROOT_LOADER)
+      add_way_in (finder, out->roots[i].to, out->roots[i].to_offset);
+}
+
+/* A library without debug information has put something before what it returned (GLib's reference counted boxes): all that leads to the block
+ * leads behind that. Where the program itself allocates, an object in an object looks the same. */
+static gboolean
+is_behind_header (Finder *finder, guint32 block, guint64 into)
+{
+  const HatTyping *typing = finder->typing;
+  const HatBlockType *site
+    = typing->site_types ? g_hash_table_lookup ((GHashTable *) typing->site_types, GUINT_TO_POINTER (typing->stacks[block])) : NULL;
+  if (into == 0 || into > MAX_HEADER || into % 8 != 0 || site == NULL || !site->is_hidden)
+    return FALSE;
+  if (finder->ways_in == NULL)
+    find_ways_in (finder);
+  return finder->ways_in[block] == 1 + into / 8;
 }
 
 /* Swiss tables: the pointer is to the control bytes, the buckets lie before it. */
@@ -444,15 +491,15 @@ follow_pointer (Finder *finder, const HatSlots *slots, const HatSlot *slot, guin
   guint32 kind = 0;
   if (container && container->is_hash && container->start == slot->offset)
     kind = kind_of_table (finder, container, into, holder_words (finder, holder));
-  else if (into != 0 || slot->target == HAT_TYPE_VOID)
+  else if (slot->target == HAT_TYPE_VOID || (into != 0 && (!target_of (finder, slot->target)->is_struct || !is_behind_header (finder, to, into))))
     return;
   else if (slot->is_dyn)
     {
       const HatTypeId type = concrete_type (finder, slot, next_word);
-      kind = type ? kind_behind (finder, target_of (finder, type), size, FALSE, holder_words (finder, holder)) : 0;
+      kind = type ? kind_behind (finder, target_of (finder, type), into, size - into, FALSE, holder_words (finder, holder)) : 0;
     }
   else
-    kind = kind_behind (finder, target_of (finder, slot->target), size, slot->is_array, holder_words (finder, holder));
+    kind = kind_behind (finder, target_of (finder, slot->target), into, size - into, slot->is_array, holder_words (finder, holder));
   if (kind == 0)
     return;
   if (target_of (finder, slot->target)->is_bytes && !container)
@@ -910,6 +957,7 @@ hat_snapshot_find_types (HatTyping *typing)
 
   g_free (finder.block_kind);
   g_free (finder.is_named);
+  g_free (finder.ways_in);
   g_hash_table_unref (finder.kind_of);
   g_hash_table_unref (finder.words);
   g_hash_table_unref (finder.beginnings);

@@ -79,7 +79,7 @@ count_seen (Counter *counter, HatTypeCounts *counts, const HatBlock *block, guin
   if (!kind)
     return FALSE;
   guint64 size = kind->type ? hat_types_get (counter->types, kind->type)->size : 0;
-  count_block (counter, counts, block, kind->type, kind->is_array && size ? block->size / size : 1);
+  count_block (counter, counts, block, kind->type, kind->is_array && size ? (block->size - MIN (block->size, kind->offset)) / size : 1);
   return TRUE;
 }
 

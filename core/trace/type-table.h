@@ -121,6 +121,7 @@ typedef struct
   guint64 size;      /* of the type */
   guint64 tail;      /* where its flexible array begins; 0 = it has none */
   gboolean is_table; /* an array, and the control bytes of a hash table (hashbrown's) */
+  gboolean is_hidden; /* type VOID: made by code without debug information, which may put something before what it returns. Not kept in the trace */
 } HatBlockType;
 
 /* How many elements a block of `size` bytes holds; 1: one object; 0: it is not of this type after all. Many stacks make blocks of several

@@ -255,7 +255,8 @@ hat_types_of_stack (HatTypes *types, const HatModule *modules, const HatFrame *f
           is_open = is_open && take (&walk, place, level);
           if (walk.found.verdict == HAT_SITE_USER)
             {
-              if (follow (types, place, &block) != HAT_SITE_INNER)
+              block.is_hidden = place->code == NULL;
+              if (block.is_hidden || follow (types, place, &block) != HAT_SITE_INNER)
                 return block;
               walk.found.verdict = HAT_SITE_INNER;
               is_open = TRUE;

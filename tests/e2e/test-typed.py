@@ -236,6 +236,61 @@ def a_glib_that_nobody_knows_is_said_so():
     equal(done.stderr.count("GLib's objects have no types"), 1, done.stderr)
 
 
+BOXES = r'''
+#include <stdlib.h>
+#include "boxes.h"
+struct cell { long owner; struct item item; };
+struct cell *first_cell;
+void *box_new (size_t size) { long *raw = calloc (1, 16 + size); raw[0] = 1; raw[1] = size; return raw + 2; }
+struct item *cell_new (void) { first_cell = calloc (1, sizeof *first_cell); return &first_cell->item; }
+'''
+BOXED = r'''
+#include <stddef.h>
+#include <stdlib.h>
+#include "boxes.h"
+#include "tests/targets/typed.h"
+struct own { long number; long more; struct item item; };
+struct item *one, *many, *cell, *own;
+int main (void)
+{
+  one = box_new (sizeof *one);
+  many = box_new (7 * sizeof *many);
+  cell = cell_new ();
+  own = (struct item *) ((char *) malloc (sizeof (struct own)) + offsetof (struct own, item));
+  own->next = NULL;
+  one->next = box_new (sizeof *one);
+  say ("header|%p", (void *) one);
+  say ("header|%p", (void *) one->next);
+  say ("headers|%p", (void *) many);
+  say ("other|%p", (void *) cell);
+  say ("other|%p", (void *) own);
+  snapshot ();
+  return 0;
+}
+'''
+
+
+@check
+def objects_behind_a_header():
+    for name, text in [('boxes.h', 'struct item { struct item *next; double weight; int n; };\nvoid *box_new (unsigned long size); struct item *cell_new (void);\n'), ('boxes.c', BOXES), ('boxed.c', BOXED)]:
+        open(path(name), 'w').write(text)
+    equal(run('cc', '-O2', '-shared', '-fPIC', '-o', path('libboxes.so'), path('boxes.c')).returncode, 0, 'library')
+    for level in '-O0', '-O2':
+        done = run('cc', level, '-g', '-w', '-I' + TOP, '-o', path('boxed'), path('boxed.c'), path('libboxes.so'))
+        equal(done.returncode, 0, done.stderr)
+        heap = Heap('boxed', path('boxed'))
+        for what, wanted in [('header', 'item'), ('headers', 'item[]')]:
+            for address, in heap.said[what]:
+                node = heap.block(address)
+                equal((node['type'], int(address, 16) - int(node['address'], 16)), (wanted, 16), f'{level}: {node["type_evidence"]}')
+        # What begins elsewhere, or may be a part of what the program itself made, has no type.
+        for address, in heap.said['other']:
+            assert heap.block(address)['type'] in (None, 'own'), heap.block(address)
+        for edge in heap.graph['edges']:
+            if edge['from'] == heap.block(heap.said['header'][0][0])['id']:
+                equal(edge['field'], 'next', 'field')
+
+
 @check
 def types_of_rust():
     versions = {}
