@@ -6,7 +6,6 @@
 
 #define MAX_PART 256u      /* of GLib's structures, that is searched */
 #define MIN_QUARKS 1024u   /* the table of them has room for so many at least */
-#define MAX_NAME 256u
 #define MAX_ANCESTORS 64u
 #define FUNDAMENTAL(n) ((guint64) (n) << 2) /* G_TYPE_MAKE_FUNDAMENTAL */
 #define LAST_FUNDAMENTAL FUNDAMENTAL (255)
@@ -20,9 +19,7 @@ static const char *const fundamentals[] = { NULL, "void", "GInterface", "gchar",
 
 struct _HatGTypes
 {
-  const HatRootPlan *plan;
-  HatModuleReader *reader;
-  const HatCopy *contents, *roots;
+  const HatMemory *memory;
   guint64 nodes;                                   /* address of the table of nodes of fundamental types */
   guint64 quarks;                                  /* address of the table of strings */
   guint32 n_quarks;
@@ -31,45 +28,12 @@ struct _HatGTypes
   GStringChunk *strings;
 };
 
-static gboolean
-read_bytes (const HatGTypes *gtypes, guint64 address, gpointer out, gsize n)
-{
-  guint64 got = 0;
-  const guint8 *bytes = hat_copy_at (gtypes->contents, address, &got);
-  if (bytes == NULL || got < n)
-    bytes = hat_copy_at (gtypes->roots, address, &got);
-  if (bytes == NULL || got < n)
-    return FALSE;
-  memcpy (out, bytes, n);
-  return TRUE;
-}
-
-/* 0: there is none. */
-static guint64
-word_at (const HatGTypes *gtypes, guint64 address)
-{
-  guint64 word;
-  return read_bytes (gtypes, address, &word, sizeof word) ? word : 0;
-}
-
-static const char *
-string_at (const HatGTypes *gtypes, guint64 address)
-{
-  guint64 n = 0;
-  const guint8 *bytes = hat_copy_at (gtypes->contents, address, &n);
-  if (bytes == NULL)
-    bytes = hat_copy_at (gtypes->roots, address, &n);
-  if (bytes == NULL)
-    bytes = hat_module_reader_at (gtypes->reader, address, &n);
-  return bytes && *bytes && memchr (bytes, 0, MIN (n, MAX_NAME)) ? (const char *) bytes : NULL;
-}
-
 static const char *
 name_of_node (const HatGTypes *gtypes, guint64 node)
 {
   guint32 quark;
-  return read_bytes (gtypes, node + gtypes->name_at, &quark, sizeof quark) && quark < gtypes->n_quarks
-           ? string_at (gtypes, word_at (gtypes, gtypes->quarks + quark * 8ull)) : NULL;
+  return hat_memory_read (gtypes->memory, node + gtypes->name_at, &quark, sizeof quark) && quark < gtypes->n_quarks
+           ? hat_memory_string (gtypes->memory, hat_memory_word (gtypes->memory, gtypes->quarks + quark * 8ull)) : NULL;
 }
 
 /* ---- finding the tables ---- */
@@ -85,7 +49,7 @@ static gboolean
 are_fundamentals (const HatGTypes *gtypes)
 {
   for (guint i = 1; i < G_N_ELEMENTS (fundamentals); i++)
-    if (g_strcmp0 (name_of_node (gtypes, word_at (gtypes, gtypes->nodes + i * 8)), fundamentals[i]) != 0)
+    if (g_strcmp0 (name_of_node (gtypes, hat_memory_word (gtypes->memory, gtypes->nodes + i * 8)), fundamentals[i]) != 0)
       return FALSE;
   return TRUE;
 }
@@ -93,7 +57,7 @@ are_fundamentals (const HatGTypes *gtypes)
 static gboolean
 find_name (HatGTypes *gtypes)
 {
-  const guint64 node = word_at (gtypes, gtypes->nodes + OBJECT * 8);
+  const guint64 node = hat_memory_word (gtypes->memory, gtypes->nodes + OBJECT * 8);
   for (gtypes->name_at = 0; gtypes->name_at < MAX_PART; gtypes->name_at += 4)
     if (g_strcmp0 (name_of_node (gtypes, node), fundamentals[OBJECT]) == 0 && are_fundamentals (gtypes))
       return TRUE;
@@ -107,7 +71,7 @@ find_self (HatGTypes *gtypes)
   for (gtypes->self_at = 0; gtypes->self_at < MAX_PART; gtypes->self_at += 8)
     {
       guint i = 1;
-      while (i < G_N_ELEMENTS (fundamentals) && word_at (gtypes, word_at (gtypes, gtypes->nodes + i * 8) + gtypes->self_at) == FUNDAMENTAL (i))
+      while (i < G_N_ELEMENTS (fundamentals) && hat_memory_word (gtypes->memory, hat_memory_word (gtypes->memory, gtypes->nodes + i * 8) + gtypes->self_at) == FUNDAMENTAL (i))
         i++;
       if (i == G_N_ELEMENTS (fundamentals))
         return TRUE;
@@ -119,15 +83,15 @@ find_self (HatGTypes *gtypes)
 static gboolean
 find_class (HatGTypes *gtypes)
 {
-  const guint64 node = word_at (gtypes, gtypes->nodes + OBJECT * 8);
+  const guint64 node = hat_memory_word (gtypes->memory, gtypes->nodes + OBJECT * 8);
   for (gtypes->data_at = 0; gtypes->data_at < MAX_PART; gtypes->data_at += 8)
     {
-      const guint64 data = word_at (gtypes, node + gtypes->data_at);
+      const guint64 data = hat_memory_word (gtypes->memory, node + gtypes->data_at);
       for (gtypes->class_at = 0; data && gtypes->class_at < MAX_PART; gtypes->class_at += 8)
         {
-          const guint64 class = word_at (gtypes, data + gtypes->class_at);
+          const guint64 class = hat_memory_word (gtypes->memory, data + gtypes->class_at);
           guint16 size;
-          if (class && word_at (gtypes, class) == FUNDAMENTAL (OBJECT) && read_bytes (gtypes, data + gtypes->class_at + 8, &size, sizeof size)
+          if (class && hat_memory_word (gtypes->memory, class) == FUNDAMENTAL (OBJECT) && hat_memory_read (gtypes->memory, data + gtypes->class_at + 8, &size, sizeof size)
               && size == OBJECT_SIZE)
             return TRUE;
         }
@@ -139,9 +103,9 @@ find_class (HatGTypes *gtypes)
 static gboolean
 has_object_class (const HatGTypes *gtypes)
 {
-  const HatBlockIndex *blocks = gtypes->plan->blocks;
+  const HatBlockIndex *blocks = gtypes->memory->plan->blocks;
   for (guint32 block = 0; block < blocks->n; block++)
-    if (blocks->sizes[block] >= OBJECT_CLASS_SIZE && word_at (gtypes, blocks->addresses[block]) == FUNDAMENTAL (OBJECT))
+    if (blocks->sizes[block] >= OBJECT_CLASS_SIZE && hat_memory_word (gtypes->memory, blocks->addresses[block]) == FUNDAMENTAL (OBJECT))
       return TRUE;
   return FALSE;
 }
@@ -150,21 +114,21 @@ has_object_class (const HatGTypes *gtypes)
 static gboolean
 search (HatGTypes *gtypes, const char *library, gboolean (*func) (HatGTypes *gtypes, guint64 address, guint64 word))
 {
-  for (guint i = 0; i < gtypes->plan->ranges->len; i++)
+  for (guint i = 0; i < gtypes->memory->plan->ranges->len; i++)
     {
-      const HatRootRange *range = &g_array_index (gtypes->plan->ranges, HatRootRange, i);
+      const HatRootRange *range = &g_array_index (gtypes->memory->plan->ranges, HatRootRange, i);
       guint64 n, word;
       if (range->kind != HAT_ROOT_GLOBAL || !is_library ((const HatFoundModule *) range->module, library))
         continue;
       for (guint64 at = range->start; at < range->end; at += MAX (n & ~7ull, 8))
         {
           n = 0;
-          const guint8 *bytes = hat_copy_at (gtypes->roots, at, &n);
+          const guint8 *bytes = hat_copy_at (gtypes->memory->roots, at, &n);
           n = MIN (n, range->end - at);
           for (guint64 k = 0; bytes && k + 8 <= n; k += 8)
             {
               memcpy (&word, bytes + k, 8);
-              if (hat_block_index_find (gtypes->plan->blocks, word) != HAT_NO_BLOCK && func (gtypes, at + k, word))
+              if (hat_block_index_find (gtypes->memory->plan->blocks, word) != HAT_NO_BLOCK && func (gtypes, at + k, word))
                 return TRUE;
             }
         }
@@ -176,17 +140,17 @@ static gboolean
 try_nodes (HatGTypes *gtypes, guint64 address, guint64 word)
 {
   gtypes->nodes = address - 8;
-  return hat_block_index_find (gtypes->plan->blocks, word_at (gtypes, address + (OBJECT - 1) * 8)) != HAT_NO_BLOCK && find_name (gtypes)
+  return hat_block_index_find (gtypes->memory->plan->blocks, hat_memory_word (gtypes->memory, address + (OBJECT - 1) * 8)) != HAT_NO_BLOCK && find_name (gtypes)
          && find_self (gtypes);
 }
 
 static gboolean
 try_quarks (HatGTypes *gtypes, guint64 address, guint64 word)
 {
-  const HatBlockIndex *blocks = gtypes->plan->blocks;
+  const HatBlockIndex *blocks = gtypes->memory->plan->blocks;
   const guint32 block = hat_block_index_find (blocks, word);
-  if (blocks->addresses[block] != word || blocks->sizes[block] < MIN_QUARKS * 8 || word_at (gtypes, word) != 0
-      || string_at (gtypes, word_at (gtypes, word + 8)) == NULL)
+  if (blocks->addresses[block] != word || blocks->sizes[block] < MIN_QUARKS * 8 || hat_memory_word (gtypes->memory, word) != 0
+      || hat_memory_string (gtypes->memory, hat_memory_word (gtypes->memory, word + 8)) == NULL)
     return FALSE;
   gtypes->quarks = word;
   gtypes->n_quarks = MIN (blocks->sizes[block] / 8, G_MAXUINT32);
@@ -194,16 +158,15 @@ try_quarks (HatGTypes *gtypes, guint64 address, guint64 word)
 }
 
 HatGTypes *
-hat_gtypes_new (const HatRootPlan *plan, HatModuleReader *reader, const HatCopy *contents, const HatCopy *roots, const char **out_problem)
+hat_gtypes_new (const HatMemory *memory, const char **out_problem)
 {
   gboolean is_there = FALSE;
-  *out_problem = NULL;
-  for (guint i = 0; i < plan->modules->len && !is_there; i++)
-    is_there = is_library (&g_array_index (plan->modules, HatFoundModule, i), "libgobject-2.0.so");
+  for (guint i = 0; i < memory->plan->modules->len && !is_there; i++)
+    is_there = is_library (&g_array_index (memory->plan->modules, HatFoundModule, i), "libgobject-2.0.so");
   if (!is_there)
     return NULL;
   HatGTypes *gtypes = g_new0 (HatGTypes, 1);
-  *gtypes = (HatGTypes){ .plan = plan, .reader = reader, .contents = contents, .roots = roots };
+  gtypes->memory = memory;
   gtypes->known = g_hash_table_new_full (NULL, NULL, NULL, g_free);
   gtypes->strings = g_string_chunk_new (4096);
   const gboolean is_found = search (gtypes, "libglib-2.0.so", try_quarks);
@@ -235,18 +198,18 @@ get (HatGTypes *gtypes, guint64 number, guint depth)
     return NULL;
   if (g_hash_table_lookup_extended (gtypes->known, (gpointer) number, NULL, &known))
     return known;
-  const guint64 node = number <= LAST_FUNDAMENTAL ? word_at (gtypes, gtypes->nodes + number / 4 * 8) : number;
-  const char *name = node && word_at (gtypes, node + gtypes->self_at) == number ? name_of_node (gtypes, node) : NULL;
+  const guint64 node = number <= LAST_FUNDAMENTAL ? hat_memory_word (gtypes->memory, gtypes->nodes + number / 4 * 8) : number;
+  const char *name = node && hat_memory_word (gtypes->memory, node + gtypes->self_at) == number ? name_of_node (gtypes, node) : NULL;
   HatGType *type = NULL;
   if (name)
     {
-      const guint64 data = word_at (gtypes, node + gtypes->data_at);
+      const guint64 data = hat_memory_word (gtypes->memory, node + gtypes->data_at);
       guint16 sizes[2] = { 0, 0 };
-      read_bytes (gtypes, data + gtypes->class_at + 8, sizes, sizeof sizes);
+      hat_memory_read (gtypes->memory, data + gtypes->class_at + 8, sizes, sizeof sizes);
       type = g_new (HatGType, 1);
-      *type = (HatGType){ .name = g_string_chunk_insert_const (gtypes->strings, name), .class = word_at (gtypes, data + gtypes->class_at),
+      *type = (HatGType){ .name = g_string_chunk_insert_const (gtypes->strings, name), .class = hat_memory_word (gtypes->memory, data + gtypes->class_at),
                           .instance_size = sizes[0], .private_size = sizes[1] };
-      type->parent = get (gtypes, word_at (gtypes, node + gtypes->self_at + 8), depth + 1);
+      type->parent = get (gtypes, hat_memory_word (gtypes->memory, node + gtypes->self_at + 8), depth + 1);
     }
   g_hash_table_insert (gtypes->known, (gpointer) number, type);
   return type;
@@ -255,6 +218,6 @@ get (HatGTypes *gtypes, guint64 number, guint depth)
 const HatGType *
 hat_gtypes_of_class (HatGTypes *gtypes, guint64 address)
 {
-  const HatGType *type = get (gtypes, word_at (gtypes, address), 0);
+  const HatGType *type = get (gtypes, hat_memory_word (gtypes->memory, address), 0);
   return type && type->class == address ? type : NULL;
 }

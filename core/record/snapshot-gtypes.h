@@ -10,7 +10,7 @@
  *
  * Time: O(data of GLib's libraries), then O(1) a type. Ownership: what it returns lives as long as it does. Thread rule: one thread at a time. */
 
-#include "core/record/snapshot-modules.h"
+#include "core/record/snapshot-memory.h"
 
 G_BEGIN_DECLS
 
@@ -26,8 +26,8 @@ struct _HatGType
 
 typedef struct _HatGTypes HatGTypes;
 
-/* Borrows all. NULL: the process has no GLib (*out_problem NULL), or its tables were not found (a text for people). */
-HatGTypes *hat_gtypes_new (const HatRootPlan *plan, HatModuleReader *reader, const HatCopy *contents, const HatCopy *roots, const char **out_problem);
+/* Borrows `memory`, which has contents. NULL: the process has no GLib, or its tables were not found (*out_problem: a text for people). */
+HatGTypes *hat_gtypes_new (const HatMemory *memory, const char **out_problem);
 void hat_gtypes_free (HatGTypes *gtypes);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatGTypes, hat_gtypes_free)
 

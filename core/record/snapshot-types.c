@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/record/snapshot-gtypes.h"
+#include "core/record/snapshot-python.h"
 #include "core/types/variables.h"
 
 #define MAX_VARIABLES 8192u      /* of a snapshot */
@@ -179,6 +180,12 @@ look_at_vtables (Finder *finder)
     }
 }
 
+static HatMemory
+memory_of (const HatTyping *typing)
+{
+  return (HatMemory){ .plan = typing->plan, .reader = typing->reader, .contents = typing->contents, .roots = typing->roots };
+}
+
 /* The struct of a GType, or of the nearest ancestor whose layout is known. */
 static HatTypeId
 struct_of_gtype (Finder *finder, const HatGType *gtype)
@@ -227,8 +234,8 @@ look_at_gtypes (Finder *finder)
   const HatTyping *typing = finder->typing;
   const HatSnapshot *out = typing->out;
   const HatBlockIndex *blocks = typing->blocks;
-  g_autoptr (HatGTypes) gtypes
-    = typing->contents ? hat_gtypes_new (typing->plan, typing->reader, typing->contents, typing->roots, &finder->typing->problem) : NULL;
+  const HatMemory memory = memory_of (typing);
+  g_autoptr (HatGTypes) gtypes = typing->contents ? hat_gtypes_new (&memory, &finder->typing->problem) : NULL;
   g_autoptr (GHashTable) classes = g_hash_table_new (NULL, NULL); /* block -> HatGType */
   g_autoptr (GHashTable) kinds = g_hash_table_new (NULL, NULL);   /* HatGType -> kind */
   if (gtypes == NULL)
@@ -252,6 +259,55 @@ look_at_gtypes (Finder *finder)
           g_hash_table_insert (kinds, (gpointer) gtype, GUINT_TO_POINTER (kind = gtype_kind (finder, gtype)));
         finder->block_kind[block] = kind;
       }
+}
+
+/* "PyDict_Type" is the type of a PyDictObject. Of a string most forms end before its struct does. */
+static HatTypeId
+struct_of_python (Finder *finder, const HatPythonType *python, guint64 room)
+{
+  static const char suffix[] = "_Type";
+  const char *symbol = python->symbol;
+  g_autofree char *name = !symbol || !g_str_has_suffix (symbol, suffix) ? NULL
+                          : strcmp (symbol, "PyUnicode_Type") == 0       ? g_strdup ("PyASCIIObject")
+                          : g_strdup_printf ("%.*sObject", (int) (strlen (symbol) - strlen (suffix)), symbol);
+  const char *const names[] = { name, "_object" };
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autoptr (GArray) found = names[i] ? hat_types_find (finder->types, names[i]) : NULL;
+      for (guint k = 0; found && k < found->len; k++)
+        {
+          const HatTypeId type = hat_types_definition (finder->types, g_array_index (found, HatTypeId, k));
+          const HatType *its = hat_types_get (finder->types, type);
+          if (!its->is_declaration && its->size >= 16 && its->size <= MIN (room, python->basic_size))
+            return type;
+        }
+    }
+  return HAT_TYPE_VOID;
+}
+
+static void
+look_at_python (Finder *finder)
+{
+  const HatTyping *typing = finder->typing;
+  const HatMemory memory = memory_of (typing);
+  g_autoptr (HatPythonTypes) types = typing->contents ? hat_python_types_new (&memory, &finder->typing->problem) : NULL;
+  g_autoptr (GHashTable) kinds = g_hash_table_new (NULL, NULL); /* HatPythonType -> kind of the last block */
+  for (guint32 block = 0; types && block < typing->blocks->n; block++)
+    {
+      guint32 offset;
+      const HatPythonType *python = hat_python_type_of (types, block, &offset);
+      if (python == NULL)
+        continue;
+      guint32 kind = GPOINTER_TO_UINT (g_hash_table_lookup (kinds, python));
+      const Kind *last = kind ? &g_array_index (finder->kinds, Kind, kind - 1) : NULL;
+      const guint64 room = size_of (finder, block) - offset;
+      if (last == NULL || last->offset != offset || last->size > room)
+        {
+          kind = add_kind (finder, struct_of_python (finder, python, room), python->name, offset, FALSE, HAT_EVIDENCE_GTYPE, "its Python type");
+          g_hash_table_insert (kinds, (gpointer) python, GUINT_TO_POINTER (kind));
+        }
+      finder->block_kind[block] = kind;
+    }
 }
 
 static void
@@ -934,6 +990,7 @@ hat_snapshot_find_types (HatTyping *typing)
 
   look_at_stacks (&finder);
   look_at_gtypes (&finder);
+  look_at_python (&finder);
   look_at_vtables (&finder);
   for (guint32 block = 0; block < typing->blocks->n; block++)
     if (finder.block_kind[block] && g_array_index (finder.kinds, Kind, finder.block_kind[block] - 1).slots)

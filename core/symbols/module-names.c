@@ -87,6 +87,30 @@ hat_module_names_class (HatModuleNames *names, guint64 address, gboolean *out_is
   return name ? hat_clean_name (names->strings, name) : NULL;
 }
 
+typedef struct
+{
+  const char *name;
+  gboolean is_found;
+  guint64 address;
+} Wanted;
+
+static void
+compare_variable (const char *linker_name, guint64 start, guint64 end, gpointer data)
+{
+  Wanted *wanted = data;
+  if (strcmp (linker_name, wanted->name) == 0)
+    *wanted = (Wanted){ wanted->name, TRUE, start };
+}
+
+gboolean
+hat_module_names_find (HatModuleNames *names, const char *linker_name, guint64 *out_address)
+{
+  Wanted wanted = { .name = linker_name };
+  hat_symbol_table_foreach (table_of (names, HAT_SYMBOLS_DATA), compare_variable, &wanted);
+  *out_address = wanted.address;
+  return wanted.is_found;
+}
+
 const char *
 hat_module_names_thread_variable (HatModuleNames *names, guint64 offset)
 {

@@ -20,6 +20,8 @@ const char *hat_module_names_variable (HatModuleNames *names, guint64 address);
 /* The C++ class to whose virtual functions an object's pointer leads, that address being as in the module's headers; NULL: no such pointer leads
  * there. *out_is_symbol: its symbol says so, else what the program itself carries of it (RTTI). */
 const char *hat_module_names_class (HatModuleNames *names, guint64 address, gboolean *out_is_symbol);
+/* Where the variable of the linker's name is. FALSE: the module has none. */
+gboolean hat_module_names_find (HatModuleNames *names, const char *linker_name, guint64 *out_address);
 /* The variable at an offset in the module's thread-local storage. */
 const char *hat_module_names_thread_variable (HatModuleNames *names, guint64 offset);
 

@@ -103,7 +103,7 @@ typedef enum
 {
   HAT_EVIDENCE_NONE,
   HAT_EVIDENCE_VTABLE,   /* the block's own pointer to its virtual functions */
-  HAT_EVIDENCE_GTYPE,    /* its GType */
+  HAT_EVIDENCE_GTYPE,    /* its GType, or what Python calls its type */
   HAT_EVIDENCE_COMPILER, /* DW_AT_alloc_type */
   HAT_EVIDENCE_STACK,    /* a generic function or an allocator on its stack names it */
   HAT_EVIDENCE_VARIABLE, /* the variable that takes the pointer at the call site */

@@ -28,7 +28,7 @@ In TYPE, * is any text and \\* a star. What they are compared to, all of `graph 
 and of `leaks --json --snapshot 0`: the cycle, its fields, its strengths, "certain" or "proven".
 
 No type may be wrong, whether the program says so (block, array, within) or not; the log lists the types of what it does not speak of."""
-import collections, glob, re
+import bisect, collections, glob, re
 from harness import *
 
 SOURCE = os.path.join(TOP, 'tests', 'targets', 'typed-rust.rs')
@@ -289,6 +289,56 @@ def objects_behind_a_header():
         for edge in heap.graph['edges']:
             if edge['from'] == heap.block(heap.said['header'][0][0])['id']:
                 equal(edge['field'], 'next', 'field')
+
+
+OBJECTS = '''
+import collections, gc, os, sys
+class Node:
+    def __init__(self, i): self.i, self.next, self.tags = i, None, ['t%d' % i, str(i), 'h\u00e4', '\u4e2d\u6587 %d' % i, i * 1.5, 1 << i, b'%d' % i, {i}, (i, 'x')]
+class Slots:
+    __slots__ = 'one', 'two'
+class Text(str): pass
+kept = [Node(i) for i in range(40)] + [Slots(), Text('abc'), collections.deque([1]), lambda: 0, Exception('x'), range(9), memoryview(b'abc'), object()]
+gc.disable()
+found = {id(o): o for o in gc.get_objects()}
+todo = list(found.values())
+while todo:
+    for o in gc.get_referents(todo.pop()):
+        if id(o) not in found:
+            found[id(o)] = o
+            todo.append(o)
+names = [(id(o), type(o).__name__) for o in found.values() if o is not found and o is not todo]
+sys.stdout.write(''.join('object|%x|%s\\n' % n for n in names))
+sys.stdout.flush()
+os._exit(0)
+'''
+
+
+@check
+def types_of_python():
+    script = path('objects.py')
+    open(script, 'w').write(OBJECTS)
+    programs = [p for p in ('/usr/bin/python3.11d', '/usr/bin/python3') if os.path.exists(p)]
+    for program in programs:
+        os.environ['PYTHONMALLOC'] = 'malloc'
+        heap = Heap(os.path.basename(program), program, '-S', script)
+        del os.environ['PYTHONMALLOC']
+        starts = sorted(heap.at)
+        seen = collections.Counter()
+        for address, name in heap.said['object']:
+            start = starts[max(bisect.bisect_right(starts, int(address, 16)) - 1, 0)]
+            node = heap.at[start]
+            if not 0 <= int(address, 16) - start < node['size']:
+                continue  # one that lies in the program itself
+            seen[name] += 1
+            heap.check(node['type'] and node['type'].split('.')[-1] == name, f'{address} is {node["type"]} ({node["type_evidence"]}), not {name}')
+        for node in heap.nodes:
+            if node['type_evidence'] == 'its Python type':  # has none of its own
+                heap.check(not node['type'].endswith('Importer'), f'{node["address"]} is {node["type"]}, which is only a class')
+        live = sum(n['size'] for n in heap.nodes)
+        print(f'# {program}: {sum(seen.values())} objects of {len(seen)} types; {sum(n["size"] for n in heap.nodes if n["type"]) * 100 // live} % of live bytes typed', flush=True)
+        assert not heap.wrong, f'{len(heap.wrong)} wrong:\n' + '\n'.join(heap.wrong[:40])
+        assert len(seen) > 30 and seen['Node'] == 40 and seen['Slots'] == 1, seen
 
 
 @check
