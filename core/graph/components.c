@@ -47,34 +47,19 @@ find_held (Search *search)
 {
   HatGraph *graph = search->graph;
   const HatSnapshot *snapshot = graph->snapshot;
-  const guint32 *first_edge = snapshot->first_edge;
 
-  search->held = g_new0 (guint8, graph->n);
+  search->held = hat_big_new0 (guint8, graph->n);
   if (graph->known == NULL)
     {
       for (guint32 b = 0; b < graph->n; b++)
         search->held[b] = (graph->flags[b] & HAT_GRAPH_BY_ANY) != 0;
       return;
     }
-  g_autofree guint32 *stack = g_new (guint32, graph->n);
-  guint32 n = 0;
+  g_autofree guint32 *room = hat_big_new (guint32, graph->n);
+  HatGraphFront front = { room, 0 };
   for (guint32 i = 0; i < snapshot->info.n_roots + snapshot->n_doubtful; i++)
-    {
-      const guint32 block = i < snapshot->info.n_roots ? snapshot->roots[i].to : snapshot->doubtful[i - snapshot->info.n_roots];
-      if (!search->held[block])
-        stack[n++] = block;
-      search->held[block] = 1;
-    }
-  while (n > 0)
-    {
-      const guint32 block = stack[--n];
-      for (guint32 e = first_edge[block]; e < first_edge[block + 1]; e++)
-        if (!hat_graph_is_weak (graph, e) && !search->held[edge_to (graph, e)])
-          {
-            search->held[edge_to (graph, e)] = 1;
-            stack[n++] = edge_to (graph, e);
-          }
-    }
+    hat_graph_mark (&front, i < snapshot->info.n_roots ? snapshot->roots[i].to : snapshot->doubtful[i - snapshot->info.n_roots], search->held, 1);
+  hat_graph_spread (graph, &front, search->held, 1, HAT_GRAPH_OWNING);
 }
 
 static void
@@ -248,7 +233,7 @@ collect_cycles (Search *search)
     return;
   graph->cycles = g_new0 (HatGraphCycle, graph->n_cycles);
   graph->cycle_blocks = g_new (guint32, n_blocks);
-  graph->cycle_of = g_new (guint32, graph->n);
+  graph->cycle_of = hat_big_new (guint32, graph->n);
   n_blocks = 0;
   for (guint32 i = 0; i < n_components; i++)
     if (at[i] != HAT_GRAPH_NONE)
@@ -339,11 +324,11 @@ hat_graph_classify (HatGraph *graph, GArray *heads, const HatProgress *progress,
   if (!hat_progress_tick (progress, 0.4, "finding what is lost", error))
     return FALSE;
   find_held (&search);
-  search.number = g_new0 (guint32, graph->n);
-  search.low = g_new (guint32, graph->n);
-  search.parent = g_new (guint32, graph->n);
-  search.cursor = g_new (guint32, graph->n);
-  search.stack = g_new (guint32, graph->n);
+  search.number = hat_big_new0 (guint32, graph->n);
+  search.low = hat_big_new (guint32, graph->n);
+  search.parent = hat_big_new (guint32, graph->n);
+  search.cursor = hat_big_new (guint32, graph->n);
+  search.stack = hat_big_new (guint32, graph->n);
   for (guint32 b = 0; b < graph->n; b++)
     if (!search.held[b] && search.number[b] == NOT_SEEN)
       search_from (&search, b);

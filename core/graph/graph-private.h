@@ -6,6 +6,7 @@
  * behind its top, and place 0 is the virtual root. */
 
 #include "core/graph/graph.h"
+#include "core/trace/big-array.h"
 
 /* In `flags` of a block. */
 enum
@@ -68,6 +69,9 @@ struct _HatGraph
 #define HAT_KNOWN_WAY_ON 32u   /* a guess, if its place says nothing: it is called a way on to what it owns */
 #define HAT_KNOWN_GUESSES (HAT_KNOWN_BY_NAME | HAT_KNOWN_BY_PLACE)
 
+/* Neighbours in the graph may lie anywhere in the arrays: what a loop will look at so many steps on is fetched beforehand. */
+#define HAT_GRAPH_AHEAD 32u
+
 static inline guint64
 hat_graph_size (const HatGraph *graph, guint32 block)
 {
@@ -122,6 +126,25 @@ hat_graph_is_to_object (const HatGraph *graph, guint32 edge, guint32 block)
 {
   return hat_graph_edge_into (graph, edge) == hat_graph_object_offset (graph, block);
 }
+
+/* Blocks that are marked, while what they point to is not: as many as there are blocks, as each is marked once. */
+typedef struct
+{
+  guint32 *blocks;
+  guint32 n;
+} HatGraphFront;
+
+typedef enum
+{
+  HAT_GRAPH_TO_STARTS,
+  HAT_GRAPH_TO_ANY,
+  HAT_GRAPH_OWNING, /* all but weak ones */
+} HatGraphPointers;
+
+/* `marks`: by block. Marks it, and puts it into the front, unless it is marked already. */
+void hat_graph_mark (HatGraphFront *front, guint32 block, guint8 *marks, guint8 mark);
+/* Marks what the front's blocks point to, and so on until the front is empty. */
+void hat_graph_spread (const HatGraph *graph, HatGraphFront *front, guint8 *marks, guint8 mark, HatGraphPointers pointers);
 
 /* ---- the steps of making one, in this order; FALSE: cancelled ---- */
 

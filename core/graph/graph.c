@@ -17,12 +17,12 @@ take_blocks (HatGraph *graph, const HatLive *live)
   const HatBlockId first_own = hat_trace_process (graph->trace, hat_heap_process (graph->heap))->first_block;
   const guint32 n = graph->n = (guint32) live->n;
 
-  graph->address = g_new (guint64, n);
-  graph->size = g_new (guint32, n);
-  graph->stack = g_new (guint32, n);
-  graph->thread = g_new (guint32, n);
-  graph->birth = g_new (guint32, n);
-  graph->flags = g_new0 (guint8, n);
+  graph->address = hat_big_new (guint64, n);
+  graph->size = hat_big_new (guint32, n);
+  graph->stack = hat_big_new (guint32, n);
+  graph->thread = hat_big_new (guint32, n);
+  graph->birth = hat_big_new (guint32, n);
+  graph->flags = hat_big_new0 (guint8, n);
   graph->birth_unit_ns = MAX (live->time_ns - start, 0) / G_MAXUINT32 + 1;
   for (guint32 i = 0; i < n; i++)
     {
@@ -53,6 +53,11 @@ hat_graph_turn_edges (HatGraph *graph, const guint32 *number)
     for (guint32 e = first_edge[b]; e < first_edge[b + 1]; e++)
       {
         const guint32 target = to[e] & ~HAT_EDGE_INTERIOR;
+        if (e + HAT_GRAPH_AHEAD < graph->n_edges)
+          {
+            __builtin_prefetch (&next[to[e + HAT_GRAPH_AHEAD] & ~HAT_EDGE_INTERIOR], 1);
+            __builtin_prefetch (&graph->in_edge[next[to[e + HAT_GRAPH_AHEAD / 2] & ~HAT_EDGE_INTERIOR]], 1);
+          }
         graph->in_edge[next[target]++] = number == NULL ? e : target == b || hat_graph_is_weak (graph, e) ? 0 : number[b];
       }
 }
@@ -62,10 +67,14 @@ find_pointers_to (HatGraph *graph, const HatProgress *progress, GError **error)
 {
   if (!hat_progress_tick (progress, 0.1, "reading pointers", error))
     return FALSE;
-  graph->first_in = g_new0 (guint32, graph->n + 2);
-  graph->in_edge = g_new (guint32, graph->n_edges);
+  graph->first_in = hat_big_new0 (guint32, graph->n + 2);
+  graph->in_edge = hat_big_new (guint32, graph->n_edges);
   for (guint32 e = 0; e < graph->n_edges; e++)
-    graph->first_in[(graph->snapshot->edge_to[e] & ~HAT_EDGE_INTERIOR) + 1]++;
+    {
+      if (e + HAT_GRAPH_AHEAD < graph->n_edges)
+        __builtin_prefetch (&graph->first_in[(graph->snapshot->edge_to[e + HAT_GRAPH_AHEAD] & ~HAT_EDGE_INTERIOR) + 1], 1);
+      graph->first_in[(graph->snapshot->edge_to[e] & ~HAT_EDGE_INTERIOR) + 1]++;
+    }
   for (guint32 b = 0; b < graph->n; b++)
     graph->first_in[b + 1] += graph->first_in[b];
   hat_graph_turn_edges (graph, NULL);
@@ -91,8 +100,8 @@ order_roots (HatGraph *graph)
 {
   const guint32 n = graph->snapshot->info.n_roots;
 
-  graph->root_order = g_new (guint32, n);
-  graph->root_is_start = g_new0 (guint8, n);
+  graph->root_order = hat_big_new (guint32, n);
+  graph->root_is_start = hat_big_new0 (guint8, n);
   for (guint32 i = 0; i < n; i++)
     graph->root_order[i] = i;
   g_qsort_with_data (graph->root_order, (gint) n, sizeof (guint32), compare_root_targets, graph->snapshot->roots);

@@ -32,7 +32,7 @@ static guint8 *
 find_suppressed (HatGraph *graph, const guint8 *by_stack)
 {
   const guint32 *first_edge = graph->snapshot->first_edge;
-  guint8 *suppressed = g_new0 (guint8, MAX (graph->n, 1));
+  guint8 *suppressed = hat_big_new0 (guint8, MAX (graph->n, 1));
   g_autoptr (GArray) stack = g_array_new (FALSE, FALSE, sizeof (guint32));
 
   for (guint32 b = 0; b < graph->n; b++)
@@ -94,7 +94,11 @@ count_blocks (Count *count, const HatProgress *progress, GError **error)
 
   for (guint32 place = 1; place <= graph->n; place++)
     {
-      const guint32 block = graph->block_at[place];
+      const guint32 block = graph->block_at[place], ahead = graph->block_at[MIN (place + HAT_GRAPH_AHEAD, graph->n)];
+      __builtin_prefetch (&graph->flags[ahead]);
+      __builtin_prefetch (&graph->stack[ahead]);
+      __builtin_prefetch (&graph->birth[ahead]);
+      __builtin_prefetch (&graph->size[ahead]);
       if (place % 1000000 == 0 && !hat_progress_tick (progress, (double) place / graph->n, "sorting leaks", error))
         return FALSE;
       if (graph->flags[block] & HAT_GRAPH_INHERITED)

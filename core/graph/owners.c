@@ -96,10 +96,10 @@ number_blocks (Work *work, const GArray *heads)
   const guint32 n = work->n;
   guint32 n_found = 0;
 
-  work->number = g_new0 (guint32, n);
-  work->block = g_new (guint32, n + 1);
-  work->owner = g_new (guint32, n + 1);
-  work->semi = g_new (guint32, n + 1);
+  work->number = hat_big_new0 (guint32, n);
+  work->block = hat_big_new (guint32, n + 1);
+  work->owner = hat_big_new (guint32, n + 1);
+  work->semi = hat_big_new (guint32, n + 1);
   work->block[0] = HAT_GRAPH_NONE;
   work->owner[0] = 0;
   for (guint32 i = 0; i < n_tops (work->graph, heads); i++)
@@ -139,6 +139,24 @@ least (Work *work, guint32 v, guint32 linked)
   return label[v];
 }
 
+/* For a block some steps on: where its list of pointers to it begins; for one nearer: the list; then those who point. */
+static inline void
+fetch_ahead (const Work *work, guint32 w)
+{
+  const HatGraph *graph = work->graph;
+
+  if (w <= HAT_GRAPH_AHEAD)
+    return;
+  __builtin_prefetch (&graph->first_in[work->block[w - HAT_GRAPH_AHEAD]]);
+  __builtin_prefetch (&graph->in_edge[graph->first_in[work->block[w - HAT_GRAPH_AHEAD / 2]]]);
+  const guint32 block = work->block[w - HAT_GRAPH_AHEAD / 4];
+  for (guint32 i = graph->first_in[block]; i < MIN (graph->first_in[block] + 2, graph->first_in[block + 1]); i++)
+    {
+      __builtin_prefetch (&work->ancestor[graph->in_edge[i]]);
+      __builtin_prefetch (&work->semi[graph->in_edge[i]]);
+    }
+}
+
 static void
 find_dominators (Work *work, const GArray *heads)
 {
@@ -146,8 +164,8 @@ find_dominators (Work *work, const GArray *heads)
   const guint32 n = work->n;
 
   work->path = g_array_new (FALSE, FALSE, sizeof (guint32));
-  work->ancestor = g_memdup2 (work->owner, (n + 1) * sizeof (guint32));
-  work->label = g_new (guint32, n + 1);
+  work->ancestor = memcpy (hat_big_new (guint32, n + 1), work->owner, (n + 1) * sizeof (guint32));
+  work->label = hat_big_new (guint32, n + 1);
   for (guint32 w = 0; w <= n; w++)
     work->label[w] = work->semi[w] = w;
   for (guint32 i = 0; i < n_tops (graph, heads); i++)
@@ -159,6 +177,7 @@ find_dominators (Work *work, const GArray *heads)
   for (guint32 w = n; w > 0; w--)
     {
       const guint32 block = work->block[w];
+      fetch_ahead (work, w);
       guint32 semi = MIN (work->semi[w], work->owner[w]);
       for (guint32 i = graph->first_in[block]; i < graph->first_in[block + 1] && semi > 0; i++)
         {
@@ -182,12 +201,13 @@ find_dominators (Work *work, const GArray *heads)
 static void
 sum_up (Work *work)
 {
-  work->count = g_new (guint32, work->n + 1);
-  work->bytes = g_new (guint64, work->n + 1);
+  work->count = hat_big_new (guint32, work->n + 1);
+  work->bytes = hat_big_new (guint64, work->n + 1);
   work->count[0] = 1;
   work->bytes[0] = 0;
   for (guint32 w = 1; w <= work->n; w++)
     {
+      __builtin_prefetch (&work->graph->size[work->block[MIN (w + HAT_GRAPH_AHEAD, work->n)]]);
       work->count[w] = 1;
       work->bytes[w] = hat_graph_size (work->graph, work->block[w]);
     }
@@ -218,7 +238,7 @@ sort_siblings (const Work *work, guint32 *siblings, guint32 n)
       g_qsort_with_data (siblings, (gint) n, sizeof (guint32), compare_bytes, work->bytes);
       return;
     }
-  g_autofree guint32 *spare = g_new (guint32, n);
+  g_autofree guint32 *spare = hat_big_new (guint32, n);
   g_autofree guint32 *starts = g_new (guint32, 1u << DIGIT_BITS);
   guint64 all = 0;
   for (guint32 i = 0; i < n; i++)
@@ -246,8 +266,8 @@ static void
 find_places (Work *work)
 {
   const guint32 n = work->n;
-  g_autofree guint32 *first = g_new0 (guint32, n + 3);
-  g_autofree guint32 *child = g_new (guint32, n);
+  g_autofree guint32 *first = hat_big_new0 (guint32, n + 3);
+  g_autofree guint32 *child = hat_big_new (guint32, n);
   guint32 *next = first + 1;
 
   for (guint32 w = 1; w <= n; w++)
@@ -256,7 +276,7 @@ find_places (Work *work)
     next[w + 1] += next[w];
   for (guint32 w = 1; w <= n; w++)
     child[next[work->owner[w]]++] = w;
-  work->place = g_new (guint32, n + 1);
+  work->place = hat_big_new (guint32, n + 1);
   work->place[0] = 0;
   for (guint32 w = 0; w <= n; w++)
     {
@@ -278,23 +298,23 @@ lay_out (Work *work)
   HatGraph *graph = work->graph;
   const guint32 n = work->n;
 
-  graph->owner_at = g_new (guint32, n + 1);
+  graph->owner_at = hat_big_new (guint32, n + 1);
   for (guint32 w = 0; w <= n; w++)
     graph->owner_at[work->place[w]] = work->place[work->owner[w]];
   g_clear_pointer (&work->owner, g_free);
-  graph->count_at = g_new (guint32, n + 1);
+  graph->count_at = hat_big_new (guint32, n + 1);
   for (guint32 w = 0; w <= n; w++)
     graph->count_at[work->place[w]] = work->count[w];
   g_clear_pointer (&work->count, g_free);
-  graph->bytes_at = g_new (guint64, n + 1);
+  graph->bytes_at = hat_big_new (guint64, n + 1);
   for (guint32 w = 0; w <= n; w++)
     graph->bytes_at[work->place[w]] = work->bytes[w];
   g_clear_pointer (&work->bytes, g_free);
-  graph->block_at = g_new (guint32, n + 1);
+  graph->block_at = hat_big_new (guint32, n + 1);
   for (guint32 w = 0; w <= n; w++)
     graph->block_at[work->place[w]] = work->block[w];
   g_clear_pointer (&work->block, g_free);
-  graph->place = g_new (guint32, n);
+  graph->place = hat_big_new (guint32, n);
   for (guint32 place = 1; place <= n; place++)
     graph->place[graph->block_at[place]] = place;
 }

@@ -257,7 +257,7 @@ hat_graph_apply_rules (HatGraph *graph, const HatGraphRules *rules, const HatPro
   g_autoptr (GHashTable) by_type = g_hash_table_new_full (NULL, NULL, NULL, rules_unref);
   Matcher matcher = { graph, rules, by_stack, by_type };
 
-  graph->known = g_new0 (guint8, graph->n_edges);
+  graph->known = hat_big_new0 (guint8, graph->n_edges);
   for (guint32 block = 0; block < graph->n; block++)
     {
       if (block % 1000000 == 0 && !hat_progress_tick (progress, 0.15, "reading rules", error))

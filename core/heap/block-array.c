@@ -4,6 +4,8 @@
 
 #include "core/heap/block-array.h"
 
+#include "core/trace/big-array.h"
+
 #include <string.h>
 
 #define PAGE_BITS 8
@@ -75,6 +77,7 @@ hat_block_array_reserve (HatBlockArray *array, guint64 n)
   array->n_allocated = MAX (array->n + n, array->n_allocated + array->n_allocated / 2);
   const guint64 words = (array->n_allocated + 63) / 64;
   array->blocks = g_renew (HatBlock, array->blocks, array->n_allocated);
+  hat_big_advise (array->blocks, array->n_allocated * sizeof (HatBlock));
   array->dead = g_renew (guint64, array->dead, words);
   memset (array->dead + before, 0, (words - before) * sizeof (guint64));
 }

@@ -3,6 +3,7 @@
 /* Payloads to snapshots. Order and every index are checked here, once, so that nobody else need. What an offset in a block may be is not
  * known here: blocks have no sizes in a snapshot. */
 
+#include "core/trace/big-array.h"
 #include "core/trace/snapshot-parts.h"
 #include "core/trace/string-column.h"
 
@@ -403,16 +404,16 @@ hat_snapshot_reading_init (HatSnapshotReading *reading, const HatSnapshotHead *h
   snapshot->n_kinds = counts[HAT_PART_KINDS];
   snapshot->n_values = counts[HAT_PART_VALUES];
   snapshot->n_variables = counts[HAT_PART_VARIABLES];
-  snapshot->first_edge = g_try_new (guint32, snapshot->info.n_blocks + 1ull);
-  snapshot->edge_to = g_try_new (guint32, MAX (counts[HAT_PART_EDGES], 1));
-  snapshot->edge_word = g_try_new (guint32, MAX (counts[HAT_PART_EDGES], 1));
+  snapshot->first_edge = hat_big_try_new (guint32, snapshot->info.n_blocks + 1ull);
+  snapshot->edge_to = hat_big_try_new (guint32, MAX (counts[HAT_PART_EDGES], 1));
+  snapshot->edge_word = hat_big_try_new (guint32, MAX (counts[HAT_PART_EDGES], 1));
   snapshot->roots = g_try_new (HatRoot, MAX (counts[HAT_PART_ROOTS], 1));
   snapshot->frames = g_try_new (HatSnapshotFrame, MAX (counts[HAT_PART_FRAMES], 1));
   snapshot->module_words = g_try_new (HatModuleWord, MAX (counts[HAT_PART_MODULE_WORDS], 1));
-  snapshot->heads = g_try_new (HatBlockHead, MAX (counts[HAT_PART_HEADS], 1));
-  snapshot->doubtful = g_try_new (guint32, MAX (counts[HAT_PART_DOUBTFUL], 1));
+  snapshot->heads = hat_big_try_new (HatBlockHead, MAX (counts[HAT_PART_HEADS], 1));
+  snapshot->doubtful = hat_big_try_new (guint32, MAX (counts[HAT_PART_DOUBTFUL], 1));
   snapshot->kinds = g_try_new (HatBlockKind, MAX (counts[HAT_PART_KINDS], 1));
-  snapshot->block_kind = counts[HAT_PART_BLOCK_KINDS] ? g_try_new (guint32, counts[HAT_PART_BLOCK_KINDS]) : NULL;
+  snapshot->block_kind = counts[HAT_PART_BLOCK_KINDS] ? hat_big_try_new (guint32, counts[HAT_PART_BLOCK_KINDS]) : NULL;
   snapshot->values = g_try_new (HatBlockValue, MAX (counts[HAT_PART_VALUES], 1));
   snapshot->variables = g_try_new (HatVariable, MAX (counts[HAT_PART_VARIABLES], 1));
   if (!snapshot->first_edge || !snapshot->edge_to || !snapshot->edge_word || !snapshot->roots || !snapshot->frames
