@@ -144,7 +144,9 @@ static gboolean
 part_init (Part *part, HatHeap *heap, const HatGraphOptions *options, const HatProgress *progress, GError **error)
 {
   *part = (Part) { .trace = hat_heap_trace (heap) };
-  part->graph = hat_report_graph_of (heap, &options->snapshot, &part->snapshot, progress, error);
+  part->snapshot = (guint) options->snapshot.index;
+  part->graph = options->graph ? hat_graph_ref (options->graph)
+                               : hat_report_graph_of (heap, &options->snapshot, &part->snapshot, progress, error);
   if (part->graph == NULL)
     return FALSE;
   const guint32 n = hat_graph_n_blocks (part->graph);
@@ -759,7 +761,8 @@ hat_report_graph (HatTrace *trace, const HatGraphOptions *options, GString *out,
   g_auto (Part) part = { 0 };
   if (!hat_report_processes (trace, options->process, &first, &end, error))
     return FALSE;
-  g_autoptr (HatHeap) heap = hat_heap_new (trace, options->process, progress, error);
+  g_autoptr (HatHeap) heap
+      = options->graph ? hat_heap_ref (hat_graph_heap (options->graph)) : hat_heap_new (trace, options->process, progress, error);
   if (heap == NULL || !part_init (&part, heap, options, progress, error))
     return FALSE;
   const gboolean is_whole = part.blocks->len == hat_graph_n_blocks (part.graph) && part.paths == NULL;

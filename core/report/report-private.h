@@ -3,7 +3,6 @@
 
 /* What the reports share: which processes and which range are meant, and the words for them. */
 
-#include "core/graph/graph.h"
 #include "core/report/json.h"
 #include "core/report/report.h"
 

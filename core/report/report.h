@@ -6,6 +6,7 @@
  *
  * Output is appended to a GString. Every function returns FALSE with a GError in one clear line. */
 
+#include "core/graph/graph.h"
 #include "core/report/type-counts.h"
 #include "core/types/generics.h"
 
@@ -62,6 +63,7 @@ typedef struct
 {
   guint process;
   HatSnapshotOptions snapshot;
+  HatGraph *graph;      /* of snapshot.index, as it is; NULL: made with the rules of `snapshot` */
   HatGraphFormat format;
   /* At most one of these; addresses as text. None: the whole graph. */
   const char *from_block;

@@ -5,7 +5,7 @@ through AT-SPI. Then a screenshot of every view, light, dark and high contrast, 
 gui-screenshots/ in the build folder.
 
 run-gui-test.py [STEP...]: all steps, or those named (functions called test_STEP)."""
-import glob, os, re, shutil, signal, subprocess, sys, time, warnings
+import glob, json, os, re, shutil, signal, subprocess, sys, time, warnings
 
 from driver import Atspi, BUILD, GUI, SCREEN, SHOTS, App, outer, poll, screenshot, x
 
@@ -337,6 +337,15 @@ def test_graph():
     screenshot('graph-weak')
     app.press('Mapped regions hold nothing')
     poll('it still is', lambda: 'char[]' in selected(picture))
+    # What is exported is what is seen: the recording was opened before the field was declared.
+    save_as(app, 'win.export', home('graph.json'))
+    poll('the declared field is exported', lambda: any(e['evidence'] == 'declared weak' for e in json.load(open(home('graph.json')))['edges']))
+    app.act(picture, 'graph.holders')
+    poll('its holders are told', lambda: picture.get_description().startswith('Who holds char[]: '))
+    save_as(app, 'win.export', home('graph-holders.png'))
+    poll('a picture of them', lambda: b'PNG 2560x1600' in subprocess.run(['identify', home('graph-holders.png')], capture_output=True).stdout)
+    shutil.copy(home('graph-holders.png'), SHOTS)
+    app.act(picture, 'graph.back')
     save_as(app, 'win.export', home('graph.dot'))
     poll('Graphviz reads it', lambda: b'</svg>' in subprocess.run(['dot', '-Tsvg', home('graph.dot')], capture_output=True).stdout)
     app.close()

@@ -934,6 +934,26 @@ test_graph_json (void)
     }
 }
 
+/* A graph in hand is told as it is, with rules that the trace does not know. */
+static void
+test_graph_in_hand (void)
+{
+  g_autoptr (HatTrace) trace = snapshot_trace ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (HatHeap) heap = hat_heap_new (trace, 0, NULL, &error);
+  g_autoptr (HatGraphRules) rules = hat_graph_rules_new (trace);
+  HatGraphOptions options = { .depth = -1, .format = HAT_GRAPH_AS_JSON };
+  g_autoptr (GString) before = graph_of (trace, options);
+
+  g_assert_true (hat_graph_rules_add (rules, "weak:make_ring+0", "test", &error));
+  g_autoptr (HatGraph) graph = hat_graph_new (heap, 0, rules, NULL, NULL, &error);
+  g_assert_no_error (error);
+  options.graph = graph;
+  g_autoptr (GString) after = graph_of (trace, options);
+  g_assert_null (strstr (before->str, "declared weak"));
+  g_assert_nonnull (strstr (after->str, "declared weak"));
+}
+
 /* A parser of XML counts its elements. */
 static void
 count_element (GMarkupParseContext *context, const char *name, const char **names, const char **values, gpointer data, GError **error)
@@ -1016,6 +1036,7 @@ main (int argc, char **argv)
   g_test_add_func ("/report/leaks", test_leaks);
   g_test_add_func ("/report/lost", test_lost);
   g_test_add_func ("/report/graph-json", test_graph_json);
+  g_test_add_func ("/report/graph-in-hand", test_graph_in_hand);
   g_test_add_func ("/report/graph-formats", test_graph_formats);
   g_test_add_func ("/report/cancelled", test_cancelled);
   return g_test_run ();

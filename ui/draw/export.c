@@ -61,10 +61,11 @@ range_words (const Picture *picture)
   return g_strdup_printf (", %s to %s", from, to);
 }
 
-/* The object graph of a snapshot, with the rules that are kept in the trace. */
 static HatGraph *
 graph_of (const Picture *picture, guint snapshot, GError **error)
 {
+  if (picture->options->graph)
+    return hat_graph_ref (picture->options->graph);
   g_autoptr (HatGraphRules) rules = hat_graph_rules_new (picture->trace);
   return hat_graph_new (picture->heap, snapshot, rules, NULL, picture->progress, error);
 }
@@ -171,6 +172,7 @@ paint_no_graph (const Picture *picture, const char *title, const char *sentence,
 static gboolean
 paint_graph (const Picture *picture, cairo_t *cr, GError **error)
 {
+  static const char *const trees[] = { [HAT_GRAPH_OWNERS] = "who owns what", [HAT_GRAPH_REFERENCES] = "what points to what" };
   guint n, snapshot = picture->options->snapshot;
   const HatSnapshotInfo *infos = hat_trace_snapshots (picture->trace, hat_heap_process (picture->heap), &n);
   guint rows = hat_graph_rows (picture->height);
@@ -194,14 +196,19 @@ paint_graph (const Picture *picture, cairo_t *cr, GError **error)
         paint_no_graph (picture, "Nothing is left in this snapshot", "Record with --snapshot-at-peak or --snapshot-at FUNCTION.", cr);
       return TRUE;
     }
-  graph = graph_of (picture, snapshot, error);
-  model = graph ? hat_graph_model_new (graph, colors, HAT_GRAPH_OWNERS, rows, picture->progress, error) : NULL;
+  if (picture->options->look)
+    model = hat_graph_model_ref (picture->options->look);
+  else if ((graph = graph_of (picture, snapshot, error)))
+    model = hat_graph_model_new (graph, colors, HAT_GRAPH_OWNERS, rows, picture->progress, error);
   if (!model)
     return FALSE;
   layout = hat_graph_layout_new (model, NULL);
   when = hat_format_time (infos[snapshot].time_ns);
   bytes = hat_format_bytes (hat_graph_model_bytes (model));
-  what = g_strdup_printf ("who owns what, %s at %s", bytes, when);
+  if (hat_graph_model_tree (model) == HAT_GRAPH_PATHS)
+    what = g_strdup_printf ("who holds %s, at %s", hat_graph_label (hat_graph_model_graph (model), hat_graph_model_block (model)), when);
+  else
+    what = g_strdup_printf ("%s, %s at %s", trees[hat_graph_model_tree (model)], bytes, when);
   style.title = title = title_of (picture, what);
   hat_graph_scene_init (&scene, layout, &style, (HatGraphView){ 0 }, picture->width, picture->height);
   hat_graph_paint (&scene, &picture->palette, cr);
@@ -273,7 +280,7 @@ paint_leaks (const Picture *picture, cairo_t *cr, GError **error)
   hat_trace_snapshots (picture->trace, hat_heap_process (picture->heap), &n);
   if (n > 0 && !(graph = graph_of (picture, MIN (snapshot, n - 1), error)))
     return FALSE;
-  candidates = hat_candidates_new (picture->heap, graph, NULL, picture->progress, error);
+  candidates = hat_candidates_new (picture->heap, graph, picture->options->suppressions, picture->progress, error);
   if (!candidates)
     return FALSE;
   layout = hat_leaks_layout_new (candidates, title, picture->width, picture->height);

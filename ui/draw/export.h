@@ -6,7 +6,7 @@
 
 #include <cairo.h>
 
-#include "ui/draw/palette.h"
+#include "ui/draw/graph-model.h"
 
 G_BEGIN_DECLS
 
@@ -20,6 +20,9 @@ typedef struct
   HatCost cost;        /* of calls */
   const char *type;    /* whose layout is drawn (hat_types_find()); NULL = of the one that loses most */
   guint snapshot;      /* of the graph; G_MAXUINT = hat_snapshot_usual() */
+  HatGraph *graph;     /* of `snapshot`, as it is; NULL = made with the rules that are kept in the trace */
+  HatGraphModel *look; /* the graph's picture as it is seen, or NULL */
+  const char *suppressions; /* of leaks, beside those kept in the trace; or NULL */
   guint width, height; /* logical pixels, or points in PDF; 0 = 1280 x 800 */
   double scale;        /* PNG: pixels per logical pixel; 0 = 1 */
   gboolean is_dark, is_high_contrast;

@@ -558,6 +558,12 @@ hat_graph_page_update (HatPage *page, HatChanges changes)
 }
 
 static void
+hat_graph_page_fill_export (HatPage *page, HatExportOptions *options)
+{
+  options->look = present_model (HAT_GRAPH_PAGE (page));
+}
+
+static void
 on_tree_chosen (GtkDropDown *choice, GParamSpec *pspec, HatGraphPage *self)
 {
   HatGraphModel *model = present_model (self);
@@ -597,6 +603,7 @@ hat_graph_page_class_init (HatGraphPageClass *klass)
 {
   G_OBJECT_CLASS (klass)->dispose = hat_graph_page_dispose;
   HAT_PAGE_CLASS (klass)->update = hat_graph_page_update;
+  HAT_PAGE_CLASS (klass)->fill_export = hat_graph_page_fill_export;
 }
 
 static void

@@ -313,6 +313,12 @@ ask (HatLeaksPage *self)
 }
 
 static void
+hat_leaks_page_fill_export (HatPage *page, HatExportOptions *options)
+{
+  options->suppressions = HAT_LEAKS_PAGE (page)->suppressions->str;
+}
+
+static void
 hat_leaks_page_update (HatPage *page, HatChanges changes)
 {
   HatLeaksPage *self = HAT_LEAKS_PAGE (page);
@@ -352,6 +358,7 @@ hat_leaks_page_class_init (HatLeaksPageClass *klass)
 {
   G_OBJECT_CLASS (klass)->dispose = hat_leaks_page_dispose;
   HAT_PAGE_CLASS (klass)->update = hat_leaks_page_update;
+  HAT_PAGE_CLASS (klass)->fill_export = hat_leaks_page_fill_export;
 }
 
 static void

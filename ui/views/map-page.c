@@ -79,14 +79,25 @@ on_map (gpointer owner, gpointer data, const GError *error)
 
 static const HatQueryKind map_kind = { query_map, on_map, free_answer, NULL };
 
+static gboolean
+is_by_class (HatMapPage *self)
+{
+  return hat_view_state_get (hat_page_state (HAT_PAGE (self)))->snapshot != HAT_NO_SNAPSHOT && gtk_drop_down_get_selected (self->colour_choice) == 1;
+}
+
 static void
 ask (HatMapPage *self)
 {
-  const gboolean has_snapshot = hat_view_state_get (hat_page_state (HAT_PAGE (self)))->snapshot != HAT_NO_SNAPSHOT;
-  const gboolean by_class = has_snapshot && gtk_drop_down_get_selected (self->colour_choice) == 1;
+  gtk_widget_set_visible (GTK_WIDGET (self->colour_choice), hat_view_state_get (hat_page_state (HAT_PAGE (self)))->snapshot != HAT_NO_SNAPSHOT);
+  hat_page_ask (HAT_PAGE (self), &map_kind, GINT_TO_POINTER (is_by_class (self)));
+}
 
-  gtk_widget_set_visible (GTK_WIDGET (self->colour_choice), has_snapshot);
-  hat_page_ask (HAT_PAGE (self), &map_kind, GINT_TO_POINTER (by_class));
+static void
+hat_map_page_fill_export (HatPage *page, HatExportOptions *options)
+{
+  options->by_class = is_by_class (HAT_MAP_PAGE (page));
+  if (options->by == HAT_BY_NONE)
+    options->by = HAT_BY_AGE; /* as the picture */
 }
 
 /* Leak classes are those of the snapshot: the cursor goes there. */
@@ -128,6 +139,7 @@ static void
 hat_map_page_class_init (HatMapPageClass *klass)
 {
   HAT_PAGE_CLASS (klass)->update = hat_map_page_update;
+  HAT_PAGE_CLASS (klass)->fill_export = hat_map_page_fill_export;
 }
 
 static void

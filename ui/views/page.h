@@ -6,6 +6,7 @@
 
 #include <adwaita.h>
 
+#include "ui/draw/export.h"
 #include "ui/views/query.h"
 
 G_BEGIN_DECLS
@@ -24,6 +25,8 @@ struct _HatPageClass
   /* Something of the state changed since the last call (HatChanges). Only while the page is visible and a heap is open.
    */
   void (*update) (HatPage *self, HatChanges changes);
+  /* What of its picture the shared state does not say. What the options point to stays the page's. May be NULL. */
+  void (*fill_export) (HatPage *self, HatExportOptions *options);
 };
 
 /* To be called once, by the constructor of the subclass: `content` is what the page shows. */

@@ -14,8 +14,7 @@
 typedef struct
 {
   HatQuestion *question;
-  HatExportOptions options;
-  char *type;
+  HatExportOptions options; /* graph, look, type and suppressions are the job's */
   char *path; /* NULL: in memory */
 } Job;
 
@@ -24,7 +23,10 @@ free_job (gpointer data)
 {
   Job *job = data;
   hat_question_free (job->question);
-  g_free (job->type);
+  g_clear_pointer (&job->options.graph, hat_graph_unref);
+  g_clear_pointer (&job->options.look, hat_graph_model_unref);
+  g_free ((char *) job->options.type);
+  g_free ((char *) job->options.suppressions);
   g_free (job->path);
   g_free (job);
 }
@@ -55,7 +57,8 @@ static gboolean
 write_graph (const Job *job, GError **error)
 {
   HatGraphOptions options = { .process = hat_heap_process (job->question->heap),
-                              .snapshot = { .index = (gint) job->options.snapshot, .no_mappings = job->question->no_mappings },
+                              .snapshot = { .index = (gint) job->options.snapshot },
+                              .graph = job->options.graph,
                               .format = g_str_has_suffix (job->path, ".dot")    ? HAT_GRAPH_AS_DOT
                                         : g_str_has_suffix (job->path, ".json") ? HAT_GRAPH_AS_JSON
                                                                                 : HAT_GRAPH_AS_GRAPHML,
@@ -63,6 +66,21 @@ write_graph (const Job *job, GError **error)
   g_autoptr (GString) text = g_string_new (NULL);
   return hat_report_graph (hat_heap_trace (job->question->heap), &options, text, NULL, error)
          && g_file_set_contents (job->path, text->str, (gssize) text->len, error);
+}
+
+/* The window's own rules count in what it exports. */
+static gboolean
+make_graph (Job *job, GError **error)
+{
+  HatExportOptions *options = &job->options;
+  const gboolean has_graph = options->view == HAT_VIEW_OVERVIEW || options->view == HAT_VIEW_GRAPH || options->view == HAT_VIEW_LEAKS || options->by_class;
+  if (options->look)
+    options->graph = hat_graph_ref (hat_graph_model_graph (options->look));
+  else if (has_graph && options->snapshot != HAT_NO_SNAPSHOT)
+    options->graph = hat_question_graph (job->question, NULL, error);
+  else
+    return TRUE;
+  return options->graph != NULL;
 }
 
 static gboolean
@@ -79,7 +97,7 @@ work (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
   Job *job = data;
   GError *error = NULL;
   GdkTexture *texture = NULL;
-  if (job->path ? write_file (job, &error) : (texture = render (job, &error)) != NULL)
+  if (make_graph (job, &error) && (job->path ? write_file (job, &error) : (texture = render (job, &error)) != NULL))
     g_task_return_pointer (task, texture, g_object_unref);
   else
     g_task_return_error (task, error);
@@ -97,7 +115,7 @@ view_of (const char *name)
 }
 
 static void
-start (HatViewState *state, const char *view, const char *path, GAsyncReadyCallback callback, gpointer data)
+start (HatViewState *state, const char *view, HatPage *page, const char *path, GAsyncReadyCallback callback, gpointer data)
 {
   const HatSelection *selection = hat_view_state_selection (state);
   HatPalette palette;
@@ -116,22 +134,27 @@ start (HatViewState *state, const char *view, const char *path, GAsyncReadyCallb
                                      .is_dark = palette.is_dark,
                                      .is_high_contrast = palette.is_high_contrast };
   if (selection->kind == HAT_SELECTED_TYPE)
-    job->options.type = job->type = g_strdup (selection->function);
+    job->options.type = g_strdup (selection->function);
   if (job->options.view == HAT_VIEW_CALLS)
     job->options.range = hat_question_cost_range (job->question);
   else if (hat_question_has_range (job->question))
     job->options.range = job->question->range;
+  if (page && HAT_PAGE_GET_CLASS (page)->fill_export)
+    HAT_PAGE_GET_CLASS (page)->fill_export (page, &job->options);
+  if (job->options.look)
+    hat_graph_model_ref (job->options.look);
+  job->options.suppressions = g_strdup (job->options.suppressions);
   g_autoptr (GTask) task = g_task_new (NULL, NULL, callback, data);
   g_task_set_task_data (task, job, free_job);
   g_task_run_in_thread (task, work);
 }
 
 void
-hat_picture_export_async (HatViewState *state, const char *view, const char *path, GAsyncReadyCallback callback,
+hat_picture_export_async (HatViewState *state, const char *view, HatPage *page, const char *path, GAsyncReadyCallback callback,
                           gpointer data)
 {
   g_return_if_fail (path != NULL);
-  start (state, view, path, callback, data);
+  start (state, view, page, path, callback, data);
 }
 
 gboolean
@@ -142,9 +165,9 @@ hat_picture_export_finish (GAsyncResult *result, GError **error)
 }
 
 void
-hat_picture_render_async (HatViewState *state, const char *view, GAsyncReadyCallback callback, gpointer data)
+hat_picture_render_async (HatViewState *state, const char *view, HatPage *page, GAsyncReadyCallback callback, gpointer data)
 {
-  start (state, view, NULL, callback, data);
+  start (state, view, page, NULL, callback, data);
 }
 
 GdkTexture *

@@ -112,7 +112,7 @@ on_export_response (GtkNativeDialog *dialog, int response, HatWindow *self)
       const char *extension = filter ? g_object_get_data (G_OBJECT (filter), "extension") : NULL;
       g_autofree char *full
           = has_extension ? g_strdup (path) : g_strconcat (path, extension ? extension : ".png", NULL);
-      hat_picture_export_async (self->state, view, full, on_exported, g_object_ref (self));
+      hat_picture_export_async (self->state, view, hat_workbench_page (self->workbench, view), full, on_exported, g_object_ref (self));
     }
   g_object_unref (dialog);
 }
@@ -165,7 +165,8 @@ static void
 act_copy (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   HatWindow *self = HAT_WINDOW (widget);
-  hat_picture_render_async (self->state, hat_workbench_shown_view (self->workbench), on_rendered, g_object_ref (self));
+  const char *view = hat_workbench_shown_view (self->workbench);
+  hat_picture_render_async (self->state, view, hat_workbench_page (self->workbench, view), on_rendered, g_object_ref (self));
 }
 
 /* ---- views ---- */

@@ -129,6 +129,13 @@ hat_workbench_shown_view (HatWorkbench *self)
   return gtk_stack_get_visible_child_name (self->stack);
 }
 
+HatPage *
+hat_workbench_page (HatWorkbench *self, const char *view)
+{
+  GtkWidget *page = gtk_stack_get_child_by_name (self->stack, view);
+  return page ? HAT_PAGE (page) : NULL;
+}
+
 void
 hat_workbench_toggle_sidebar (HatWorkbench *self)
 {

@@ -17,6 +17,7 @@ G_DECLARE_FINAL_TYPE (HatWorkbench, hat_workbench, HAT, WORKBENCH, GtkWidget)
 GtkWidget *hat_workbench_new (HatViewState *state, GSettings *settings);
 void hat_workbench_show_view (HatWorkbench *self, const char *name);
 const char *hat_workbench_shown_view (HatWorkbench *self);
+HatPage *hat_workbench_page (HatWorkbench *self, const char *view); /* NULL: it is the timeline */
 void hat_workbench_toggle_sidebar (HatWorkbench *self);
 gboolean hat_workbench_shows_inspector (HatWorkbench *self);
 void hat_workbench_show_inspector (HatWorkbench *self, gboolean shown);
