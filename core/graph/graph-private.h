@@ -104,6 +104,8 @@ hat_graph_type (const HatGraph *graph, guint32 block)
   return graph->types.type ? graph->types.type (graph->types.data, block) : HAT_GRAPH_NONE;
 }
 
+/* "[3].next", "[3][0]", "[3]"; "" as the index: of all elements. g_free. */
+char *hat_graph_element_name (const HatGraphField *field, const char *index);
 /* What the trace knows of types, unless somebody else said it. */
 void hat_graph_take_types (HatGraph *graph);
 guint64 hat_graph_edge_into (const HatGraph *graph, guint32 edge); /* where it points, also if that is explained */

@@ -302,6 +302,23 @@ hat_graph_find (HatGraph *graph, guint64 address)
   return low > 0 && address - graph->address[low - 1] < MAX (hat_graph_size (graph, low - 1), 1) ? low - 1 : HAT_GRAPH_NONE;
 }
 
+HatLeakClass
+hat_graph_leak_class (HatGraph *graph, guint32 block)
+{
+  return hat_graph_class (graph, block);
+}
+
+guint32
+hat_graph_find_block (HatGraph *graph, guint64 index, const HatBlock *block)
+{
+  if (index >= graph->n || graph->address[index] != block->address)
+    index = hat_graph_find (graph, block->address);
+  return index != HAT_GRAPH_NONE && graph->address[index] == block->address && graph->stack[index] == block->stack
+                 && hat_graph_size (graph, (guint32) index) == block->size
+             ? (guint32) index
+             : HAT_GRAPH_NONE;
+}
+
 const char *
 hat_graph_type_name (HatGraph *graph, guint32 type)
 {
@@ -395,8 +412,7 @@ hat_graph_edge_into (const HatGraph *graph, guint32 edge)
 static const char *
 element_name (HatGraph *graph, const HatGraphField *field)
 {
-  const char *dot = *field->name && *field->name != '[' ? "." : "";
-  g_autofree char *name = g_strdup_printf ("[%" G_GUINT64_FORMAT "]%s%s", field->index, dot, field->name);
+  g_autofree char *index = g_strdup_printf ("%" G_GUINT64_FORMAT, field->index), *name = hat_graph_element_name (field, index);
 
   g_mutex_lock (&graph->names_lock);
   const char *kept = g_string_chunk_insert_const (graph->names, name);

@@ -73,6 +73,8 @@ HatGraphRules *hat_graph_rules_new (HatTrace *trace); /* with those of the trace
 gboolean hat_graph_rules_add (HatGraphRules *rules, const char *text, const char *name, GError **error);
 /* Pointers in roots of this kind do not count: what only a mapped region holds, a cache or another program's heap, is lost then. */
 void hat_graph_rules_leave_out (HatGraphRules *rules, HatRootKind kind);
+/* The line that declares a pointer weak: in blocks with this label, the field, of an element that of all; field NULL: at the offset. g_free. */
+char *hat_graph_weak_rule (const char *label, const char *field, guint64 offset);
 void hat_graph_rules_free (HatGraphRules *rules);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatGraphRules, hat_graph_rules_free)
 
@@ -176,7 +178,11 @@ typedef struct
 } HatGraphBlock;
 
 void hat_graph_block (HatGraph *graph, guint32 block, HatGraphBlock *out_block);
+HatLeakClass hat_graph_leak_class (HatGraph *graph, guint32 block);
 guint32 hat_graph_find (HatGraph *graph, guint64 address); /* the block that contains it, or HAT_GRAPH_NONE */
+/* The same block of a live set, which may be another instant's; HAT_GRAPH_NONE: the snapshot does not have it. `index`: where it stands there,
+ * which is mostly where it stands here, or HAT_GRAPH_NONE. */
+guint32 hat_graph_find_block (HatGraph *graph, guint64 index, const HatBlock *block);
 const char *hat_graph_type_name (HatGraph *graph, guint32 type);      /* or NULL */
 const char *hat_graph_type_evidence (HatGraph *graph, guint32 block); /* or NULL */
 /* What the block counts itself, and how many of these were found: pointers known or inferred to own it from blocks, and roots known to.
@@ -359,6 +365,13 @@ typedef struct
   guint32 n_suppressed_groups;
   guint64 suppressed_blocks, suppressed_bytes;
 } HatLeaks;
+
+/* Which leaks are known: for each stack of the trace, their classes as bits 1 << HatLeakClass; NULL: none. */
+static inline gboolean
+hat_leak_is_suppressed (const guint8 *suppressed, HatStackId stack, HatLeakClass leak_class)
+{
+  return suppressed && suppressed[stack] >> leak_class & 1;
+}
 
 /* `suppressed`: for each stack of the trace, the classes of leaks that are known there, as bits 1 << HatLeakClass; or NULL. What
  * suppressed leaks hold is suppressed with them; reachable blocks never are. Inherited blocks of a forked child are left out, as they are its parent's. */

@@ -2,6 +2,7 @@
 /* What blocks count and contain, and cycles in words. */
 
 #include "core/graph/graph-private.h"
+#include "core/heap/usual-name.h"
 
 #include <string.h>
 
@@ -145,7 +146,7 @@ hat_graph_cycle_text (HatGraph *graph, const HatGraphCycle *cycle)
       g_hash_table_add (seen, GUINT_TO_POINTER (at));
       all_strong &= edge.strength == HAT_STRENGTH_STRONG && edge.is_certain;
       evidence = evidence ? evidence : edge.evidence;
-      g_autofree char *shown = short_type (type);
+      g_autofree char *short_name = short_type (type), *shown = hat_usual_name (short_name);
       if (n < MAX_STEPS)
         g_string_append_printf (text, "%s%s%s%s", n ? " -> " : "", shown, edge.field && *edge.field == '[' ? "" : ".", edge.field ? edge.field : "?");
     }

@@ -3,6 +3,7 @@
  * Lost blocks by class and stack, with the reason in words. */
 
 #include "core/graph/graph-private.h"
+#include "core/heap/usual-name.h"
 
 #include <stdlib.h>
 
@@ -36,7 +37,7 @@ find_suppressed (HatGraph *graph, const guint8 *by_stack)
   g_autoptr (GArray) stack = g_array_new (FALSE, FALSE, sizeof (guint32));
 
   for (guint32 b = 0; b < graph->n; b++)
-    if ((by_stack[graph->stack[b]] >> hat_graph_class (graph, b) & 1) && hat_graph_class (graph, b) != HAT_LEAK_REACHABLE)
+    if (hat_leak_is_suppressed (by_stack, graph->stack[b], hat_graph_class (graph, b)) && hat_graph_class (graph, b) != HAT_LEAK_REACHABLE)
       {
         suppressed[b] = 1;
         if (hat_graph_class (graph, b) != HAT_LEAK_POSSIBLE)
@@ -182,9 +183,9 @@ explain_indirect (HatGraph *graph, const Tally *tally)
   while (graph->owner_at[place] != 0)
     place = graph->owner_at[place];
   const guint32 head = graph->block_at[place];
-  const char *type = hat_graph_type_name (graph, hat_graph_type (graph, head));
-  return type ? g_strdup_printf ("a lost %s holds %s%s", type, them, rings)
-              : g_strdup_printf ("a lost block of %s holds %s%s", hat_stack_function (graph->trace, graph->stack[head]), them, rings);
+  const gboolean is_typed = hat_graph_type_name (graph, hat_graph_type (graph, head)) != NULL;
+  g_autofree char *name = hat_usual_name (hat_graph_label (graph, head));
+  return g_strdup_printf ("a lost %s%s holds %s%s", is_typed ? "" : "block of ", name, them, rings);
 }
 
 static char *

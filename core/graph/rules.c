@@ -92,6 +92,16 @@ hat_graph_rules_new (HatTrace *trace)
   return rules;
 }
 
+char *
+hat_graph_weak_rule (const char *label, const char *field, guint64 offset)
+{
+  const char *of_all = field && *field == '[' ? strchr (field, ']') : NULL;
+
+  if (field == NULL)
+    return g_strdup_printf ("weak:%s+%" G_GUINT64_FORMAT, label, offset);
+  return g_strdup_printf ("weak:%s.%s%s", label, of_all ? "[" : "", of_all ? of_all : field);
+}
+
 void
 hat_graph_rules_leave_out (HatGraphRules *rules, HatRootKind kind)
 {
@@ -164,10 +174,16 @@ stack_name (HatGraph *graph, guint32 stack)
   return hat_stack_function (graph->trace, stack);
 }
 
+char *
+hat_graph_element_name (const HatGraphField *field, const char *index)
+{
+  return g_strdup_printf ("[%s]%s%s", index, *field->name && *field->name != '[' ? "." : "", field->name);
+}
+
 static gboolean
 is_declared (const GPtrArray *rules, guint64 offset, const HatGraphField *field)
 {
-  g_autofree char *element = rules && field->is_element ? g_strdup_printf ("[]%s%s", *field->name ? "." : "", field->name) : NULL;
+  g_autofree char *element = rules && field->is_element ? hat_graph_element_name (field, "") : NULL;
   const char *name = element ? element : field->name;
 
   for (guint i = 0; rules && i < rules->len; i++)

@@ -104,6 +104,19 @@ hat_format_count_within (guint64 count, guint64 error)
   return error > 0 ? within (hat_format_count (count), hat_format_count (error)) : hat_format_count (count);
 }
 
+const char *
+hat_plural (guint64 n)
+{
+  return n == 1 ? "" : "s";
+}
+
+char *
+hat_format_blocks (guint64 blocks, guint64 error)
+{
+  g_autofree char *count = hat_format_count_within (blocks, error);
+  return g_strdup_printf ("%s block%s", count, hat_plural (blocks));
+}
+
 /* Three digits and no zeros that only fill up: "250 ms", "12.3 us", but "4.10 s" is kept so that columns stay quiet. */
 static char *
 format_duration (guint64 ns)

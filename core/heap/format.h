@@ -13,6 +13,8 @@ char *hat_format_count (guint64 count);          /* "12,345", "12.4 M" from ten 
 /* The same of what may be an estimate: "~96.1 KiB ±8.20 KiB", or as above with an error of 0. */
 char *hat_format_bytes_within (guint64 bytes, guint64 error);
 char *hat_format_count_within (guint64 count, guint64 error);
+char *hat_format_blocks (guint64 blocks, guint64 error); /* "1 block", "~412 ±20 blocks" */
+const char *hat_plural (guint64 n);              /* "s", or "" for one */
 char *hat_format_time (gint64 ns);               /* "0 s", "12.3 us", "250 ms", "4.10 s", "3 min 20 s" */
 char *hat_format_address (guint64 address);      /* "0x55d0c0ffee10" */
 char *hat_format_function (const char *function, guint max_chars); /* shortened in the middle of template arguments and paths */

@@ -84,7 +84,7 @@ find_unfreed (Findings *findings, HatHeap *heap, const guint8 *suppressed, const
   for (guint i = 0; i < unfreed->n; i++)
     {
       const HatUnfreed *from = &unfreed->groups[i];
-      gboolean is_suppressed = suppressed && (suppressed[from->stack] >> HAT_LEAK_UNFREED & 1);
+      gboolean is_suppressed = hat_leak_is_suppressed (suppressed, from->stack, HAT_LEAK_UNFREED);
       const Group group = {
         .leak_class = HAT_LEAK_UNFREED, .stack = from->stack, .blocks = from->blocks, .bytes = from->bytes,
         .blocks_variance = from->blocks_variance, .bytes_variance = from->bytes_variance,
@@ -179,7 +179,7 @@ findings_new (HatTrace *trace, guint process, const HatLeaksOptions *options, co
   for (guint i = 0; i < findings->growing->n; i++)
     {
       HatGrowingSite *site = &findings->growing->sites[i];
-      if (!(suppressed && (suppressed[site->stack] >> HAT_LEAK_UNFREED & 1)) && is_in_use (findings, site->stack))
+      if (!hat_leak_is_suppressed (suppressed, site->stack, HAT_LEAK_UNFREED) && is_in_use (findings, site->stack))
         g_ptr_array_add (findings->sites, site);
     }
   return g_steal_pointer (&findings);
@@ -361,13 +361,6 @@ write_json (HatJson *json, const Findings *findings)
 
 /* ---- text ---- */
 
-static char *
-blocks_text (guint64 blocks, double variance)
-{
-  g_autofree char *count = hat_format_count_within (blocks, hat_error_of (variance));
-  return g_strdup_printf ("%s block%s", count, blocks == 1 ? "" : "s");
-}
-
 /* "born 1.2 s to 3.4 s", "born at 1.2 s". */
 static char *
 birth_text (const Group *group)
@@ -384,7 +377,7 @@ append_group (GString *out, const Findings *findings, guint number)
 {
   const Group *group = &g_array_index (findings->groups, Group, number - 1);
   guint64 all = findings->classes[group->leak_class].bytes;
-  g_autofree char *blocks = blocks_text (group->blocks, group->blocks_variance);
+  g_autofree char *blocks = hat_format_blocks (group->blocks, hat_error_of (group->blocks_variance));
   g_autofree char *bytes = hat_format_bytes_within (group->bytes, hat_error_of (group->bytes_variance));
   g_autofree char *when = birth_text (group);
   g_string_append_printf (out, "\n%4u ", number);
@@ -488,7 +481,7 @@ append_growing (GString *out, const Findings *findings)
     {
       const HatGrowingSite *site = g_ptr_array_index (findings->sites, i);
       g_autofree char *slope = hat_format_signed_bytes ((gint64) CLAMP (site->slope_bytes_per_s, -1e18, 1e18));
-      g_autofree char *blocks = blocks_text (site->blocks, site->blocks_variance);
+      g_autofree char *blocks = hat_format_blocks (site->blocks, hat_error_of (site->blocks_variance));
       g_autofree char *bytes = hat_format_bytes_within (site->bytes, hat_error_of (site->bytes_variance));
       guint n = MIN (site->n_points, 24);
       guint64 points[24];
@@ -511,7 +504,7 @@ append_unfreed (GString *out, const Findings *findings)
 {
   g_autofree char *bytes = hat_format_bytes_within (findings->classes[HAT_LEAK_UNFREED].bytes,
                                                     hat_error_of (findings->classes[HAT_LEAK_UNFREED].bytes_variance));
-  g_autofree char *blocks = blocks_text (findings->classes[HAT_LEAK_UNFREED].blocks, findings->classes[HAT_LEAK_UNFREED].blocks_variance);
+  g_autofree char *blocks = hat_format_blocks (findings->classes[HAT_LEAK_UNFREED].blocks, hat_error_of (findings->classes[HAT_LEAK_UNFREED].blocks_variance));
   if (!findings->has_allocated)
     g_string_append (out, "No allocation was seen.\n");
   else if (findings->groups->len == 0)
@@ -544,7 +537,7 @@ append_text (GString *out, const Findings *findings)
     {
       g_autofree char *suppressed_bytes = hat_format_bytes_within (findings->suppressed_bytes,
                                                                    hat_error_of (findings->suppressed_bytes_variance));
-      g_autofree char *suppressed_blocks = blocks_text (findings->suppressed_blocks, findings->suppressed_blocks_variance);
+      g_autofree char *suppressed_blocks = hat_format_blocks (findings->suppressed_blocks, hat_error_of (findings->suppressed_blocks_variance));
       g_string_append_printf (out, "Suppressed: %s in %s from %u place%s.\n", suppressed_bytes, suppressed_blocks,
                               findings->suppressed, findings->suppressed == 1 ? "" : "s");
     }

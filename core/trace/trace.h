@@ -293,12 +293,12 @@ guint64 hat_trace_decoded_events (HatTrace *trace);
 
 /* Appends notes to a finished trace with a new footer (law 11). */
 gboolean hat_trace_append_notes (const char *path, const HatNote *notes, guint n, GError **error);
-/* Takes the bytes of blocks, which snapshots kept with --contents=all, out of a complete trace: a new file takes its place. *out_stripped: how
- * many bytes of the file they were. Errors: IO, NOT_A_TRACE, VERSION, DAMAGED. */
-gboolean hat_trace_strip_contents (const char *path, guint64 *out_stripped, GError **error);
 /* The same for one that a person makes while looking at the trace: if the file cannot be written, it goes to the user's data folder, where
  * hat_trace_open() finds it by the trace's id. `trace` itself stays as it is. Error: IO. */
 gboolean hat_trace_keep_note (HatTrace *trace, const HatNote *note, GError **error);
+/* Takes the bytes of blocks, which snapshots kept with --contents=all, out of a complete trace: a new file takes its place. *out_stripped: how
+ * many bytes of the file they were. Errors: IO, NOT_A_TRACE, VERSION, DAMAGED. */
+gboolean hat_trace_strip_contents (const char *path, guint64 *out_stripped, GError **error);
 
 /* Verifies every chunk's checksum and decodes everything, for `heapatlas check`. */
 gboolean hat_trace_check (HatTrace *trace, const HatProgress *progress, GError **error);

@@ -10,6 +10,7 @@
 
 #include "tests/unit/graph-fixture.h"
 #include "ui/draw/graph-paint.h"
+#include "ui/draw/map-layout.h"
 
 #define ROWS 34u /* of a first look */
 
@@ -577,6 +578,44 @@ test_words (void)
     }
 }
 
+/* One lost block among twenty that are held is seen at every zoom, and what is mostly lost is not made less. */
+static void
+test_lost_on_map (void)
+{
+  g_autoptr (GraphFixture) fixture = graph_fixture_new ();
+  for (guint i = 0; i < 20000; i++)
+    {
+      const guint32 block = graph_add_block (fixture, i % N_GRAPH_SITES, 100);
+      if (i % 20 && i < 15000)
+        graph_add_global (fixture, "held", block);
+    }
+  g_autoptr (HatGraph) graph = graph_make (fixture);
+  g_autoptr (HatColors) colors = hat_colors_new (fixture->heap);
+  HatLive live = { .n = fixture->blocks->len, .blocks = (HatBlock *) fixture->blocks->data };
+  g_autoptr (HatMapModel) model = hat_map_model_new (fixture->heap, &live, NULL);
+  const HatMapStyle style = { .colors = colors, .by = HAT_BY_FUNCTION, .graph = graph, .isolated = -1 };
+  const HatSwatch lost = HAT_SWATCH_CLASS + HAT_LEAK_DIRECT;
+  static const guint widths[] = { 120, 300, 900, 2400 };
+
+  for (guint w = 0; w < G_N_ELEMENTS (widths); w++)
+    {
+      g_autoptr (HatMapLayout) layout = hat_map_layout_new (model, &style, (HatMapView){ 0 }, widths[w], widths[w] * 0.6);
+      guint n_seen = 0;
+      for (guint i = 0; i < layout->n_cells; i++)
+        {
+          const HatMapCell *cell = &layout->cells[i];
+          gboolean any = FALSE;
+          for (guint k = 0; k < cell->n_blocks; k++)
+            any |= hat_graph_leak_class (graph, (guint32) cell->first_block + k) == HAT_LEAK_DIRECT;
+          g_assert_cmpint (any, ==, cell->swatch == lost || (cell->second == lost && cell->second_share >= 85));
+          n_seen += any;
+        }
+      g_assert_cmpuint (n_seen, >, 0);
+      if (layout->has_stripes && layout->legend.n > 0)
+        g_assert_true (g_str_has_prefix (layout->legend.items[layout->legend.n - 1].label, "as a stripe"));
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -595,5 +634,6 @@ main (int argc, char **argv)
   g_test_add_func ("/graph-picture/paint", test_paint);
   g_test_add_func ("/graph-picture/classes", test_classes);
   g_test_add_func ("/graph-picture/words", test_words);
+  g_test_add_func ("/graph-picture/lost-on-map", test_lost_on_map);
   return g_test_run ();
 }

@@ -34,6 +34,7 @@ typedef struct
   GArray *edges, *roots; /* Edge by from and word; HatRoot */
   guint32 doubtful;      /* or HAT_GRAPH_NONE */
   gboolean has_types;
+  const char *element; /* fields are in elements of arrays, and have this name in them; or NULL */
 } Wish;
 
 static void
@@ -131,7 +132,8 @@ wish_field (gpointer data, guint32 block, guint64 offset, HatGraphField *out_fie
     {
       const Edge *edge = &g_array_index (wish->edges, Edge, i);
       if (edge->from == block && edge->word * 8 == offset)
-        *out_field = (HatGraphField) { .name = "field", .strength = edge->known, .evidence = "the test says so" };
+        *out_field = (HatGraphField) { .name = wish->element ? wish->element : "field", .strength = edge->known, .evidence = "the test says so",
+                                       .is_element = wish->element != NULL, .index = 3 };
     }
   return TRUE;
 }
@@ -816,6 +818,24 @@ test_weak_rules (void)
   g_assert_true (hat_graph_rules_add (typed, "weak:Br*.field", "rules", &error));
   g_autoptr (HatGraph) by_type = graph_with (&wish, typed, NULL);
   g_assert_cmpint (class_of (by_type, 0), ==, HAT_LEAK_DIRECT);
+
+  /* The rule that a field asks for is one that it follows, also in an array, and in one of arrays. */
+  static const char *const elements[] = { NULL, "", "next", "[0]", "[0].next" }, *const rules_of[] = { "field", "[]", "[].next", "[][0]", "[][0].next" };
+  for (guint i = 0; i < G_N_ELEMENTS (elements); i++)
+    {
+      g_autoptr (HatGraphRules) own = hat_graph_rules_new (hat_heap_trace (heap));
+      wish.element = elements[i];
+      g_autoptr (HatGraph) before = graph_with (&wish, NULL, NULL);
+      hat_graph_edges_out (before, 1, 0, &edge, 1);
+      g_autofree char *rule = hat_graph_weak_rule (hat_graph_label (before, 1), edge.field, edge.offset), *wanted = g_strdup_printf ("weak:Branch.%s", rules_of[i]);
+      g_assert_cmpstr (rule, ==, wanted);
+      g_assert_true (hat_graph_rules_add (own, rule, "own", &error));
+      g_autoptr (HatGraph) after = graph_with (&wish, own, NULL);
+      hat_graph_edges_out (after, 1, 0, &edge, 1);
+      g_assert_cmpstr (edge.evidence, ==, "declared weak");
+    }
+  g_autofree char *by_offset = hat_graph_weak_rule ("main", NULL, 16);
+  g_assert_cmpstr (by_offset, ==, "weak:main+16");
 
   const char *const bad[] = { "weak:", "weak:name", "strong:a+8", "weak:a+8x", "weak:+8", "weak:.f", "weak:a." };
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)

@@ -26,35 +26,6 @@ set_color (cairo_t *cr, HatColor color)
   cairo_set_source_rgba (cr, color.red, color.green, color.blue, color.alpha);
 }
 
-/* Corners of `left` and `right` px; as curves, which cost a fraction of what arcs do. */
-static void
-corners_path (cairo_t *cr, HatRect rect, double left, double right)
-{
-  double l = MIN (left, MIN (rect.width, rect.height / 2)), r = MIN (right, MIN (rect.width / (left > 0 ? 2 : 1), rect.height / 2)), kl = l * 0.448, kr = r * 0.448;
-  double x2 = rect.x + rect.width, y2 = rect.y + rect.height;
-
-  cairo_move_to (cr, rect.x + l, rect.y);
-  cairo_line_to (cr, x2 - r, rect.y);
-  if (r > 0)
-    cairo_curve_to (cr, x2 - kr, rect.y, x2, rect.y + kr, x2, rect.y + r);
-  cairo_line_to (cr, x2, y2 - r);
-  if (r > 0)
-    cairo_curve_to (cr, x2, y2 - kr, x2 - kr, y2, x2 - r, y2);
-  cairo_line_to (cr, rect.x + l, y2);
-  if (l > 0)
-    cairo_curve_to (cr, rect.x + kl, y2, rect.x, y2 - kl, rect.x, y2 - l);
-  cairo_line_to (cr, rect.x, rect.y + l);
-  if (l > 0)
-    cairo_curve_to (cr, rect.x, rect.y + kl, rect.x + kl, rect.y, rect.x + l, rect.y);
-  cairo_close_path (cr);
-}
-
-static void
-round_path (cairo_t *cr, HatRect rect, double radius)
-{
-  corners_path (cr, rect, radius, radius);
-}
-
 static HatRect
 grown (HatRect rect, double by)
 {
@@ -177,7 +148,7 @@ paint_ring (const HatGraphScene *scene, const HatPalette *palette, HatText *text
       for (guint i = 0; i < n; i++)
         if (nodes[i].n_blocks && nodes[i].cycle == ring->cycle)
           {
-            round_path (cr, grown (hat_graph_scene_rect (scene, i), by), RADIUS + by);
+            hat_path_round (cr, grown (hat_graph_scene_rect (scene, i), by), RADIUS + by);
             cairo_fill (cr);
           }
       cairo_set_line_width (cr, 2 * by);
@@ -263,7 +234,7 @@ paint_card (const HatPalette *palette, const HatGraphNode *node, HatRect rect, g
       HatRect behind = rect;
       behind.x += node->kind == HAT_NODE_CHAIN ? by + 1 : by;
       behind.y += node->kind == HAT_NODE_CHAIN ? 0 : by;
-      round_path (cr, behind, radius);
+      hat_path_round (cr, behind, radius);
       set_color (cr, hat_color_mix (fill, palette->background, 0.25));
       cairo_fill_preserve (cr);
       set_color (cr, hat_color_mix (border, palette->background, 0.2));
@@ -272,22 +243,22 @@ paint_card (const HatPalette *palette, const HatGraphNode *node, HatRect rect, g
     }
   if (is_selected || is_match)
     {
-      round_path (cr, grown (rect, 3), radius + 3);
+      hat_path_round (cr, grown (rect, 3), radius + 3);
       set_color (cr, hat_color_fade (palette->accent, 0.3));
       cairo_fill (cr);
     }
-  corners_path (cr, (HatRect){ rect.x + stripe, rect.y, rect.width - stripe, rect.height }, stripe > 0 ? 0 : radius, radius);
+  hat_path_corners (cr, (HatRect){ rect.x + stripe, rect.y, rect.width - stripe, rect.height }, stripe > 0 ? 0 : radius, radius);
   set_color (cr, fill);
   cairo_fill (cr);
   if (node->leak_class == HAT_LEAK_POSSIBLE && node->n_blocks)
     hat_paint_hatching (cr, hat_color_fade (border, 0.25), rect, RADIUS);
   if (stripe > 0)
     {
-      corners_path (cr, (HatRect){ rect.x, rect.y, stripe, rect.height }, radius, 0);
+      hat_path_corners (cr, (HatRect){ rect.x, rect.y, stripe, rect.height }, radius, 0);
       set_color (cr, hat_palette_swatch (palette, node->swatch));
       cairo_fill (cr);
     }
-  round_path (cr, rect, radius);
+  hat_path_round (cr, rect, radius);
   if (node->kind == HAT_NODE_REST || node->kind == HAT_NODE_GAP)
     cairo_set_dash (cr, (double[]){ 4, 3 }, 2, 0);
   set_color (cr, is_selected || is_match ? palette->accent : border);
@@ -328,7 +299,7 @@ paint_counts (const HatPalette *palette, HatText *text, const HatGraphNode *node
       HatRect pill = { x - width, rect.y + 5, width, 15 };
       if (!node->counts[strength])
         continue;
-      round_path (cr, pill, 7.5);
+      hat_path_round (cr, pill, 7.5);
       set_color (cr, strength == HAT_STRENGTH_STRONG ? palette->dim_text : palette->background);
       cairo_fill_preserve (cr);
       set_color (cr, palette->dim_text);
@@ -402,7 +373,7 @@ paint_handle (const HatGraphScene *scene, const HatPalette *palette, guint at, c
   if (handle.width < 9)
     return;
   hat_paint_round (cr, palette->background, handle, handle.width / 2);
-  round_path (cr, grown (handle, -0.5), handle.width / 2);
+  hat_path_round (cr, grown (handle, -0.5), handle.width / 2);
   set_color (cr, palette->dim_text);
   cairo_set_line_width (cr, 1);
   cairo_stroke (cr);
@@ -457,7 +428,7 @@ paint_node (const HatGraphScene *scene, const HatPalette *palette, HatText *text
     paint_handle (scene, palette, at, cr);
   if (is_filtered && !is_match && !is_selected)
     {
-      round_path (cr, grown (rect, 1), RADIUS);
+      hat_path_round (cr, grown (rect, 1), RADIUS);
       set_color (cr, hat_color_fade (palette->background, 0.55));
       cairo_fill (cr);
     }
@@ -522,7 +493,7 @@ legend_class (Legend *legend, HatLeakClass leak_class, const char *label)
   hat_paint_round (legend->cr, node_fill (legend->palette, &node), rect, 3);
   if (leak_class == HAT_LEAK_POSSIBLE)
     hat_paint_hatching (legend->cr, hat_color_fade (node_border (legend->palette, &node), 0.4), rect, RADIUS);
-  round_path (legend->cr, rect, 3);
+  hat_path_round (legend->cr, rect, 3);
   set_color (legend->cr, node_border (legend->palette, &node));
   cairo_set_line_width (legend->cr, 1.1);
   cairo_stroke (legend->cr);
@@ -621,7 +592,7 @@ hat_graph_paint_overlay (const HatGraphScene *scene, const HatPalette *palette, 
   if (hovered_node < n)
     {
       HatRect rect = hat_graph_scene_rect (scene, hovered_node);
-      round_path (cr, grown (rect, 1), nodes[hovered_node].kind == HAT_NODE_ROOT ? rect.height : RADIUS + 1);
+      hat_path_round (cr, grown (rect, 1), nodes[hovered_node].kind == HAT_NODE_ROOT ? rect.height : RADIUS + 1);
       set_color (cr, palette->text);
       cairo_set_line_width (cr, 1.6);
       cairo_stroke (cr);

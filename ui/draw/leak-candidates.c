@@ -30,19 +30,6 @@ hat_candidate_callers (HatTrace *trace, HatStackId stack, guint max)
   return g_string_free (text, FALSE);
 }
 
-static char *
-block_count (guint64 blocks, double variance)
-{
-  g_autofree char *count = hat_format_count_within (blocks, hat_error_of (variance));
-  return g_strdup_printf ("%s block%s", count, blocks == 1 ? "" : "s");
-}
-
-static const char *
-plural (guint64 n)
-{
-  return n == 1 ? "" : "s";
-}
-
 const char *
 hat_candidate_badge (const HatCandidate *candidate)
 {
@@ -62,7 +49,7 @@ hat_candidate_amount (const HatCandidate *candidate)
 char *
 hat_candidate_count (const HatCandidate *candidate)
 {
-  return block_count (candidate->blocks, candidate->blocks_variance);
+  return hat_format_blocks (candidate->blocks, hat_error_of (candidate->blocks_variance));
 }
 
 static char *
@@ -177,24 +164,24 @@ say_lost (HatCandidates *self, const HatLeaks *leaks)
     places += leaks->groups[i].leak_class <= HAT_LEAK_INDIRECT;
   const HatSnapshotInfo *info = &hat_graph_snapshot (self->graph)->info;
   const guint64 n_held = leaks->classes[HAT_LEAK_REACHABLE].blocks, n_possible = leaks->classes[HAT_LEAK_POSSIBLE].blocks;
-  g_autofree char *lost = block_count (blocks, 0), *lost_bytes = hat_format_bytes (bytes), *at = hat_format_time (info->time_ns);
-  g_autofree char *held = block_count (n_held, 0), *held_bytes = hat_format_bytes (leaks->classes[HAT_LEAK_REACHABLE].bytes);
+  g_autofree char *lost = hat_format_blocks (blocks, 0), *lost_bytes = hat_format_bytes (bytes), *at = hat_format_time (info->time_ns);
+  g_autofree char *held = hat_format_blocks (n_held, 0), *held_bytes = hat_format_bytes (leaks->classes[HAT_LEAK_REACHABLE].bytes);
   GString *sentence = g_string_new (NULL);
 
-  self->headline = places ? g_strdup_printf ("%s in %s lost, from %u place%s", lost_bytes, lost, places, plural (places))
+  self->headline = places ? g_strdup_printf ("%s in %s lost, from %u place%s", lost_bytes, lost, places, hat_plural (places))
                           : g_strdup ("Nothing is lost");
   g_string_append_printf (sentence, "Snapshot of %s at %s: %s, %s, reachable", hat_snapshot_reason_name (info->reason), at, held, held_bytes);
   if (n_possible)
     {
-      g_autofree char *possible = block_count (n_possible, 0);
+      g_autofree char *possible = hat_format_blocks (n_possible, 0);
       g_string_append_printf (sentence, "; %s only through pointers into %s", possible, n_possible == 1 ? "its middle" : "their middles");
     }
   if (leaks->suppressed_blocks)
     {
-      g_autofree char *known = block_count (leaks->suppressed_blocks, 0);
+      g_autofree char *known = hat_format_blocks (leaks->suppressed_blocks, 0);
       g_string_append_printf (sentence, "; %s suppressed", known);
     }
-  g_string_append_printf (sentence, ". %u place%s kept growing.", self->growing->n, plural (self->growing->n));
+  g_string_append_printf (sentence, ". %u place%s kept growing.", self->growing->n, hat_plural (self->growing->n));
   self->sentence = g_string_free (sentence, FALSE);
 }
 
@@ -222,7 +209,7 @@ say_unfreed (HatCandidates *self, guint n_places, const HatCandidate *all)
   if (n_places)
     {
       g_autofree char *amount = hat_candidate_amount (all), *count = hat_candidate_count (all);
-      self->headline = g_strdup_printf ("%s in %s never freed, from %u place%s", amount, count, n_places, plural (n_places));
+      self->headline = g_strdup_printf ("%s in %s never freed, from %u place%s", amount, count, n_places, hat_plural (n_places));
     }
   else
     self->headline = hat_heap_sample_bytes (self->heap)
@@ -232,7 +219,7 @@ say_unfreed (HatCandidates *self, guint n_places, const HatCandidate *all)
     self->sentence = g_strdup (HAT_SAMPLE_HAS_NO_SNAPSHOT);
   else if (n_growing)
     self->sentence = g_strdup_printf ("%u place%s kept growing until the end. Without a snapshot it is not known what was still in use.",
-                                      n_growing, plural (n_growing));
+                                      n_growing, hat_plural (n_growing));
   else if (n_places)
     self->sentence = g_strdup ("Nothing kept growing. Without a snapshot it is not known which of these blocks were still in use.");
   else
@@ -252,7 +239,7 @@ find_unfreed (HatCandidates *self, GArray *list, const guint8 *suppressed, const
   for (guint i = 0; i < unfreed->n; i++)
     {
       const HatUnfreed *group = &unfreed->groups[i];
-      if (suppressed && (suppressed[group->stack] >> HAT_LEAK_UNFREED & 1))
+      if (hat_leak_is_suppressed (suppressed, group->stack, HAT_LEAK_UNFREED))
         continue;
       n_places++;
       all.blocks += group->blocks;

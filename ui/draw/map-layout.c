@@ -19,6 +19,7 @@
 #define MIN_BYTES_PER_ROW 64u
 #define MAX_BYTES_PER_ROW (G_GUINT64_CONSTANT (1) << 46)
 #define SINGLE_PX 2.0
+#define STRIPE 85 /* of 255: a cell's part for a little that is lost */
 
 /* ---- cells ---- */
 
@@ -45,6 +46,26 @@ is_selected (const Filler *filler, const HatBlock *block)
   if (filler->is_selected_stack && block->stack < filler->n_stacks && filler->is_selected_stack[block->stack])
     return TRUE;
   return filler->layout->style.selected_block && block->id == filler->layout->style.selected_block;
+}
+
+/* Among leak classes the worst one is never hidden behind the many. */
+static void
+show_worst (Filler *filler, HatMapCell *cell)
+{
+  HatMapLayout *layout = filler->layout;
+  const HatSwatch reachable = HAT_SWATCH_CLASS + HAT_LEAK_REACHABLE;
+  guint worst = 0;
+  double share;
+
+  for (guint i = 1; i < filler->n_touched; i++)
+    if (filler->touched[i] >= HAT_SWATCH_CLASS && (filler->touched[worst] < HAT_SWATCH_CLASS || filler->touched[i] < filler->touched[worst]))
+      worst = i;
+  if (filler->touched[worst] < HAT_SWATCH_CLASS || filler->touched[worst] >= reachable || filler->touched[worst] == cell->swatch)
+    return;
+  share = (double) filler->touched_bytes[worst] * 255 / (double) MAX (filler->bytes, 1);
+  cell->second = filler->touched[worst];
+  cell->second_share = (guint8) MAX (share, STRIPE);
+  layout->has_stripes |= share < STRIPE;
 }
 
 static void
@@ -74,6 +95,8 @@ flush_column (Filler *filler)
       cell.second = filler->touched[second];
       cell.second_share = (guint8) (filler->touched_bytes[second] * 255 / MAX (filler->bytes, 1));
     }
+  if (layout->style.graph && filler->n_touched)
+    show_worst (filler, &cell);
   cell.is_selected = filler->is_selected;
   g_array_append_val (filler->cells, cell);
   filler->column = -1;
@@ -109,35 +132,13 @@ add_to_column (Filler *filler, gint64 column, guint64 index, HatSwatch swatch, g
   filler->touched_bytes[i] += bytes;
 }
 
-/* The block in the graph of a snapshot; the live set is mostly that of the same instant. */
-static guint32
-graph_block (const HatMapLayout *layout, guint64 index, const HatBlock *block)
-{
-  HatGraph *graph = layout->style.graph;
-  guint32 at = index < hat_graph_n_blocks (graph) ? (guint32) index : HAT_GRAPH_NONE;
-  HatGraphBlock found;
-
-  for (guint round = 0; round < 2; round++, at = hat_graph_find (graph, block->address))
-    if (at != HAT_GRAPH_NONE)
-      {
-        hat_graph_block (graph, at, &found);
-        if (found.address == block->address && found.stack == block->stack && found.size == block->size)
-          return at;
-      }
-  return HAT_GRAPH_NONE;
-}
-
 static HatSwatch
 swatch_of (const HatMapLayout *layout, guint64 index, const HatBlock *block)
 {
   if (!layout->style.graph)
     return hat_colors_block (layout->style.colors, layout->style.by, block, layout->model->live->time_ns);
-  const guint32 at = graph_block (layout, index, block);
-  HatGraphBlock found;
-  if (at == HAT_GRAPH_NONE)
-    return HAT_SWATCH_OTHER;
-  hat_graph_block (layout->style.graph, at, &found);
-  return (HatSwatch) (HAT_SWATCH_CLASS + found.leak_class);
+  const guint32 at = hat_graph_find_block (layout->style.graph, index, block);
+  return at == HAT_GRAPH_NONE ? HAT_SWATCH_OTHER : (HatSwatch) (HAT_SWATCH_CLASS + hat_graph_leak_class (layout->style.graph, at));
 }
 
 /* Part [from, to) of a block, in offsets from the row's start. */
@@ -388,6 +389,12 @@ place_legend (Filler *filler, HatRect area)
         }
       g_array_append_val (items, item);
     }
+  if (layout->has_stripes)
+    {
+      const HatSwatch worst = swatches[0];
+      HatLegendItem item = { .swatch = worst, .key = worst, .label = g_strdup ("as a stripe: some of what lies here") };
+      g_array_append_val (items, item);
+    }
   hat_legend_place (&layout->legend, items, area);
 }
 
@@ -625,13 +632,10 @@ append_block (GString *text, const HatMapLayout *layout, const HatBlock *block)
   if (block->thread < n_threads && threads[block->thread].name)
     g_string_append_printf (text, ", thread %s", threads[block->thread].name);
   g_string_append_printf (text, ", %s old", age);
-  const guint32 at = layout->style.graph ? graph_block (layout, (guint64) (block - layout->model->live->blocks), block) : HAT_GRAPH_NONE;
+  const guint64 index = (guint64) (block - layout->model->live->blocks);
+  const guint32 at = layout->style.graph ? hat_graph_find_block (layout->style.graph, index, block) : HAT_GRAPH_NONE;
   if (at != HAT_GRAPH_NONE)
-    {
-      HatGraphBlock found;
-      hat_graph_block (layout->style.graph, at, &found);
-      g_string_append_printf (text, ", %s", hat_leak_class_name (found.leak_class));
-    }
+    g_string_append_printf (text, ", %s", hat_leak_class_name (hat_graph_leak_class (layout->style.graph, at)));
   g_autofree char *stands_for = hat_stands_for_words (layout->model->heap, block->size);
   if (stands_for)
     g_string_append_printf (text, "; %s", stands_for);

@@ -66,8 +66,8 @@ typedef struct
   guint32 n_blocks;   /* that touch it */
   guint64 first_block;/* index in live->blocks */
   HatSwatch swatch;   /* of the group with most bytes in it */
-  HatSwatch second;   /* of the one after it */
-  guint8 second_share;/* of its bytes, 0 to 255; at most half */
+  HatSwatch second;   /* of the one after it; of leak classes the worst one, if it is not the first */
+  guint8 second_share;/* of its bytes, 0 to 255; at most half, and what is worse than most of the cell is a stripe that can be seen */
   gboolean is_selected;
 } HatMapCell;
 
@@ -87,6 +87,7 @@ typedef struct
   HatMapRegion *regions;
   HatMapRow *rows;
   HatMapCell *cells;
+  gboolean has_stripes; /* some of them show more of a leak class than there is */
   HatLegend legend;    /* key = swatch */
   guint64 n_selected, selected_bytes; /* of the visible blocks */
 } HatMapLayout;

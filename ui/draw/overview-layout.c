@@ -120,12 +120,6 @@ begin_card (HatOverview *overview, HatCardKind kind, const char *title, HatView 
   return card;
 }
 
-static const char *
-plural (guint64 n)
-{
-  return n == 1 ? "" : "s";
-}
-
 static void
 fill_live_points (HatCard *card, const HatTimeline *timeline)
 {
@@ -207,7 +201,7 @@ add_unfreed (HatOverview *overview, const Facts *facts, const HatUnfreedGroups *
   fill_function_parts (card, facts->trace, &left, HAT_COST_LIVE, unfreed->bytes);
   card->sentence = unfreed->n
                        ? g_strdup_printf ("%s block%s from %u place%s: not known to be lost, but nobody freed %s.",
-                                          blocks, plural (unfreed->blocks), unfreed->n, plural (unfreed->n),
+                                          blocks, hat_plural (unfreed->blocks), unfreed->n, hat_plural (unfreed->n),
                                           unfreed->blocks == 1 ? "it" : "them")
                    : facts->sites->variances
                        ? hat_sample_none_words (facts->trace, "Every block of the sample was freed. What was not")
@@ -230,7 +224,7 @@ add_lost (HatOverview *overview, const Facts *facts, const HatCandidates *candid
         n_blocks += candidates->candidates[i].blocks;
         sites[lost.n++] = (HatSite){ .stack = candidates->candidates[i].stack, .live_bytes = candidates->candidates[i].bytes };
       }
-  g_autofree char *blocks = hat_format_count (n_blocks);
+  g_autofree char *blocks = hat_format_blocks (n_blocks, 0);
   card->number = hat_format_bytes (bytes);
   card->is_warning = bytes > 0;
   if (lost.n == 0)
@@ -239,7 +233,7 @@ add_lost (HatOverview *overview, const Facts *facts, const HatCandidates *candid
       return;
     }
   fill_function_parts (card, facts->trace, &lost, HAT_COST_LIVE, bytes);
-  card->sentence = g_strdup_printf ("%s block%s from %u place%s that nothing leads to any more.", blocks, plural (n_blocks), lost.n, plural (lost.n));
+  card->sentence = g_strdup_printf ("%s from %u place%s that nothing leads to any more.", blocks, lost.n, hat_plural (lost.n));
 }
 
 static void

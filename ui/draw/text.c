@@ -248,17 +248,34 @@ hat_paint_fill (cairo_t *cr, HatColor color, HatRect rect)
   cairo_fill (cr);
 }
 
-static void
-round_path (cairo_t *cr, HatRect rect, double radius)
+/* As curves, which cost a fraction of what arcs do. */
+void
+hat_path_corners (cairo_t *cr, HatRect rect, double left, double right)
 {
-  double r = MIN (radius, MIN (rect.width, rect.height) / 2);
+  double l = MIN (left, MIN (rect.width, rect.height / 2)), r = MIN (right, MIN (rect.width / (left > 0 ? 2 : 1), rect.height / 2));
+  double kl = l * 0.448, kr = r * 0.448;
+  double x2 = rect.x + rect.width, y2 = rect.y + rect.height;
 
-  cairo_new_sub_path (cr);
-  cairo_arc (cr, rect.x + rect.width - r, rect.y + r, r, -G_PI_2, 0);
-  cairo_arc (cr, rect.x + rect.width - r, rect.y + rect.height - r, r, 0, G_PI_2);
-  cairo_arc (cr, rect.x + r, rect.y + rect.height - r, r, G_PI_2, G_PI);
-  cairo_arc (cr, rect.x + r, rect.y + r, r, G_PI, 3 * G_PI_2);
+  cairo_move_to (cr, rect.x + l, rect.y);
+  cairo_line_to (cr, x2 - r, rect.y);
+  if (r > 0)
+    cairo_curve_to (cr, x2 - kr, rect.y, x2, rect.y + kr, x2, rect.y + r);
+  cairo_line_to (cr, x2, y2 - r);
+  if (r > 0)
+    cairo_curve_to (cr, x2, y2 - kr, x2 - kr, y2, x2 - r, y2);
+  cairo_line_to (cr, rect.x + l, y2);
+  if (l > 0)
+    cairo_curve_to (cr, rect.x + kl, y2, rect.x, y2 - kl, rect.x, y2 - l);
+  cairo_line_to (cr, rect.x, rect.y + l);
+  if (l > 0)
+    cairo_curve_to (cr, rect.x, rect.y + kl, rect.x + kl, rect.y, rect.x + l, rect.y);
   cairo_close_path (cr);
+}
+
+void
+hat_path_round (cairo_t *cr, HatRect rect, double radius)
+{
+  hat_path_corners (cr, rect, radius, radius);
 }
 
 void
@@ -266,7 +283,7 @@ hat_paint_round (cairo_t *cr, HatColor color, HatRect rect, double radius)
 {
   if (rect.width <= 0 || rect.height <= 0)
     return;
-  round_path (cr, rect, radius);
+  hat_path_round (cr, rect, radius);
   set_color (cr, color);
   cairo_fill (cr);
 }
@@ -275,7 +292,7 @@ void
 hat_paint_hatching (cairo_t *cr, HatColor color, HatRect rect, double radius)
 {
   cairo_save (cr);
-  round_path (cr, rect, radius);
+  hat_path_round (cr, rect, radius);
   cairo_clip (cr);
   set_color (cr, color);
   cairo_set_line_width (cr, 1);

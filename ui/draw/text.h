@@ -38,6 +38,8 @@ double hat_text_line (HatText *text, HatFont font, HatColor color, HatRect rect,
 double hat_text_wrap (HatText *text, HatFont font, HatColor color, HatRect rect, const char *string);
 double hat_text_measure (HatText *text, HatFont font, const char *string);
 
+void hat_path_corners (cairo_t *cr, HatRect rect, double left, double right); /* closed; round corners of so many px at the left and right */
+void hat_path_round (cairo_t *cr, HatRect rect, double radius);
 void hat_paint_fill (cairo_t *cr, HatColor color, HatRect rect);
 void hat_paint_round (cairo_t *cr, HatColor color, HatRect rect, double radius);
 void hat_paint_hatching (cairo_t *cr, HatColor color, HatRect rect, double radius); /* lines only */

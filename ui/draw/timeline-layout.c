@@ -148,7 +148,7 @@ highest_error (const HatTimelineLayout *layout, guint band)
 static char *
 band_label (const HatTimeline *timeline, guint band)
 {
-  if (timeline->by == HAT_BY_FUNCTION || timeline->by == HAT_BY_SITE)
+  if (timeline->by == HAT_BY_FUNCTION || timeline->by == HAT_BY_SITE || timeline->by == HAT_BY_TYPE)
     return hat_format_function (timeline->bands[band].label, 48);
   return g_strdup (timeline->bands[band].label);
 }

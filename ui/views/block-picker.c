@@ -82,11 +82,5 @@ hat_selected_graph_block (HatViewState *state)
   HatGraph *graph = hat_view_state_get (state)->graph;
   if (selection->kind != HAT_SELECTED_BLOCK || graph == NULL)
     return HAT_GRAPH_NONE;
-  guint32 block = hat_graph_find (graph, selection->block.address);
-  HatGraphBlock facts;
-  if (block == HAT_GRAPH_NONE)
-    return HAT_GRAPH_NONE;
-  /* Another block may have had the address at another time. */
-  hat_graph_block (graph, block, &facts);
-  return facts.stack == selection->block.stack && facts.size == selection->block.size ? block : HAT_GRAPH_NONE;
+  return hat_graph_find_block (graph, HAT_GRAPH_NONE, &selection->block);
 }

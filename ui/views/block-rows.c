@@ -320,29 +320,27 @@ hat_block_rows_live (HatBlockRows *self)
   return self->live;
 }
 
-/* FALSE: it is not in the snapshot, where another one may have been. */
-static gboolean
-find_in_graph (HatBlockRows *self, const HatBlock *block, HatGraphBlock *out_found)
+static guint32
+graph_block (HatBlockRows *self, const HatBlock *block)
 {
-  const guint32 at = self->graph ? hat_graph_find (self->graph, block->address) : HAT_GRAPH_NONE;
-  if (at == HAT_GRAPH_NONE)
-    return FALSE;
-  hat_graph_block (self->graph, at, out_found);
-  return out_found->address == block->address && out_found->size == block->size && out_found->stack == block->stack;
+  return self->graph ? hat_graph_find_block (self->graph, HAT_GRAPH_NONE, block) : HAT_GRAPH_NONE;
 }
 
 HatLeakClass
 hat_block_rows_class (HatBlockRows *self, const HatBlock *block)
 {
-  HatGraphBlock found;
-  return find_in_graph (self, block, &found) ? found.leak_class : HAT_LEAK_UNFREED;
+  const guint32 at = graph_block (self, block);
+  return at != HAT_GRAPH_NONE ? hat_graph_leak_class (self->graph, at) : HAT_LEAK_UNFREED;
 }
 
 const char *
 hat_block_rows_type (HatBlockRows *self, const HatBlock *block, guint64 *out_elements)
 {
-  HatGraphBlock found;
-  const char *name = find_in_graph (self, block, &found) ? hat_graph_type_name (self->graph, found.type) : NULL;
+  HatGraphBlock found = { .type = HAT_GRAPH_NONE };
+  const guint32 at = graph_block (self, block);
+  if (at != HAT_GRAPH_NONE)
+    hat_graph_block (self->graph, at, &found);
+  const char *name = hat_graph_type_name (self->graph, found.type);
   *out_elements = 1;
   return name ? name : hat_block_type_name (hat_heap_trace (self->heap), block, out_elements);
 }

@@ -4,8 +4,10 @@
 #include "ui/views/graph-facts.h"
 
 #include "core/heap/format.h"
+#include "core/heap/usual-name.h"
 #include "ui/draw/graph-model.h"
 #include "ui/views/block-picker.h"
+#include "ui/views/page.h"
 
 #define MOST_EDGES 40u
 #define MOST_VALUES 60u
@@ -70,12 +72,8 @@ static const HatQueryKind bytes_kind = { query_bytes, on_bytes, g_free, NULL };
 static GtkWidget *
 row_label (const char *text, const char *css_class)
 {
-  GtkWidget *label = gtk_label_new (text);
-  gtk_label_set_xalign (GTK_LABEL (label), 0);
-  gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_END);
+  GtkWidget *label = hat_line_new (text, css_class);
   gtk_widget_set_tooltip_text (label, text);
-  if (css_class)
-    gtk_widget_add_css_class (label, css_class);
   return label;
 }
 
@@ -152,7 +150,8 @@ show_block (HatGraphFacts *self, HatGraph *graph, guint32 block)
   g_autofree char *kept = hat_format_bytes (facts.retained_bytes), *count = hat_format_count (facts.retained_blocks);
   g_autofree char *owner = facts.owner == HAT_GRAPH_NONE ? g_strdup ("no single block")
                                                          : hat_format_function (hat_graph_label (graph, facts.owner), 60);
-  const char *type = hat_graph_type_name (graph, facts.type), *evidence = hat_graph_type_evidence (graph, block);
+  const char *type_name = hat_graph_type_name (graph, facts.type), *evidence = hat_graph_type_evidence (graph, block);
+  g_autofree char *type = type_name ? hat_usual_name (type_name) : NULL;
   g_autofree char *text = g_strdup_printf ("%s%s%s%s%s%s\nKeeps %s in %s block%s alive\nOwned by %s", type ? type : "",
                                            evidence ? " (" : "", evidence ? evidence : "", evidence ? ")" : "", type ? "\n" : "",
                                            hat_leak_class_name (facts.leak_class), kept, count, facts.retained_blocks == 1 ? "" : "s", owner);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The graph view: asks for what the picture is asked to show, and keeps where the user came from. */
 
-#include <string.h>
 #include "ui/views/graph-page.h"
 
 #include "core/heap/estimate.h"
@@ -376,11 +375,7 @@ declare_weak (HatGraphPage *self)
     return;
   HatGraph *graph = hat_graph_model_graph (model);
   const char *label = hat_graph_label (graph, hat_graph_model_nodes (model, &n_nodes)[line->from].blocks[0]);
-  /* Of an element, that of all. */
-  const char *field = line->field && *line->field == '[' ? strchr (line->field, ']') : NULL;
-  g_autofree char *rule = field       ? g_strdup_printf ("weak:%s.[%s", label, field)
-                          : line->field ? g_strdup_printf ("weak:%s.%s", label, line->field)
-                                      : g_strdup_printf ("weak:%s+%" G_GUINT64_FORMAT, label, line->offset);
+  g_autofree char *rule = hat_graph_weak_rule (label, line->field, line->offset);
   HatNote note = { HAT_NOTE_WEAK, rule };
   g_autoptr (GError) error = NULL;
   gboolean is_kept = hat_trace_keep_note (hat_heap_trace (hat_view_state_get (state)->heap), &note, &error);

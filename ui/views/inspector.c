@@ -108,11 +108,8 @@ on_frame_selected (GtkListBox *list, GtkListBoxRow *row, HatInspector *self)
 static GtkWidget *
 frame_label (const char *text, const char *css_class)
 {
-  GtkWidget *label = gtk_label_new (text);
-  gtk_label_set_xalign (GTK_LABEL (label), 0);
+  GtkWidget *label = hat_line_new (text, css_class);
   gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_MIDDLE);
-  if (css_class)
-    gtk_widget_add_css_class (label, css_class);
   return label;
 }
 

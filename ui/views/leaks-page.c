@@ -149,19 +149,9 @@ add_button (GtkWidget *box, const char *label, GCallback callback, HatLeaksPage 
 }
 
 static GtkWidget *
-make_label (const char *text, const char *css_class)
-{
-  GtkWidget *label = gtk_label_new (text);
-  gtk_label_set_xalign (GTK_LABEL (label), 0);
-  gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_END);
-  gtk_widget_add_css_class (label, css_class);
-  return label;
-}
-
-static GtkWidget *
 make_text (const char *text)
 {
-  GtkWidget *label = make_label (text, "dim-label");
+  GtkWidget *label = hat_line_new (text, "dim-label");
   gtk_label_set_wrap (GTK_LABEL (label), TRUE);
   gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_NONE);
   return label;
@@ -180,8 +170,8 @@ build_card (HatLeaksPage *self, const HatCandidate *candidate)
   g_autofree char *callers = hat_candidate_callers (trace, candidate->stack, 4);
   g_autofree char *css = g_ascii_strdown (hat_candidate_badge (candidate), -1);
   const char *confidence = hat_confidence_name (candidate->confidence);
-  GtkWidget *badge = make_label (hat_candidate_badge (candidate), "leak-badge");
-  GtkWidget *name = make_label (function, "heading"), *size = make_label (amount, "numeric");
+  GtkWidget *badge = hat_line_new (hat_candidate_badge (candidate), "leak-badge");
+  GtkWidget *name = hat_line_new (function, "heading"), *size = hat_line_new (amount, "numeric");
   GtkWidget *picture = hat_small_picture_new (paint_candidate, row, NULL, 60, 26);
 
   g_object_set_data (G_OBJECT (row), "candidate", (gpointer) candidate);
@@ -192,13 +182,13 @@ build_card (HatLeaksPage *self, const HatCandidate *candidate)
   gtk_box_append (GTK_BOX (top), name);
   gtk_box_append (GTK_BOX (top), size);
   if (confidence)
-    gtk_box_append (GTK_BOX (top), make_label (confidence, "dim-label"));
+    gtk_box_append (GTK_BOX (top), hat_line_new (confidence, "dim-label"));
   gtk_box_append (GTK_BOX (box), top);
   gtk_box_append (GTK_BOX (box), make_text (candidate->why));
   if (*callers)
     {
       g_autofree char *text = g_strdup_printf ("called by %s", callers);
-      gtk_box_append (GTK_BOX (box), make_label (text, "dim-label"));
+      gtk_box_append (GTK_BOX (box), hat_line_new (text, "dim-label"));
     }
   gtk_widget_set_hexpand (picture, TRUE);
   gtk_widget_set_halign (picture, GTK_ALIGN_FILL);
@@ -253,7 +243,7 @@ add_rest (HatLeaksPage *self, guint from)
   g_autofree char *amount = hat_format_bytes_within (bytes, hat_error_of (variance));
   g_autofree char *text
       = g_strdup_printf ("%u smaller groups, %s: search to narrow them down", self->candidates->n - from, amount);
-  GtkWidget *row = gtk_list_box_row_new (), *label = make_label (text, "dim-label");
+  GtkWidget *row = gtk_list_box_row_new (), *label = hat_line_new (text, "dim-label");
   gtk_widget_add_css_class (label, "leak-card");
   gtk_list_box_row_set_selectable (GTK_LIST_BOX_ROW (row), FALSE);
   gtk_list_box_row_set_child (GTK_LIST_BOX_ROW (row), label);

@@ -25,6 +25,17 @@ hat_stack_show (GtkStack *stack, const char *name)
     gtk_widget_set_visible (child, child == shown);
 }
 
+GtkWidget *
+hat_line_new (const char *text, const char *css_class)
+{
+  GtkWidget *label = gtk_label_new (text);
+  gtk_label_set_xalign (GTK_LABEL (label), 0);
+  gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_END);
+  if (css_class)
+    gtk_widget_add_css_class (label, css_class);
+  return label;
+}
+
 static void
 catch_up (HatPage *self)
 {

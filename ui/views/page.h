@@ -15,6 +15,9 @@ G_BEGIN_DECLS
  * only that way. */
 void hat_stack_show (GtkStack *stack, const char *name);
 
+/* A line at the left, elided at its end; `css_class` may be NULL. */
+GtkWidget *hat_line_new (const char *text, const char *css_class);
+
 #define HAT_TYPE_PAGE (hat_page_get_type ())
 G_DECLARE_DERIVABLE_TYPE (HatPage, hat_page, HAT, PAGE, AdwBin)
 

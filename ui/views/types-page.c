@@ -465,17 +465,6 @@ build_table (HatTypesPage *self)
   return scroller;
 }
 
-static GtkWidget *
-small_label (const char *css_class)
-{
-  GtkWidget *label = gtk_label_new (NULL);
-  gtk_label_set_xalign (GTK_LABEL (label), 0);
-  gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_END);
-  gtk_widget_add_css_class (label, css_class);
-  gtk_widget_add_css_class (label, "types-words");
-  return label;
-}
-
 GtkWidget *
 hat_types_page_new (HatViewState *state)
 {
@@ -485,8 +474,10 @@ hat_types_page_new (HatViewState *state)
             *paned = gtk_paned_new (GTK_ORIENTATION_VERTICAL), *below = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0);
 
   self->picture = HAT_TYPES_PICTURE (hat_types_picture_new ());
-  self->sentence = GTK_LABEL (small_label ("dim-label"));
-  self->detail = GTK_LABEL (small_label ("caption"));
+  self->sentence = GTK_LABEL (hat_line_new (NULL, "dim-label"));
+  self->detail = GTK_LABEL (hat_line_new (NULL, "caption"));
+  gtk_widget_add_css_class (GTK_WIDGET (self->sentence), "types-words");
+  gtk_widget_add_css_class (GTK_WIDGET (self->detail), "types-words");
   gtk_widget_set_visible (GTK_WIDGET (self->detail), FALSE);
   hat_toolbar_add_action (toolbar, "view-list-symbolic", "Show the fields of fields (I)", "types.inner", GTK_WIDGET (self->picture));
   self->scope = hat_toolbar_add_choice (toolbar, "Which types", scopes);
