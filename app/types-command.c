@@ -155,7 +155,8 @@ hat_command_types (int argc, char **argv)
   if (of_file && at)
     return hat_usage ("types: --at is for a recording, %s is a binary", path);
   g_autoptr (HatTypes) types = of_file ? of_binary (path, unknown) : of_trace (&live, path, &process, at, unknown, progress, &error);
-  if (!types || !hat_types_read_all (types, progress, &error))
+  const gboolean is_one = name && !json && !generics;
+  if (!types || !(is_one ? hat_types_read_named (types, name, progress, &error) : hat_types_read_all (types, progress, &error)))
     return hat_fail (path, error);
   g_autoptr (HatGenerics) functions = (json || generics) && hat_types_count (types) > 1 ? hat_generics_new (types, progress, &error) : NULL;
   if (error)

@@ -146,6 +146,10 @@ HatLanguage hat_unit_language (Dwarf_Die *unit, HatLanguage other);
 HatTypeId hat_types_of_die (HatTypes *types, HatTypeSource *source, Dwarf_Die *die);
 HatTypeSource *hat_types_source (HatTypes *types, const HatTypeInfo *info);
 
+/* What was read of a mapped file counts as memory of ours while it stays mapped in; it is read again if it is needed. */
+void hat_type_source_release (const HatTypeSource *source, const char *start, gsize bytes);
+/* From the unit's own DIE to its end; 0 if that is not known (type units of DWARF 4). */
+gsize hat_unit_bytes (Dwarf_Die *root);
 /* The entries of the unit around `die`, read now if they were not. */
 const HatTypeUnit *hat_types_unit (HatTypes *types, HatTypeSource *source, const Dwarf_Die *die);
 const HatTypeEntry *hat_type_unit_find (const HatTypeUnit *unit, const void *address);

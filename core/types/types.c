@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/types/code.h"
+#include "core/types/name-search.h"
 
 #include <gelf.h>
 #include <string.h>
@@ -172,12 +173,14 @@ hat_types_add_numbered (HatTypes *types, guint32 index, const HatModule *module)
   return hat_types_module (types, index, module)->source != NULL;
 }
 
-gboolean
-hat_types_read_all (HatTypes *types, const HatProgress *progress, GError **error)
+/* `name` NULL: all units. */
+static gboolean
+read_units (HatTypes *types, const char *name, const HatProgress *progress, GError **error)
 {
   for (guint i = 0; i < types->sources->len; i++)
     {
       HatTypeSource *source = g_ptr_array_index (types->sources, i);
+      g_autoptr (HatNameSearch) search = name ? hat_name_search_new (source, name) : NULL;
       Dwarf_CU *cu = NULL;
       Dwarf_Die root;
       uint8_t type;
@@ -187,10 +190,23 @@ hat_types_read_all (HatTypes *types, const HatProgress *progress, GError **error
           double share = size ? MIN ((double) dwarf_dieoffset (&root) / size, 1) : 0;
           if (n % 16 == 0 && !hat_progress_tick (progress, (i + share) / types->sources->len, "reading types", error))
             return FALSE;
-          hat_types_unit (types, source, &root);
+          if (!search || hat_name_search_may_be_in (search, &root))
+            hat_types_unit (types, source, &root);
         }
     }
   return TRUE;
+}
+
+gboolean
+hat_types_read_all (HatTypes *types, const HatProgress *progress, GError **error)
+{
+  return read_units (types, NULL, progress, error);
+}
+
+gboolean
+hat_types_read_named (HatTypes *types, const char *name, const HatProgress *progress, GError **error)
+{
+  return read_units (types, name, progress, error);
 }
 
 void

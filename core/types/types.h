@@ -68,6 +68,9 @@ HatTypes *hat_types_of_trace (HatTrace *trace);
 /* Reads the names and sizes of all types of all modules. FALSE only if cancelled. */
 gboolean hat_types_read_all (HatTypes *types, const HatProgress *progress, GError **error);
 
+/* The same of the units in which hat_types_find() may find the name: of a large file a fraction of the time. */
+gboolean hat_types_read_named (HatTypes *types, const char *name, const HatProgress *progress, GError **error);
+
 /* Those that a person would call types: structs, classes, unions and enums with a name and a definition, by name; of
  * what was read. */
 const HatTypeId *hat_types_list (HatTypes *types, guint *out_n);

@@ -599,9 +599,8 @@ unit_free (gpointer data)
   g_free (unit);
 }
 
-/* What was read of a mapped file counts as memory of ours while it stays mapped in; it is read again if it is needed. */
-static void
-release_pages (const HatTypeSource *source, const char *start, gsize bytes)
+void
+hat_type_source_release (const HatTypeSource *source, const char *start, gsize bytes)
 {
   const gsize page = 4096;
   const char *first = (const char *) (((gsize) start + page - 1) & ~(page - 1));
@@ -610,18 +609,21 @@ release_pages (const HatTypeSource *source, const char *start, gsize bytes)
     madvise ((void *) first, end - first, MADV_DONTNEED);
 }
 
+gsize
+hat_unit_bytes (Dwarf_Die *root)
+{
+  Dwarf_Off next = 0;
+  size_t header;
+  return dwarf_nextcu (dwarf_cu_getdwarf (root->cu), dwarf_dieoffset (root) - dwarf_cuoffset (root), &next, &header, NULL, NULL, NULL) == 0
+           ? next - dwarf_dieoffset (root) : 0;
+}
+
 static void
 read_unit (HatTypes *types, HatTypeSource *source, HatTypeUnit *unit, Dwarf_Die *root)
 {
   unit->language = source->language = hat_unit_language (root, source->language);
   unit->start = root->addr;
-  Dwarf_Off next = 0;
-  size_t header;
-  gint64 bytes = 0;
-  if (dwarf_nextcu (dwarf_cu_getdwarf (root->cu), dwarf_dieoffset (root) - dwarf_cuoffset (root), &next, &header, NULL, NULL,
-                    NULL)
-      == 0)
-    bytes = next - dwarf_dieoffset (root);
+  const gint64 bytes = hat_unit_bytes (root);
   Walk walk = {
     .types = types,
     .source = source,
@@ -640,7 +642,7 @@ read_unit (HatTypes *types, HatTypeSource *source, HatTypeUnit *unit, Dwarf_Die 
   unit->entries = g_memdup2 (walk.entries->data, walk.entries->len * sizeof (HatTypeEntry));
   g_array_unref (walk.entries);
   if (bytes > 0)
-    release_pages (source, unit->start, bytes);
+    hat_type_source_release (source, unit->start, bytes);
 }
 
 const HatTypeUnit *

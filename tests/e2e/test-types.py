@@ -444,6 +444,22 @@ def names_find_types():
 
 
 @check
+def one_name_finds_what_reading_all_finds():
+    """With a name only the units are read that may have it; JSON tells generics, too, and reads all."""
+    random = __import__('random').Random(1)
+    for file in [target('typed-cxx-O0'), target('typed-c-O2'), target('count-rust'), HEAPATLAS]:
+        names = {t['name'] for t in types_of(file)}
+        names = [n for n in sorted(names) if len(n) < 200]
+        parts = sorted({last_part(n).split('<')[0] for n in names if '{' not in n})
+        for name in random.sample(names, min(len(names), 12)) + random.sample(parts, min(len(parts), 12)) + ['int', 'char *', 'guint32', 'size_type', 'nothing_of_that_name']:
+            text = run(HEAPATLAS, 'types', file, name)
+            found = re.findall(r'^  (C|C\+\+|Rust|other), (\d+) bytes?, aligned to (\d+)', text.stdout, re.M)
+            answer = run(HEAPATLAS, 'types', file, name, '--json')
+            wanted = [(t['language'], str(t['size']), str(t['align'])) for t in json.loads(answer.stdout)['types']] if answer.stdout else []
+            equal(found, wanted, f'{file}: {name}')
+
+
+@check
 def declarations_find_their_definitions():
     for name, text in [('decl-a.c', 'struct part; struct whole { struct part *p; }; struct whole w; int get (struct part *); int main (void) { return get (w.p); }'),
                        ('decl-b.c', 'struct part { char a; long b; }; int get (struct part *p) { return p ? p->b : 0; }')]:
