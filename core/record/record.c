@@ -23,6 +23,7 @@
 #define STATUS_INTERVAL_NS (30 * MS) /* with the longest wait: at least every 50 ms */
 #define CLOCK_INTERVAL_NS (1000 * MS)
 #define BUSY_WAIT_NS (10 * MS) /* or until a ring is half full */
+#define UNSEEN_WAIT_NS (25 * MS) /* likewise, while no window looks on: a round costs as much as a hundred events */
 #define YOUNG_NS (50 * MS) /* a program this young may be over at once */
 #define IDLE_WAIT_NS (20 * MS)
 #define SHORT_RECORDING_NS (1000 * MS) /* in which process numbers do not come round to ours again */
@@ -425,14 +426,12 @@ look_ahead_for_symbols (HatRecorder *recorder, gint64 now_ns)
   const HatModule *modules = hat_trace_writer_modules (recorder->writer, &n);
   const HatFrame *frames = hat_trace_writer_frames (recorder->writer, &n_frames);
 
-  for (; now_ns >= YOUNG_NS && recorder->n_ahead < n; recorder->n_ahead++)
+  if (now_ns < YOUNG_NS)
+    return;
+  for (; recorder->n_ahead < n; recorder->n_ahead++)
     hat_symbols_ahead_add (recorder->ahead, &modules[recorder->n_ahead]);
-  for (; now_ns >= YOUNG_NS && recorder->n_frames_ahead < n_frames; recorder->n_frames_ahead++)
-    {
-      const HatFrame *frame = &frames[recorder->n_frames_ahead];
-      if (!frame->cut && frame->module < n)
-        hat_symbols_ahead_add_frame (recorder->ahead, &modules[frame->module], frame);
-    }
+  hat_symbols_ahead_add_frames (recorder->ahead, modules, n, frames + recorder->n_frames_ahead, n_frames - recorder->n_frames_ahead);
+  recorder->n_frames_ahead = n_frames;
 }
 
 typedef struct
@@ -451,13 +450,13 @@ do_what_is_due (HatRecorder *recorder, Pace *pace, gint64 now_ns)
     {
       pace->look = now_ns + LOOK_INTERVAL_NS;
       hat_images_look_around (recorder->images);
-      look_ahead_for_symbols (recorder, now_ns);
       hat_recorder_hear (recorder);
       answer_requests (recorder);
     }
   if (now_ns >= pace->flush && recorder->error == NULL)
     {
       pace->flush = now_ns + FLUSH_INTERVAL_NS;
+      look_ahead_for_symbols (recorder, now_ns);
       hat_trace_writer_flush (recorder->writer, FALSE, &recorder->error);
     }
   if (now_ns >= pace->status)
@@ -513,7 +512,8 @@ run (HatRecorder *recorder)
           recorder->reason = HAT_STOP_ENDED;
           break;
         }
-      pace.wait_ns = n > 0 ? BUSY_WAIT_NS : MIN (pace.wait_ns * 2, IDLE_WAIT_NS);
+      const gint64 busy_wait_ns = recorder->control.fd < 0 ? UNSEEN_WAIT_NS : BUSY_WAIT_NS;
+      pace.wait_ns = n > 0 ? busy_wait_ns : MIN (pace.wait_ns * 2, IDLE_WAIT_NS);
       hat_session_wait (&recorder->session, bell, pace.wait_ns);
     }
   recorder->stopped_ns = hat_clock_ns (&recorder->clock, hat_clock_ticks ());

@@ -7,7 +7,7 @@
 #include "core/record/images-private.h"
 #include "core/record/proc.h"
 
-#define RELEASE_WORDS 8192u
+#define RELEASE_WORDS (HAT_WIRE_RING_WORDS / 4) /* waking a thread that waits for room costs more than it can tell in less */
 #define NONSENSE_TICKS (1ull << 22)
 #define MANY_PARKED 2048u
 #define HELD_TICKS 1024u /* beyond the oldest event that waits */

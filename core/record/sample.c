@@ -5,6 +5,7 @@
 #include "core/record/sample.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "core/record/proc.h"
 #include "core/record/session.h"
@@ -13,7 +14,9 @@
 #define ARENA_BYTES (64ull << 20) /* glibc aligns its arenas to this */
 #define MAX_GUARD_BYTES (64ull << 10)
 
-/* A short program should have samples too: two early ones, then ten a second. */
+/* A short program should have samples too: two early ones, then ten a second. Where there is much to read (a line for each of hundreds of
+ * mappings) they are fewer: a sample is worth so many times its own processor time. */
+#define COST_SHARE 200
 static const gint64 early_ns[] = { 30000000, 200000000 };
 
 static gboolean
@@ -114,14 +117,23 @@ take (HatSampler *sampler, HatTraceWriter *writer, guint process, const char *st
   sampler->n_samples++;
 }
 
+static gint64
+own_processor_ns (void)
+{
+  struct timespec now;
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec * G_GINT64_CONSTANT (1000000000) + now.tv_nsec;
+}
+
 void
 hat_sampler_take (HatSampler *sampler, HatTraceWriter *writer, guint process, guint32 pid, guint64 own_bytes, gint64 time_ns)
 {
-  sampler->next_ns = time_ns + (sampler->n_samples < G_N_ELEMENTS (early_ns) ? early_ns[sampler->n_samples] : INTERVAL_NS);
+  const gint64 before = own_processor_ns (), interval = sampler->n_samples < G_N_ELEMENTS (early_ns) ? early_ns[sampler->n_samples] : INTERVAL_NS;
   g_autofree char *statm = hat_proc_statm (pid);
   g_autofree char *maps = statm ? hat_proc_maps (pid) : NULL;
   if (maps)
     take (sampler, writer, process, statm, maps, own_bytes, time_ns);
+  sampler->next_ns = time_ns + MAX (interval, (own_processor_ns () - before) * COST_SHARE);
 }
 
 void

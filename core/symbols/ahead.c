@@ -17,7 +17,7 @@ typedef struct
   gboolean is_open, is_unpacked;
 } Item;
 
-/* Something for the thread: a module to be opened, or an address in it. */
+/* What the thread is to open: a module, or what an address in it needs. */
 typedef struct
 {
   Item *item;
@@ -30,7 +30,7 @@ struct _HatSymbolsAhead
   char *cache; /* folder, or NULL */
   GPtrArray *items; /* Item, owned */
   Item *last;         /* asked for */
-  GAsyncQueue *queue; /* Task; `ahead` itself: no more */
+  GAsyncQueue *queue; /* GArray of Task: whoever pushes wakes the thread, which costs more than all else; `ahead` itself: no more */
   GThread *thread; /* NULL before the first item and after the last */
   gint is_ending;
 };
@@ -60,6 +60,26 @@ is_cached (const HatSymbolCache *cache, const Task *task)
   return !task->has_address || hat_symbol_cache_find (cache, task->address, &n);
 }
 
+static void
+do_task (HatSymbolsAhead *ahead, const Task *task, gsize *kept)
+{
+  Item *item = task->item;
+  if (g_atomic_int_get (&ahead->is_ending) || *kept > MAX_BYTES)
+    return;
+  if (!item->is_open)
+    {
+      hat_module_files_open (&item->files, &item->module, NULL);
+      item->cache = hat_symbol_cache_open (ahead->cache, &item->files);
+      item->is_open = TRUE;
+      *kept += bytes_of (&item->files);
+    }
+  if (!item->is_unpacked && !is_cached (item->cache, task))
+    {
+      hat_module_files_open_shared (&item->files, NULL);
+      item->is_unpacked = TRUE;
+    }
+}
+
 static gpointer
 work (gpointer data)
 {
@@ -67,24 +87,9 @@ work (gpointer data)
   gsize kept = 0;
 
   setpriority (PRIO_PROCESS, 0, NICE); /* on Linux, of this thread */
-  for (Task *task; (task = g_async_queue_pop (ahead->queue)) != data; g_free (task))
-    {
-      Item *item = task->item;
-      if (g_atomic_int_get (&ahead->is_ending) || kept > MAX_BYTES)
-        continue;
-      if (!item->is_open)
-        {
-          hat_module_files_open (&item->files, &item->module, NULL);
-          item->cache = hat_symbol_cache_open (ahead->cache, &item->files);
-          item->is_open = TRUE;
-          kept += bytes_of (&item->files);
-        }
-      if (!item->is_unpacked && !is_cached (item->cache, task))
-        {
-          hat_module_files_open_shared (&item->files, NULL);
-          item->is_unpacked = TRUE;
-        }
-    }
+  for (GArray *tasks; (tasks = g_async_queue_pop (ahead->queue)) != data; g_array_unref (tasks))
+    for (guint i = 0; i < tasks->len; i++)
+      do_task (ahead, &g_array_index (tasks, Task, i), &kept);
   return NULL;
 }
 
@@ -133,12 +138,6 @@ find (HatSymbolsAhead *ahead, const HatModule *module)
   return NULL;
 }
 
-static void
-push (HatSymbolsAhead *ahead, Task task)
-{
-  g_async_queue_push (ahead->queue, g_memdup2 (&task, sizeof task));
-}
-
 void
 hat_symbols_ahead_add (HatSymbolsAhead *ahead, const HatModule *module)
 {
@@ -150,7 +149,10 @@ hat_symbols_ahead_add (HatSymbolsAhead *ahead, const HatModule *module)
   item->module = *module;
   item->module.path = g_strdup (module->path);
   g_ptr_array_add (ahead->items, item);
-  push (ahead, (Task){ .item = item });
+  const Task task = { .item = item };
+  GArray *tasks = g_array_new (FALSE, FALSE, sizeof task);
+  g_array_append_val (tasks, task);
+  g_async_queue_push (ahead->queue, tasks);
   if (ahead->thread)
     return;
   /* Signals are for the thread that waits for the target. */
@@ -161,11 +163,18 @@ hat_symbols_ahead_add (HatSymbolsAhead *ahead, const HatModule *module)
 }
 
 void
-hat_symbols_ahead_add_frame (HatSymbolsAhead *ahead, const HatModule *module, const HatFrame *frame)
+hat_symbols_ahead_add_frames (HatSymbolsAhead *ahead, const HatModule *modules, guint n_modules, const HatFrame *frames, guint n)
 {
-  Item *item = find (ahead, module);
-  if (item && ahead->cache)
-    push (ahead, (Task){ item, hat_frame_address (frame), TRUE });
+  g_autoptr (GArray) tasks = g_array_new (FALSE, FALSE, sizeof (Task));
+  for (guint i = 0; ahead->cache && i < n; i++)
+    {
+      Item *item = !frames[i].cut && frames[i].module < n_modules ? find (ahead, &modules[frames[i].module]) : NULL;
+      const Task task = { item, hat_frame_address (&frames[i]), TRUE };
+      if (item)
+        g_array_append_val (tasks, task);
+    }
+  if (tasks->len > 0)
+    g_async_queue_push (ahead->queue, g_steal_pointer (&tasks));
 }
 
 gboolean

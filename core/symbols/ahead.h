@@ -18,7 +18,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatSymbolsAhead, hat_symbols_ahead_free)
 /* To be opened and no other options. The module is copied. Not after hat_symbols_resolve() has been given `ahead`. */
 void hat_symbols_ahead_add (HatSymbolsAhead *ahead, const HatModule *module);
 
-/* A frame of a module that was added: what it needs that is not in the cache is unpacked. */
-void hat_symbols_ahead_add_frame (HatSymbolsAhead *ahead, const HatModule *module, const HatFrame *frame);
+/* Frames, by modules of which some were added: what they need that is not in the cache is unpacked. */
+void hat_symbols_ahead_add_frames (HatSymbolsAhead *ahead, const HatModule *modules, guint n_modules, const HatFrame *frames, guint n);
 
 G_END_DECLS

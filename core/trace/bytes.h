@@ -49,16 +49,23 @@ hat_bytes_put_byte (HatBytes *bytes, guint8 byte)
   bytes->data[bytes->len++] = byte;
 }
 
+#define HAT_VARINT_BYTES 10u
+
+/* There is room for HAT_VARINT_BYTES. Returns where the next one goes. */
+static inline guint8 *
+hat_varint_write (guint8 *at, guint64 value)
+{
+  for (; value >= 0x80; value >>= 7)
+    *at++ = (guint8) (value | 0x80);
+  *at++ = (guint8) value;
+  return at;
+}
+
 static inline void
 hat_bytes_put_varint (HatBytes *bytes, guint64 value)
 {
-  hat_bytes_reserve (bytes, 10);
-  while (value >= 0x80)
-    {
-      bytes->data[bytes->len++] = (guint8) (value | 0x80);
-      value >>= 7;
-    }
-  bytes->data[bytes->len++] = (guint8) value;
+  hat_bytes_reserve (bytes, HAT_VARINT_BYTES);
+  bytes->len = (gsize) (hat_varint_write (bytes->data + bytes->len, value) - bytes->data);
 }
 
 static inline guint64

@@ -146,28 +146,44 @@ write_totals (HatBytes *out, const HatTotals *totals)
       hat_bytes_put_varint (out, expression); \
     }
 
-/* Most sites free what they allocate: columns hold differences to what that would give. */
-static void
-write_sites (HatBytes *out, const HatSite *sites, guint n)
+#define N_SITE_COLUMNS 12u
+#define SITES_AT_ONCE 512u
+
+/* Most sites free what they allocate: columns hold differences to what that would give. There may be a million sites: they are read once. */
+void
+hat_write_sites (HatBytes *out, const HatSite *sites, guint n)
 {
-  hat_bytes_put_varint (out, n);
+  HatBytes columns[N_SITE_COLUMNS] = { 0 };
   HatStackId last = 0;
-  for (guint i = 0; i < n; i++)
+  for (guint first = 0; first < n; first += SITES_AT_ONCE)
     {
-      hat_bytes_put_signed (out, (gint64) sites[i].stack - last);
-      last = sites[i].stack;
+      guint8 *at[N_SITE_COLUMNS];
+      for (guint i = 0; i < N_SITE_COLUMNS; i++)
+        {
+          hat_bytes_reserve (&columns[i], SITES_AT_ONCE * HAT_VARINT_BYTES);
+          at[i] = columns[i].data + columns[i].len;
+        }
+      for (const HatSite *site = sites + first; site < sites + MIN (n, first + SITES_AT_ONCE); site++)
+        {
+          const guint64 left = site->allocations - site->frees, left_bytes = site->bytes - site->bytes_freed;
+          const guint64 numbers[N_SITE_COLUMNS]
+              = { hat_zigzag ((gint64) site->stack - last), site->allocations, site->bytes, hat_zigzag ((gint64) left),
+                  hat_zigzag ((gint64) left_bytes), site->reallocations, hat_zigzag (site->realloc_delta_bytes),
+                  hat_zigzag ((gint64) (site->live_blocks - left)), hat_zigzag ((gint64) (site->live_bytes - left_bytes)),
+                  site->peak_blocks, site->peak_bytes, site->temporary };
+          for (guint i = 0; i < N_SITE_COLUMNS; i++)
+            at[i] = hat_varint_write (at[i], numbers[i]);
+          last = site->stack;
+        }
+      for (guint i = 0; i < N_SITE_COLUMNS; i++)
+        columns[i].len = (gsize) (at[i] - columns[i].data);
     }
-  WRITE_COLUMN (sites, n, item->allocations);
-  WRITE_COLUMN (sites, n, item->bytes);
-  WRITE_COLUMN (sites, n, hat_zigzag ((gint64) (item->allocations - item->frees)));
-  WRITE_COLUMN (sites, n, hat_zigzag ((gint64) (item->bytes - item->bytes_freed)));
-  WRITE_COLUMN (sites, n, item->reallocations);
-  WRITE_COLUMN (sites, n, hat_zigzag (item->realloc_delta_bytes));
-  WRITE_COLUMN (sites, n, hat_zigzag ((gint64) (item->live_blocks - (item->allocations - item->frees))));
-  WRITE_COLUMN (sites, n, hat_zigzag ((gint64) (item->live_bytes - (item->bytes - item->bytes_freed))));
-  WRITE_COLUMN (sites, n, item->peak_blocks);
-  WRITE_COLUMN (sites, n, item->peak_bytes);
-  WRITE_COLUMN (sites, n, item->temporary);
+  hat_bytes_put_varint (out, n);
+  for (guint i = 0; i < N_SITE_COLUMNS; i++)
+    {
+      hat_bytes_put (out, columns[i].data, columns[i].len);
+      hat_bytes_clear (&columns[i]);
+    }
 }
 
 static void
@@ -190,9 +206,9 @@ write_leaves (HatBytes *out, const HatLeaf *leaves, guint n)
 }
 
 void
-hat_write_summary (HatBytes *out, const HatSummary *summary)
+hat_write_summary (HatBytes *out, const HatSummary *summary, const HatBytes *sites)
 {
   write_totals (out, &summary->totals);
-  write_sites (out, summary->sites, summary->n_sites);
+  hat_bytes_put (out, sites->data, sites->len);
   write_leaves (out, summary->leaves, summary->n_leaves);
 }

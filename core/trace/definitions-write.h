@@ -25,7 +25,9 @@ void hat_write_frames (HatBytes *out, guint first, const HatFrame *frames, guint
 void hat_write_stacks (HatBytes *out, guint first, const HatStackNode *stacks, guint n);
 void hat_write_mark (HatBytes *out, const char *name, gint64 time_ns);
 void hat_write_sample (HatBytes *out, const HatSample *sample);
-void hat_write_summary (HatBytes *out, const HatSummary *summary);
+void hat_write_sites (HatBytes *out, const HatSite *sites, guint n);
+/* The summary's own sites are not looked at: `sites` are those that hat_write_sites() has written. */
+void hat_write_summary (HatBytes *out, const HatSummary *summary, const HatBytes *sites);
 /* type-table.c */
 void hat_write_types (HatBytes *out, const HatKeptType *types, guint n);
 void hat_write_stack_types (HatBytes *out, const HatStackType *types, guint n);

@@ -43,7 +43,7 @@ typedef struct
   HatPart part; /* CONTENTS */
   guint32 snapshot_index, snapshot_number;
   HatSnapshot *snapshot;
-  HatSummary *summary;
+  HatSummary *summary; /* its sites are in the payload */
   gint64 duration_ns;
 } Job;
 
@@ -276,14 +276,14 @@ correct_times (HatWriterWorker *worker, Process *process, HatSummary *summary)
 }
 
 static void
-put_summary (HatWriterWorker *worker, guint32 index, HatSummary *summary)
+put_summary (HatWriterWorker *worker, guint32 index, HatSummary *summary, const HatBytes *sites)
 {
   Process *process = worker_process (worker, index);
   correct_times (worker, process, summary);
   hat_span_join_clear (&process->join); /* no chunk follows */
   HatBytes payload = { 0 };
-  hat_write_summary (&payload, summary);
-  hat_chunk_sink_put (&worker->sink, HAT_TYPE_SUMMARY, index, payload.data, payload.len, 6, NULL);
+  hat_write_summary (&payload, summary, sites);
+  hat_chunk_sink_put (&worker->sink, HAT_TYPE_SUMMARY, index, payload.data, payload.len, 3, NULL);
   hat_bytes_clear (&payload);
 }
 
@@ -312,7 +312,7 @@ do_job (HatWriterWorker *worker, Job *job)
                           &(HatIndexEntry){ .part = job->part });
       break;
     case JOB_SUMMARY:
-      put_summary (worker, job->process, job->summary);
+      put_summary (worker, job->process, job->summary, &job->payload);
       break;
     case JOB_END:
       hat_chunk_sink_put_end (&worker->sink, job->duration_ns);
@@ -328,7 +328,6 @@ job_free (HatWriterWorker *worker, Job *job)
     hat_writer_worker_return_buffer (worker, job->buffer);
   if (job->summary)
     {
-      g_free ((gpointer) job->summary->sites);
       g_free ((gpointer) job->summary->leaves);
       g_free (job->summary);
     }
@@ -473,9 +472,10 @@ void
 hat_writer_worker_put_summary (HatWriterWorker *worker, guint32 process, const HatSummary *summary)
 {
   HatSummary *copy = g_memdup2 (summary, sizeof (*summary));
-  copy->sites = g_memdup2 (summary->sites, summary->n_sites * sizeof (HatSite));
+  HatBytes sites = { 0 };
+  hat_write_sites (&sites, summary->sites, summary->n_sites);
   copy->leaves = g_memdup2 (summary->leaves, summary->n_leaves * sizeof (HatLeaf));
-  put_job (worker, (Job){ .kind = JOB_SUMMARY, .process = process, .summary = copy });
+  put_job (worker, (Job){ .kind = JOB_SUMMARY, .process = process, .payload = sites, .summary = copy });
 }
 
 void

@@ -936,7 +936,7 @@ test_cache (void)
   for (guint i = 0; i < 2 * addresses->len; i++)
     {
       const HatFrame frame = { .offset = g_array_index (addresses, guint64, i / 2) + (i & 1) * 2 };
-      hat_symbols_ahead_add_frame (ahead_of_both, &module, &frame);
+      hat_symbols_ahead_add_frames (ahead_of_both, &module, 1, &frame, 1);
     }
   g_autoptr (GPtrArray) of_both = ask (&module, &with_both, addresses);
   assert_same_chains (plain, of_both);

@@ -11,15 +11,29 @@
 
 #include "core/heap/live/account.h"
 
-#define INDEX_PAGE_BITS 10
-#define INDEX_PAGE (1u << INDEX_PAGE_BITS)
+#define PAGE_BITS 10
+#define PAGE (1u << PAGE_BITS)
 #define BATCH 128u
 
+/* A cache line: what nearly every event changes. */
 typedef struct
 {
-  HatSite site;
+  guint64 allocations, bytes;
+  guint64 live_blocks, live_bytes;
+  guint64 peak_blocks, peak_bytes;
+  guint64 temporary;
   guint64 epoch; /* peak_epoch when peak_* were last brought up to date */
 } Site;
+G_STATIC_ASSERT (sizeof (Site) == 64);
+
+/* What few sites have. Frees and the bytes freed are what else is missing of the live ones. */
+typedef struct
+{
+  guint64 moved_here, bytes_moved_here; /* by a reallocation */
+  guint64 moved_away, bytes_moved_away;
+  guint64 missed;
+  gint64 realloc_delta_bytes;
+} Moves;
 
 typedef enum
 {
@@ -48,8 +62,11 @@ struct _HatAccount
   gint64 last_ns; /* of the last event */
   guint64 peak_epoch;
 
-  GPtrArray *index; /* by stack: pages of (position in sites) + 1 */
-  GArray *sites;    /* Site */
+  GPtrArray *index; /* by stack: pages of (number of the site) + 1 */
+  GPtrArray *sites; /* by number: pages of Site */
+  guint n_sites;
+  GPtrArray *moves_index; /* by stack: pages of (position in moves) + 1 */
+  GArray *moves;          /* Moves */
   guint n_changes;
   Change changes[BATCH];
 
@@ -73,7 +90,9 @@ hat_account_new (guint64 inherited_blocks, guint64 inherited_bytes)
   account->before = account->totals;
   account->min_bytes = G_MAXUINT64;
   account->index = g_ptr_array_new_with_free_func (g_free);
-  account->sites = g_array_new (FALSE, TRUE, sizeof (Site));
+  account->sites = g_ptr_array_new_with_free_func (g_aligned_free);
+  account->moves_index = g_ptr_array_new_with_free_func (g_free);
+  account->moves = g_array_new (FALSE, TRUE, sizeof (Moves));
   account->leaves = g_array_new (FALSE, FALSE, sizeof (HatLeaf));
   account->summary_sites = g_array_new (FALSE, FALSE, sizeof (HatSite));
   account->summary_leaves = g_array_new (FALSE, FALSE, sizeof (HatLeaf));
@@ -86,7 +105,9 @@ hat_account_free (HatAccount *account)
   if (account == NULL)
     return;
   g_ptr_array_unref (account->index);
-  g_array_unref (account->sites);
+  g_ptr_array_unref (account->sites);
+  g_ptr_array_unref (account->moves_index);
+  g_array_unref (account->moves);
   g_array_unref (account->leaves);
   g_array_unref (account->summary_sites);
   g_array_unref (account->summary_leaves);
@@ -96,23 +117,43 @@ hat_account_free (HatAccount *account)
 /* ---- sites ---- */
 
 static inline guint32 *
-slot_of (HatAccount *account, HatStackId stack)
+slot_of (GPtrArray *index, HatStackId stack)
 {
-  const guint page = stack >> INDEX_PAGE_BITS;
+  const guint page = stack >> PAGE_BITS;
 
-  if (G_UNLIKELY (page >= account->index->len))
-    g_ptr_array_set_size (account->index, page + 1);
-  if (G_UNLIKELY (account->index->pdata[page] == NULL))
-    account->index->pdata[page] = g_new0 (guint32, INDEX_PAGE);
-  return (guint32 *) account->index->pdata[page] + (stack & (INDEX_PAGE - 1));
+  if (G_UNLIKELY (page >= index->len))
+    g_ptr_array_set_size (index, page + 1);
+  if (G_UNLIKELY (index->pdata[page] == NULL))
+    index->pdata[page] = g_new0 (guint32, PAGE);
+  return (guint32 *) index->pdata[page] + (stack & (PAGE - 1));
+}
+
+static inline Site *
+site_at (HatAccount *account, guint32 slot)
+{
+  return (Site *) account->sites->pdata[(slot - 1) >> PAGE_BITS] + ((slot - 1) & (PAGE - 1));
 }
 
 static void
-site_new (HatAccount *account, const Change *change, guint32 *slot)
+site_new (HatAccount *account, guint64 epoch, guint32 *slot)
 {
-  const Site fresh = { .site.stack = change->stack, .epoch = change->epoch };
-  g_array_append_val (account->sites, fresh);
-  *slot = account->sites->len;
+  if (account->n_sites % PAGE == 0)
+    g_ptr_array_add (account->sites, g_aligned_alloc (PAGE, sizeof (Site), sizeof (Site)));
+  *slot = ++account->n_sites;
+  *site_at (account, *slot) = (Site) { .epoch = epoch };
+}
+
+static Moves *
+moves_of (HatAccount *account, HatStackId stack)
+{
+  guint32 *slot = slot_of (account->moves_index, stack);
+
+  if (*slot == 0)
+    {
+      g_array_set_size (account->moves, account->moves->len + 1);
+      *slot = account->moves->len;
+    }
+  return &g_array_index (account->moves, Moves, *slot - 1);
 }
 
 static inline void
@@ -120,14 +161,16 @@ site_catch_up (Site *site, guint64 epoch)
 {
   if (site->epoch == epoch)
     return;
-  site->site.peak_blocks = site->site.live_blocks;
-  site->site.peak_bytes = site->site.live_bytes;
+  site->peak_blocks = site->live_blocks;
+  site->peak_bytes = site->live_bytes;
   site->epoch = epoch;
 }
 
 static inline void
-site_change (HatSite *site, const Change *change)
+site_change (HatAccount *account, Site *site, const Change *change)
 {
+  Moves *moves;
+
   switch ((ChangeKind) change->kind)
     {
     case CHANGE_ALLOC:
@@ -140,45 +183,47 @@ site_change (HatSite *site, const Change *change)
       site->temporary++;
       G_GNUC_FALLTHROUGH;
     case CHANGE_FREE:
-      site->frees++;
-      G_GNUC_FALLTHROUGH;
+      break;
     case CHANGE_MISSED_FREE:
-      site->bytes_freed += change->size;
-      G_GNUC_FALLTHROUGH;
+      moves_of (account, change->stack)->missed++;
+      break;
     case CHANGE_MOVED_AWAY:
-      site->live_blocks--;
-      site->live_bytes -= change->size;
-      return;
+      moves = moves_of (account, change->stack);
+      moves->moved_away++;
+      moves->bytes_moved_away += change->size;
+      break;
     case CHANGE_MOVED_HERE:
-      site->reallocations++;
-      site->realloc_delta_bytes += (gint64) (change->size - change->old_size);
+      moves = moves_of (account, change->stack);
+      moves->moved_here++;
+      moves->bytes_moved_here += change->size;
+      moves->realloc_delta_bytes += (gint64) (change->size - change->old_size);
       site->live_blocks++;
       site->live_bytes += change->size;
       return;
     }
+  site->live_blocks--;
+  site->live_bytes -= change->size;
 }
 
 static void
 apply_changes (HatAccount *account)
 {
+  const guint n = account->n_changes;
   guint32 *slots[BATCH];
+  Site *sites[BATCH];
 
-  for (guint i = 0; i < account->n_changes; i++)
-    __builtin_prefetch (slots[i] = slot_of (account, account->changes[i].stack));
-  for (guint i = 0; i < account->n_changes; i++)
+  for (guint i = 0; i < n; i++)
+    __builtin_prefetch (slots[i] = slot_of (account->index, account->changes[i].stack));
+  for (guint i = 0; i < n; i++)
     {
       if (G_UNLIKELY (*slots[i] == 0))
-        site_new (account, &account->changes[i], slots[i]);
-      const Site *site = &g_array_index (account->sites, Site, *slots[i] - 1);
-      __builtin_prefetch (site, 1);
-      __builtin_prefetch ((const char *) site + 64, 1);
-      __builtin_prefetch (&site->epoch, 1);
+        site_new (account, account->changes[i].epoch, slots[i]);
+      __builtin_prefetch (sites[i] = site_at (account, *slots[i]), 1);
     }
-  for (guint i = 0; i < account->n_changes; i++)
+  for (guint i = 0; i < n; i++)
     {
-      Site *site = &g_array_index (account->sites, Site, *slots[i] - 1);
-      site_catch_up (site, account->changes[i].epoch);
-      site_change (&site->site, &account->changes[i]);
+      site_catch_up (sites[i], account->changes[i].epoch);
+      site_change (account, sites[i], &account->changes[i]);
     }
   account->n_changes = 0;
 }
@@ -310,25 +355,42 @@ hat_account_totals (HatAccount *account)
   return &account->totals;
 }
 
-static int
-compare_sites (gconstpointer a, gconstpointer b)
+static HatSite
+site_so_far (HatAccount *account, HatStackId stack, Site *site)
 {
-  const HatStackId x = ((const HatSite *) a)->stack, y = ((const HatSite *) b)->stack;
-  return x < y ? -1 : x > y;
+  const guint32 slot = stack >> PAGE_BITS < account->moves_index->len && account->moves_index->pdata[stack >> PAGE_BITS]
+                           ? *slot_of (account->moves_index, stack)
+                           : 0;
+  const Moves moves = slot ? g_array_index (account->moves, Moves, slot - 1) : (Moves) { 0 };
+
+  site_catch_up (site, account->peak_epoch);
+  return (HatSite) { .stack = stack,
+                     .allocations = site->allocations,
+                     .bytes = site->bytes,
+                     .frees = site->allocations + moves.moved_here - moves.moved_away - moves.missed - site->live_blocks,
+                     .bytes_freed = site->bytes + moves.bytes_moved_here - moves.bytes_moved_away - site->live_bytes,
+                     .reallocations = moves.moved_here,
+                     .realloc_delta_bytes = moves.realloc_delta_bytes,
+                     .live_blocks = site->live_blocks,
+                     .live_bytes = site->live_bytes,
+                     .peak_blocks = site->peak_blocks,
+                     .peak_bytes = site->peak_bytes,
+                     .temporary = site->temporary };
 }
 
 const HatSummary *
 hat_account_summary (HatAccount *account)
 {
   apply_changes (account);
-  g_array_set_size (account->summary_sites, 0);
-  for (guint i = 0; i < account->sites->len; i++)
-    {
-      Site *site = &g_array_index (account->sites, Site, i);
-      site_catch_up (site, account->peak_epoch);
-      g_array_append_val (account->summary_sites, site->site);
-    }
-  g_array_sort (account->summary_sites, compare_sites);
+  g_array_set_size (account->summary_sites, account->n_sites);
+  HatSite *next = (HatSite *) (gpointer) account->summary_sites->data;
+  for (guint page = 0; page < account->index->len; page++)
+    for (guint i = 0; account->index->pdata[page] && i < PAGE; i++)
+      {
+        const guint32 slot = ((const guint32 *) account->index->pdata[page])[i];
+        if (slot != 0)
+          *next++ = site_so_far (account, page << PAGE_BITS | i, site_at (account, slot));
+      }
 
   g_array_set_size (account->summary_leaves, 0);
   g_array_append_vals (account->summary_leaves, account->leaves->data, account->leaves->len);
