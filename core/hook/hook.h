@@ -62,7 +62,8 @@ enum
   HOOK_CACHED_FRAMES = 65536, /* depth up to which the last stack is remembered */
   HOOK_WALKED_FRAMES = 16384, /* frames that one walk may add to it */
   HOOK_CACHED_WORDS = HOOK_CACHED_FRAMES * 2 + 64,
-  HOOK_NODE_BITS = 12,        /* sets of two nodes */
+  HOOK_NODE_BITS = 12,        /* sets of known nodes */
+  HOOK_NODE_WAYS = 4,
   HOOK_SHAPE_BITS = 9,
   HOOK_MEMORY_BITS = 9,
   HOOK_SHAPE_WORDS = 10,      /* longer ones are not remembered */
@@ -159,12 +160,6 @@ typedef struct
 
 typedef struct
 {
-  uint64_t key; /* epoch, parent, address table index */
-  uint64_t node;
-} HookNode;
-
-typedef struct
-{
   uint64_t slot, value;
 } HookWord;
 
@@ -226,6 +221,8 @@ typedef struct
   uint32_t next_node;
   uint64_t epoch;              /* of the node cache */
   uint64_t last_shape;         /* id */
+  uint32_t n_tries, n_recalled;/* looks for a remembered walk, and how many were of use */
+  uint32_t rest, last_rest;    /* walks without looking */
   uint64_t page_lo, page_hi;   /* memory found readable in this walk */
   bool is_in_watched;          /* an address of this walk is in a watched function */
   uint32_t used_frame_pointers;/* frames of this walk without unwind information */
@@ -239,7 +236,7 @@ typedef struct
   HookKept kept[HOOK_CACHED_FRAMES]; /* the last stack, root first */
   HookWord words[HOOK_CACHED_WORDS];
   HookFrame walk[HOOK_WALKED_FRAMES];
-  HookNode nodes[1 << HOOK_NODE_BITS][2];
+  _Alignas (64) uint64_t nodes[1 << HOOK_NODE_BITS][HOOK_NODE_WAYS];
 } HookThread;
 
 /* All the thread-local storage there is. */

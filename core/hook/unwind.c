@@ -489,10 +489,13 @@ hook_unwind_reset (HookThread *thread)
 {
   thread->n_frames = 0;
   thread->next_node = HAT_WIRE_FIRST_NODE;
-  thread->epoch = (thread->epoch + 1) & 0xfff;
-  if (thread->epoch == 0)
+  if ((++thread->epoch & 15) == 0)
     {
       memset (thread->nodes, 0, sizeof thread->nodes);
+      thread->epoch++;
+    }
+  if (thread->epoch >> 12)
+    {
       memset (thread->shapes, 0, sizeof thread->shapes);
       thread->epoch = 1;
     }
@@ -515,19 +518,19 @@ next_path (uint64_t path, uint32_t index)
   return (path + index + 1) * 0x9e3779b97f4a7c15ul;
 }
 
-static inline HookNode *
+static inline uint64_t *
 set_of (HookThread *thread, uint64_t path)
 {
   return thread->nodes[path >> (64 - HOOK_NODE_BITS)];
 }
 
-/* *path: the parent's, and then the frame's. */
+/* A known node is one word, never 0: [epoch : 4][parent : 20][address table index : 20][node : 20].
+ * *path: the parent's, and then the frame's. */
 static inline uint32_t
 node_of (HookThread *thread, uint64_t *path, uint32_t parent, uint32_t index, uint64_t ip, bool exact)
 {
-  const uint64_t key = thread->epoch << 52 | (uint64_t) parent << 28 | index;
-
-  HookNode *set = set_of (thread, *path = next_path (*path, index));
+  const uint64_t key = thread->epoch << 60 | (uint64_t) parent << 40 | (uint64_t) (index & 0xfffff) << 20;
+  uint64_t *set = set_of (thread, *path = next_path (*path, index));
 
   if (unlikely (index == HOOK_NO_INDEX))
     {
@@ -537,22 +540,29 @@ node_of (HookThread *thread, uint64_t *path, uint32_t parent, uint32_t index, ui
       hook_put (thread, ip | (exact ? HAT_WIRE_IP_EXACT : 0));
       return new_node (thread, parent, ip);
     }
-  if (likely (set[0].key == key))
-    return (uint32_t) set[0].node;
-  if (set[1].key == key)
+  for (uint32_t i = 0; i < HOOK_NODE_WAYS; i++)
     {
-      const HookNode found = set[1];
-      set[1] = set[0];
-      set[0] = found;
-      return (uint32_t) found.node;
+      const uint64_t found = set[i];
+      if ((found ^ key) >> 20 != 0)
+        continue;
+      if (i > 0)
+        {
+          set[i] = set[i - 1];
+          set[i - 1] = found;
+        }
+      return found & 0xfffff;
     }
   if (!hook_room (thread, 1))
     return parent;
   hook_put (thread, (uint64_t) index << 28 | (uint64_t) parent << 4 | HAT_WIRE_NODE);
-  set[1] = set[0];
-  set[0] = (HookNode) { key, new_node (thread, parent, ip) };
-  return (uint32_t) set[0].node;
+  const uint32_t node = new_node (thread, parent, ip);
+  for (uint32_t i = HOOK_NODE_WAYS - 1; i > 0; i--)
+    set[i] = set[i - 1];
+  set[0] = key | node;
+  return node;
 }
+
+static_assert (HAT_WIRE_MAX_NODES <= 1 << 20 && HAT_WIRE_MAX_IPS < (HAT_WIRE_IP_CUT & 0xfffff), "they fit their fields");
 
 uint32_t
 hook_unwind_leaf (HookThread *thread, uint64_t ip, bool exact)
@@ -822,6 +832,35 @@ remember (HookThread *thread, const HookCaller *caller, uint32_t meets)
   memcpy (memory->values, values, sizeof values);
 }
 
+/* Whether to look for the walk among those remembered. Where most are new, looking costs more than walking: then it is
+ * left alone for a while, each time twice as long. */
+static inline bool
+may_recall (HookThread *thread)
+{
+  enum
+  {
+    TRIES = 512,
+    GOOD = TRIES * 2 / 3,
+    LONGEST_REST = TRIES * 128,
+  };
+
+  if (thread->rest > 0)
+    {
+      thread->rest--;
+      return false;
+    }
+  if (++thread->n_tries == TRIES)
+    {
+      if (thread->n_recalled >= GOOD)
+        thread->last_rest = 0;
+      else if (thread->last_rest < LONGEST_REST)
+        thread->last_rest = thread->last_rest ? thread->last_rest * 2 : TRIES;
+      thread->rest = thread->last_rest;
+      thread->n_tries = thread->n_recalled = 0;
+    }
+  return true;
+}
+
 uint32_t
 hook_unwind (HookThread *thread, const HookCaller *caller)
 {
@@ -837,9 +876,11 @@ hook_unwind (HookThread *thread, const HookCaller *caller)
     }
   if (unlikely (sp < thread->stack_lo || sp >= thread->stack_hi))
     return walk_all (thread, caller);
-  uint32_t node = recall (thread, caller);
+  const bool recalls = may_recall (thread);
+  uint32_t node = recalls ? recall (thread, caller) : 0;
   if (likely (node))
     {
+      thread->n_recalled++;
       hook_check_stack (thread, caller, node, false);
       return node;
     }
@@ -883,7 +924,7 @@ hook_unwind (HookThread *thread, const HookCaller *caller)
         thread->n_frames = 0;
         return walk_all (thread, caller);
       }
-  if (n > 0 && thread->n_frames - n >= HOOK_LONG_WALK)
+  if (recalls && n > 0 && thread->n_frames - n >= HOOK_LONG_WALK)
     remember (thread, caller, n - 1);
   node = likely (thread->n_frames <= HOOK_MAX_FRAMES) ? thread->kept[thread->n_frames - 1].node : cut_node (thread);
   hook_check_stack (thread, caller, node, false);
