@@ -2,6 +2,8 @@
 
 #include "core/record/snapshot-index.h"
 
+#include "core/trace/big-array.h"
+
 #include <sys/mman.h>
 
 static guint64
@@ -54,7 +56,7 @@ hat_block_index_build (HatBlockIndex *index, const guint64 *addresses, const gui
       index->chunks = NULL;
       return FALSE;
     }
-  index->words = g_try_new0 (HatIndexWord, (gsize) number_chunks (index) * HAT_INDEX_WORDS);
+  index->words = hat_big_try_new0 (HatIndexWord, (gsize) number_chunks (index) * HAT_INDEX_WORDS);
   if (index->words == NULL)
     {
       hat_block_index_clear (index);

@@ -41,31 +41,55 @@ void hat_block_index_clear (HatBlockIndex *index);
 
 guint32 hat_block_index_search (const HatBlockIndex *index, guint64 address);
 
+/* What tells of the 512 bytes around `address`; NULL if no block starts in its MiB. */
+static inline __attribute__ ((always_inline)) const HatIndexWord *
+hat_block_index_word (const HatBlockIndex *index, guint64 address)
+{
+  const guint64 offset = address - index->low;
+  const guint32 chunk = offset < index->span ? index->chunks[offset >> HAT_INDEX_CHUNK_SHIFT] : 0;
+
+  return chunk == 0 || (chunk & HAT_INDEX_COVERED) ? NULL
+                                                    : &index->words[(gsize) (chunk - 1) * HAT_INDEX_WORDS + (offset >> 9 & (HAT_INDEX_WORDS - 1))];
+}
+
+/* The last block that starts at or before `address`, of which `word` tells; HAT_NO_BLOCK: none does. */
+static inline __attribute__ ((always_inline)) guint32
+hat_block_index_before (const HatBlockIndex *index, const HatIndexWord *word, guint64 address)
+{
+  const guint64 up_to = word->starts & ((2ull << ((address - index->low) >> 3 & 63)) - 1);
+
+  return word->before + (guint32) __builtin_popcountll (up_to) - 1;
+}
+
 /* The block in which `address` lies, or HAT_NO_BLOCK. A block of size 0 has its start. */
 static inline __attribute__ ((always_inline)) guint32
 hat_block_index_find (const HatBlockIndex *index, guint64 address)
 {
   const guint64 offset = address - index->low;
-  guint32 block;
+  const HatIndexWord *word = hat_block_index_word (index, address);
 
-  if (offset >= index->span)
-    return HAT_NO_BLOCK;
-  const guint32 chunk = index->chunks[offset >> HAT_INDEX_CHUNK_SHIFT];
-  if (chunk == 0)
+  if (word == NULL && (offset >= index->span || index->chunks[offset >> HAT_INDEX_CHUNK_SHIFT] == 0))
     return HAT_NO_BLOCK;
   if (G_UNLIKELY (index->is_odd))
     return hat_block_index_search (index, address);
-  if (chunk & HAT_INDEX_COVERED)
-    block = chunk & ~HAT_INDEX_COVERED;
-  else
+  const guint32 block = word ? hat_block_index_before (index, word, address) : index->chunks[offset >> HAT_INDEX_CHUNK_SHIFT] & ~HAT_INDEX_COVERED;
+  return block != HAT_NO_BLOCK && address - index->addresses[block] < MAX (index->sizes[block], 1) ? block : HAT_NO_BLOCK;
+}
+
+/* Fetches what a look-up will need: first the word, and once that is there the block. */
+static inline __attribute__ ((always_inline)) void
+hat_block_index_expect (const HatBlockIndex *index, guint64 address, gboolean word_is_there)
+{
+  const HatIndexWord *word = hat_block_index_word (index, address);
+
+  if (word == NULL || !word_is_there)
     {
-      const HatIndexWord *word = &index->words[(gsize) (chunk - 1) * HAT_INDEX_WORDS + (offset >> 9 & (HAT_INDEX_WORDS - 1))];
-      const guint64 up_to = word->starts & ((2ull << (offset >> 3 & 63)) - 1);
-      block = word->before + __builtin_popcountll (up_to);
-      if (block-- == 0)
-        return HAT_NO_BLOCK;
+      __builtin_prefetch (word);
+      return;
     }
-  return address - index->addresses[block] < MAX (index->sizes[block], 1) ? block : HAT_NO_BLOCK;
+  const guint32 block = hat_block_index_before (index, word, address);
+  __builtin_prefetch (&index->addresses[block]);
+  __builtin_prefetch (&index->sizes[block]);
 }
 
 G_END_DECLS

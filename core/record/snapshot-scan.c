@@ -4,6 +4,8 @@
 
 #include "core/record/snapshot-scan.h"
 
+#include "core/trace/big-array.h"
+
 void
 hat_scan_begin (HatScan *scan, const HatBlockIndex *index, const HatScanModule *modules, guint n_modules, HatSnapshot *out)
 {
@@ -16,7 +18,9 @@ hat_scan_begin (HatScan *scan, const HatBlockIndex *index, const HatScanModule *
     }
   *scan = (HatScan) { .index = index, .modules = modules, .n_modules = n_modules, .out = out, .low = low, .span = high - low };
   scan->has_popcnt = __builtin_cpu_supports ("popcnt");
-  out->first_edge = g_new0 (guint32, index->n + 1);
+  for (guint i = 0; i < HAT_SCAN_AHEAD; i++)
+    scan->found[i].block = HAT_NO_BLOCK;
+  out->first_edge = hat_big_new0 (guint32, index->n + 1);
 }
 
 static void
@@ -25,6 +29,8 @@ grow (HatScan *scan)
   scan->edges_room = MAX (scan->edges_room * 2, 1024);
   scan->out->edge_to = g_renew (guint32, scan->out->edge_to, scan->edges_room);
   scan->out->edge_word = g_renew (guint32, scan->out->edge_word, scan->edges_room);
+  hat_big_advise (scan->out->edge_to, scan->edges_room * sizeof (guint32));
+  hat_big_advise (scan->out->edge_word, scan->edges_room * sizeof (guint32));
 }
 
 static inline __attribute__ ((always_inline)) void
@@ -98,6 +104,26 @@ add_module_word (HatScan *scan, guint32 block, guint64 word, guint64 value)
     = (HatModuleWord) { .block = block, .word = word, .module = module->module, .offset = value - module->bias };
 }
 
+static inline void
+begin_block (HatScan *scan, guint32 block)
+{
+  while (scan->at < block)
+    scan->out->first_edge[++scan->at] = scan->out->info.n_edges;
+}
+
+static inline __attribute__ ((always_inline)) void
+look_up (HatScan *scan, const HatScanWord *found)
+{
+  if (found->block == HAT_NO_BLOCK)
+    return;
+  begin_block (scan, found->block);
+  const guint32 to = hat_block_index_find (scan->index, found->value);
+  if (to != HAT_NO_BLOCK)
+    add_edge (scan, to, found->value - scan->index->addresses[to], found->word);
+  else
+    add_module_word (scan, found->block, found->word, found->value);
+}
+
 static inline __attribute__ ((always_inline)) void
 scan_words (HatScan *scan, guint32 block, guint64 first, const guint64 *words, gsize n)
 {
@@ -109,11 +135,11 @@ scan_words (HatScan *scan, guint32 block, guint64 first, const guint64 *words, g
       const guint64 value = words[i];
       if (G_LIKELY (value - low >= span))
         continue;
-      const guint32 to = hat_block_index_find (index, value);
-      if (to != HAT_NO_BLOCK)
-        add_edge (scan, to, value - index->addresses[to], first + i);
-      else
-        add_module_word (scan, block, first + i, value);
+      HatScanWord *last = &scan->found[scan->n_found % HAT_SCAN_AHEAD];
+      look_up (scan, last);
+      *last = (HatScanWord) { value, block, (guint32) (first + i) };
+      hat_block_index_expect (index, value, FALSE);
+      hat_block_index_expect (index, scan->found[(++scan->n_found + HAT_SCAN_AHEAD / 2) % HAT_SCAN_AHEAD].value, TRUE);
     }
 }
 
@@ -124,17 +150,9 @@ scan_words_popcnt (HatScan *scan, guint32 block, guint64 first, const guint64 *w
   scan_words (scan, block, first, words, n);
 }
 
-static void
-begin_block (HatScan *scan, guint32 block)
-{
-  while (scan->at < block)
-    scan->out->first_edge[++scan->at] = scan->out->info.n_edges;
-}
-
 void
 hat_scan_words (HatScan *scan, guint32 block, guint32 first, const guint64 *words, gsize n)
 {
-  begin_block (scan, block);
   if (scan->has_popcnt)
     scan_words_popcnt (scan, block, first, words, n);
   else
@@ -144,5 +162,7 @@ hat_scan_words (HatScan *scan, guint32 block, guint32 first, const guint64 *word
 void
 hat_scan_end (HatScan *scan)
 {
+  for (guint i = 0; i < HAT_SCAN_AHEAD; i++)
+    look_up (scan, &scan->found[scan->n_found++ % HAT_SCAN_AHEAD]);
   begin_block (scan, scan->index->n);
 }

@@ -17,6 +17,15 @@ typedef struct
   guint32 module; /* the writer's */
 } HatScanModule;
 
+/* A word that may be a pointer. */
+typedef struct
+{
+  guint64 value;
+  guint32 block, word; /* where it stands; HAT_NO_BLOCK: nowhere */
+} HatScanWord;
+
+#define HAT_SCAN_AHEAD 32u
+
 typedef struct
 {
   const HatBlockIndex *index;
@@ -25,6 +34,8 @@ typedef struct
 
   /* its own */
   HatSnapshot *out;
+  HatScanWord found[HAT_SCAN_AHEAD]; /* the last ones: what it takes to look them up is on its way */
+  guint n_found;
   guint32 at; /* block that is being scanned; all before are done */
   gsize edges_room, interior_room, module_words_room;
   guint64 low, span; /* of blocks and modules */

@@ -18,6 +18,7 @@
 #include "core/record/snapshot-types.h"
 #include "core/record/snapshot-unwind.h"
 #include "core/symbols/module-names.h"
+#include "core/trace/big-array.h"
 
 #define WINDOW_BYTES (64ull << 20)
 #define PIECE_BYTES (4u << 20)
@@ -533,9 +534,9 @@ list_blocks (HatSnapshots *snapshots, Job *job, HatImage *image)
   HatLiveSet *live = hat_stream_live (image->stream);
 
   job->max_blocks = MIN (hat_live_set_n_blocks (live), HAT_SNAPSHOT_MAX_BLOCKS);
-  job->addresses = g_new (guint64, job->max_blocks);
-  job->sizes = g_new (guint64, job->max_blocks);
-  job->stacks = g_new (HatStackId, job->max_blocks);
+  job->addresses = hat_big_new (guint64, job->max_blocks);
+  job->sizes = hat_big_new (guint64, job->max_blocks);
+  job->stacks = hat_big_new (HatStackId, job->max_blocks);
   hat_live_set_foreach (live, on_block, &collecting);
   job->blocks = (HatBlockIndex) { .n = job->n_blocks, .addresses = job->addresses, .sizes = job->sizes };
 

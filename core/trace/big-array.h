@@ -23,4 +23,5 @@ hat_big_advise (gpointer array, gsize n_bytes)
 
 #define hat_big_new(Type, n) ((Type *) hat_big_advise (g_new (Type, n), (gsize) (n) * sizeof (Type)))
 #define hat_big_new0(Type, n) ((Type *) hat_big_advise (g_new0 (Type, n), (gsize) (n) * sizeof (Type)))
+#define hat_big_try_new0(Type, n) ((Type *) hat_big_advise (g_try_new0 (Type, n), (gsize) (n) * sizeof (Type)))
 #define hat_big_try_new(Type, n) ((Type *) hat_big_advise (g_try_new (Type, n), (gsize) (n) * sizeof (Type)))
