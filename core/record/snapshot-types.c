@@ -47,6 +47,7 @@ typedef struct
   GHashTable *targets;    /* HatTypeId -> Target */
   GHashTable *vtables;    /* module << 40 ^ offset -> 1 + index of a kind; 0 = none */
   guint32 *block_kind;    /* 1 + index */
+  gboolean has_read_all;  /* the types of the program's own modules */
   guint8 *ways_in;        /* by block: where all that leads to it from outside leads: 1 + words; 0 = nowhere, WAYS_DIFFER. NULL: not asked for yet */
   GArray *work;           /* guint32: blocks whose pointers are to be followed */
   GArray *bytes_claims;   /* Claim: of text, which counts only if nothing else claims the block */
@@ -390,10 +391,29 @@ inner_node (Finder *finder, HatTypeId leaf, guint64 size)
   return type && hat_types_get (finder->types, type)->size == size ? type : HAT_TYPE_VOID;
 }
 
-/* Whether some other type that is as big as the block begins with this one: then the pointer may be to its base. */
+static gboolean
+is_own (const HatFoundModule *module)
+{
+  return *module->path == '/' && !module->is_hook && !hat_types_is_of_system (module->path);
+}
+
+static void
+read_all_types (Finder *finder)
+{
+  const GArray *modules = finder->typing->plan->modules;
+  guint n;
+  for (guint i = 0; i < modules->len && !finder->has_read_all; i++)
+    if (is_own (&g_array_index (modules, HatFoundModule, i)))
+      hat_types_globals (finder->types, g_array_index (modules, HatFoundModule, i).image.module, &n);
+  finder->has_read_all = TRUE;
+}
+
+/* Whether some other type that is as big as the block begins with this one: then the pointer may be to its base. Of all types: what a block is
+ * need not be known to who holds it. */
 static gboolean
 is_a_beginning (Finder *finder, HatTypeId type, guint64 size)
 {
+  read_all_types (finder);
   const gsize key = (gsize) type << 32 ^ (gsize) size;
   const guint known = GPOINTER_TO_UINT (g_hash_table_lookup (finder->beginnings, (gpointer) key)), n = hat_types_count (finder->types);
   gboolean is_one = known == 2;
@@ -663,9 +683,9 @@ read_word (gpointer data, guint64 address, guint64 *out_word)
   return hat_copy_word (data, address, out_word);
 }
 
-/* A root by its place, or -1. */
-static gint64
-find_root (const HatSnapshot *out, HatRootKind kind, guint32 thread, guint64 address)
+/* The first root that is not before a place. */
+static guint32
+root_from (const HatSnapshot *out, HatRootKind kind, guint32 thread, guint64 address)
 {
   guint32 low = 0, high = out->info.n_roots;
   while (low < high)
@@ -678,8 +698,16 @@ find_root (const HatSnapshot *out, HatRootKind kind, guint32 thread, guint64 add
       else
         high = middle;
     }
-  const HatRoot *root = &out->roots[low];
-  return low < out->info.n_roots && root->kind == kind && root->thread == thread && root->address == address ? (gint64) low : -1;
+  return low;
+}
+
+/* A root by its place, or -1. */
+static gint64
+find_root (const HatSnapshot *out, HatRootKind kind, guint32 thread, guint64 address)
+{
+  const guint32 at = root_from (out, kind, thread, address);
+  const HatRoot *root = &out->roots[at];
+  return at < out->info.n_roots && root->kind == kind && root->thread == thread && root->address == address ? (gint64) at : -1;
 }
 
 static void
@@ -833,10 +861,15 @@ look_at_frames (Finder *finder)
     }
 }
 
-static gboolean
-is_own (const HatFoundModule *module)
+/* What points into the heap from a module's variables, ascending. */
+static GArray *
+roots_in (const HatSnapshot *out, guint32 module)
 {
-  return *module->path == '/' && !module->is_hook && !hat_types_is_of_system (module->path);
+  GArray *addresses = g_array_new (FALSE, FALSE, sizeof (guint64));
+  for (guint32 i = 0; i < out->info.n_roots && out->roots[i].kind == HAT_ROOT_GLOBAL; i++)
+    if (out->roots[i].module == module)
+      g_array_append_val (addresses, out->roots[i].offset);
+  return addresses;
 }
 
 static void
@@ -847,12 +880,20 @@ look_at_globals (Finder *finder)
     {
       const HatFoundModule *module = &g_array_index (typing->plan->modules, HatFoundModule, i);
       guint n;
-      const HatGlobal *globals = is_own (module) ? hat_types_globals (finder->types, module->image.module, &n) : NULL;
+      g_autoptr (GArray) addresses = roots_in (typing->out, module->image.module);
+      const HatGlobal *globals = is_own (module) && addresses->len > 0
+                                   ? hat_types_globals_at (finder->types, module->image.module, (const guint64 *) (gpointer) addresses->data, addresses->len, &n)
+                                   : NULL;
       for (guint k = 0; globals && k < n; k++)
         {
-          const HatSlots *slots = hat_slot_table_get (finder->slots, globals[k].type);
           const guint64 address = globals[k].address + module->image.bias;
+          const guint64 size = hat_types_get (finder->types, hat_types_definition (finder->types, globals[k].type))->size;
+          const guint32 next = root_from (typing->out, HAT_ROOT_GLOBAL, G_MAXUINT32, address);
           guint64 got;
+          /* Most hold nothing of the heap: what their types are need not be known. */
+          if (next == typing->out->info.n_roots || typing->out->roots[next].kind != HAT_ROOT_GLOBAL || typing->out->roots[next].address - address >= size)
+            continue;
+          const HatSlots *slots = hat_slot_table_get (finder->slots, globals[k].type);
           const guint8 *bytes = slots->n_pointers > 0 && strcmp (globals[k].name, "{vtable}") != 0 ? hat_copy_at (typing->roots, address, &got) : NULL;
           gboolean has_root = FALSE;
           if (bytes == NULL)
@@ -867,7 +908,6 @@ look_at_globals (Finder *finder)
             }
           if (!has_root)
             continue;
-          const guint64 size = hat_types_get (finder->types, hat_types_definition (finder->types, globals[k].type))->size;
           const HatVariable variable = { .name = g_string_chunk_insert_const (typing->strings, globals[k].name), .function = "",
                                          .type = globals[k].type, .frame = HAT_NO_FRAME, .address = address };
           take_variable (finder, variable, bytes, MIN (got, size), NULL);

@@ -357,6 +357,7 @@ find_sites (Job *job)
       last = stack;
       const guint n = hat_stack_inner_frames (job->nodes, job->code, stack, frames);
       const HatBlockType type = hat_types_of_stack (job->snapshots->types, job->code_modules, frames, n);
+      hat_types_meet (job->snapshots->types, job->code_modules, frames, n);
       g_hash_table_insert (sites, GUINT_TO_POINTER (stack), g_memdup2 (&type, sizeof type));
     }
 }

@@ -27,6 +27,9 @@ G_BEGIN_DECLS
  * hat_block_type_fits(). Words belong to the HatTypes. */
 HatBlockType hat_types_of_stack (HatTypes *types, const HatModule *modules, const HatFrame *frames, guint n);
 
+/* Reads the types of all units of the program's own that are on the stack: who made a block as a part of something bigger may be further out. */
+void hat_types_meet (HatTypes *types, const HatModule *modules, const HatFrame *frames, guint n);
+
 /* Gives the type an id in the trace, the same for each call, and marks it to be written: with all its parts, those of what it
  * contains by value, and by name and size what it points to. VOID stays VOID. */
 HatTypeId hat_types_keep (HatTypes *types, HatTypeId type);

@@ -148,12 +148,26 @@ functions_of (HatTypeCode *code, Dwarf_Die *unit)
   return functions;
 }
 
-gboolean
-hat_code_function (HatTypes *types, HatTypeSource *source, guint64 address, Dwarf_Die *out)
+static Range *
+function_around (HatTypes *types, HatTypeSource *source, guint64 address)
 {
   HatTypeCode *known = hat_type_code_of (types, source);
   Range *unit = find_range (known->units, address);
-  Range *function = unit ? find_range (functions_of (known, &unit->die), address) : NULL;
+  return unit ? find_range (functions_of (known, &unit->die), address) : NULL;
+}
+
+void
+hat_code_read_unit (HatTypes *types, HatTypeSource *source, guint64 address)
+{
+  const Range *unit = find_range (hat_type_code_of (types, source)->units, address);
+  if (unit)
+    hat_types_unit (types, source, &unit->die);
+}
+
+gboolean
+hat_code_function (HatTypes *types, HatTypeSource *source, guint64 address, Dwarf_Die *out)
+{
+  const Range *function = function_around (types, source, address);
   if (!function || function->low != address)
     return FALSE;
   *out = function->die;
@@ -317,9 +331,7 @@ descend (HatTypes *types, HatCode *code, GArray *calls, Dwarf_Die *parent, guint
 HatCode *
 hat_code_at (HatTypes *types, HatTypeSource *source, guint64 address, guint64 end)
 {
-  HatTypeCode *known = hat_type_code_of (types, source);
-  Range *unit = find_range (known->units, address);
-  Range *function = unit ? find_range (functions_of (known, &unit->die), address) : NULL;
+  Range *function = function_around (types, source, address);
   if (!function)
     return NULL;
   HatCode *code = g_new0 (HatCode, 1);

@@ -30,6 +30,9 @@ HatCode *hat_code_at (HatTypes *types, HatTypeSource *source, guint64 address, g
 void hat_code_free (HatCode *code);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatCode, hat_code_free)
 
+/* Reads the types of the unit whose code lies at the address. */
+void hat_code_read_unit (HatTypes *types, HatTypeSource *source, guint64 address);
+
 /* What the type parameter `name` of the function, or of the type that it is declared in, stands for; VOID = there is none. */
 HatTypeId hat_call_parameter (HatTypes *types, HatTypeSource *source, HatCall *call, const char *name);
 

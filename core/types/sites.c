@@ -270,3 +270,15 @@ hat_types_of_stack (HatTypes *types, const HatModule *modules, const HatFrame *f
     }
   return walk.found.verdict == HAT_SITE_NAMES ? finish (&walk) : (HatBlockType){ .words = "" };
 }
+
+void
+hat_types_meet (HatTypes *types, const HatModule *modules, const HatFrame *frames, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    {
+      const HatModule *module = frames[i].cut || frames[i].module == G_MAXUINT32 ? NULL : &modules[frames[i].module];
+      HatTypeModule *known = module && module->path && !hat_types_is_of_system (module->path) ? hat_types_module (types, frames[i].module, module) : NULL;
+      if (known && known->source)
+        hat_code_read_unit (types, known->source, hat_frame_address (&frames[i]));
+    }
+}

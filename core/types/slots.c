@@ -339,10 +339,13 @@ enter_field (Flattening *flat, const char *name, gboolean is_library)
   const Lengths before = { flat->path->len, flat->own->len };
   if (name == NULL)
     return before;
-  const char *dot = *name == '[' ? "" : ".";
-  g_string_append_printf (flat->path, "%s%s", flat->path->len ? dot : "", name);
-  if (!is_library)
-    g_string_append_printf (flat->own, "%s%s", flat->own->len ? dot : "", name);
+  GString *const texts[] = { flat->path, is_library ? NULL : flat->own };
+  for (guint i = 0; i < G_N_ELEMENTS (texts) && texts[i]; i++)
+    {
+      if (texts[i]->len && *name != '[')
+        g_string_append_c (texts[i], '.');
+      g_string_append (texts[i], name);
+    }
   return before;
 }
 

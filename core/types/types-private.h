@@ -60,7 +60,8 @@ typedef struct
   GHashTable *units; /* Dwarf_CU -> HatTypeUnit */
   HatLanguage language; /* of the unit read last: partial units do not say theirs */
   HatTypeCode *code;    /* NULL: not asked for yet */
-  GArray *globals;      /* HatGlobal by address; NULL: not asked for yet */
+  GArray *globals;      /* HatGlobal by address, of the units that were asked for last */
+  gboolean has_all_globals;
   guint32 module;
 } HatTypeSource;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/types/code.h"
 #include "core/types/name-search.h"
+#include "core/types/variables.h"
 
 #include <gelf.h>
 #include <string.h>
@@ -101,6 +102,7 @@ add_source (HatTypes *types, const HatModule *module, gboolean *out_is_object)
 {
   HatTypeSource *source = g_new0 (HatTypeSource, 1);
   source->module = types->sources->len;
+  source->globals = g_array_new (FALSE, FALSE, sizeof (HatGlobal));
   hat_module_files_open (&source->files, module, &types->options);
   hat_module_files_open_shared (&source->files, &types->options);
   HatElfFile *file = hat_module_files_dwarf (&source->files);

@@ -494,6 +494,24 @@ walk_globals (HatTypes *types, HatTypeSource *source, Dwarf_Die *parent, guint d
   while (--*steps_left > 0 && hat_die_next (&die));
 }
 
+static void
+read_globals (HatTypes *types, HatTypeSource *source, Dwarf_Die *root)
+{
+  gint64 steps_left = (gint64) hat_module_files_dwarf (&source->files)->size * 16 + MAX_STEPS;
+  hat_types_unit (types, source, root);
+  walk_globals (types, source, root, 0, &steps_left);
+}
+
+static gboolean
+next_whole_unit (const HatTypeSource *source, Dwarf_CU **cu, Dwarf_Die *out_root)
+{
+  uint8_t type;
+  while (dwarf_get_units (source->dwarf, *cu, cu, NULL, &type, out_root, NULL) == 0)
+    if (type != DW_UT_type && type != DW_UT_partial)
+      return TRUE;
+  return FALSE;
+}
+
 const HatGlobal *
 hat_types_globals (HatTypes *types, guint32 module, guint *out_n)
 {
@@ -501,21 +519,85 @@ hat_types_globals (HatTypes *types, guint32 module, guint *out_n)
   *out_n = 0;
   if (!source)
     return NULL;
-  if (!source->globals)
+  if (!source->has_all_globals)
     {
-      source->globals = g_array_new (FALSE, FALSE, sizeof (HatGlobal));
-      gint64 steps_left = (gint64) hat_module_files_dwarf (&source->files)->size * 16 + MAX_STEPS;
       Dwarf_CU *cu = NULL;
       Dwarf_Die root;
-      uint8_t type;
-      while (dwarf_get_units (source->dwarf, cu, &cu, NULL, &type, &root, NULL) == 0)
-        if (type != DW_UT_type && type != DW_UT_partial)
-          {
-            hat_types_unit (types, source, &root);
-            walk_globals (types, source, &root, 0, &steps_left);
-          }
+      source->has_all_globals = TRUE;
+      g_array_set_size (source->globals, 0);
+      while (next_whole_unit (source, &cu, &root))
+        read_globals (types, source, &root);
       g_array_sort (source->globals, compare_globals);
     }
+  *out_n = source->globals->len;
+  return (const HatGlobal *) (gpointer) source->globals->data;
+}
+
+/* A unit in which something may lie at an address. */
+typedef struct
+{
+  guint64 address;
+  Dwarf_Off unit;
+} Placed;
+
+static int
+compare_placed (gconstpointer a, gconstpointer b)
+{
+  const Placed *x = a, *y = b;
+  return x->address != y->address ? (x->address < y->address ? -1 : 1) : x->unit < y->unit ? -1 : x->unit > y->unit;
+}
+
+/* A location that is nothing but an address is nine bytes long and begins with DW_OP_addr. Found without looking at what the bytes belong to. */
+static GArray *
+find_placed (HatTypeSource *source, guint64 low, guint64 high)
+{
+  GArray *placed = g_array_new (FALSE, FALSE, sizeof (Placed));
+  Dwarf_CU *cu = NULL;
+  Dwarf_Die root;
+  while (next_whole_unit (source, &cu, &root))
+    {
+      const guint8 *bytes = root.addr;
+      const gsize n = hat_unit_bytes (&root);
+      Placed one = { .unit = dwarf_dieoffset (&root) };
+      for (gsize i = 0; i + 10 <= n; i++)
+        {
+          if (bytes[i] != 9 || bytes[i + 1] != DW_OP_addr)
+            continue;
+          memcpy (&one.address, bytes + i + 2, 8);
+          if (one.address >= low && one.address <= high)
+            g_array_append_val (placed, one);
+        }
+    }
+  g_array_sort (placed, compare_placed);
+  return placed;
+}
+
+const HatGlobal *
+hat_types_globals_at (HatTypes *types, guint32 module, const guint64 *addresses, guint n, guint *out_n)
+{
+  HatTypeSource *source = source_numbered (types, module);
+  /* Where addresses stand in a table of their own, and units refer to it by number, all units are read. */
+  if (!source || n == 0 || source->has_all_globals || hat_elf_file_section (hat_module_files_dwarf (&source->files), ".debug_addr"))
+    return hat_types_globals (types, module, out_n);
+  g_autoptr (GArray) placed = find_placed (source, 0, addresses[n - 1]);
+  g_autoptr (GHashTable) units = g_hash_table_new (NULL, NULL);
+  const Placed *all = (const Placed *) (gpointer) placed->data;
+  g_array_set_size (source->globals, 0);
+  for (guint i = 0, at = 0; i < n; i++)
+    {
+      while (at + 1 < placed->len && all[at + 1].address <= addresses[i])
+        at++;
+      /* Several units may speak of the last one that begins there. */
+      for (guint k = at; placed->len > 0 && all[k].address <= addresses[i] && all[k].address == all[at].address; k--)
+        {
+          Dwarf_Die root;
+          if (g_hash_table_add (units, (gpointer) all[k].unit) && dwarf_offdie (source->dwarf, all[k].unit, &root))
+            read_globals (types, source, &root);
+          if (k == 0)
+            break;
+        }
+    }
+  g_array_sort (source->globals, compare_globals);
   *out_n = source->globals->len;
   return (const HatGlobal *) (gpointer) source->globals->data;
 }

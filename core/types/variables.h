@@ -62,9 +62,11 @@ typedef struct
   HatTypeId type;
 } HatGlobal;
 
-/* All global and static variables of the module that have an address, by it, of the units read by hat_types_read_all() and others: reads all of
- * the module. Rust's virtual tables are among them, with the type they are of, and the name "{vtable}". */
+/* All global and static variables of the module that have an address, by it: reads all of the module. Rust's virtual tables are among them, with the
+ * type they are of, and the name "{vtable}". Valid until one of the next two is called for the module. */
 const HatGlobal *hat_types_globals (HatTypes *types, guint32 module, guint *out_n);
+/* At least those at or around the addresses (ascending, in the module's headers): reads no more units than have one. */
+const HatGlobal *hat_types_globals_at (HatTypes *types, guint32 module, const guint64 *addresses, guint n, guint *out_n);
 /* The one at or around the address, or NULL. */
 const HatGlobal *hat_types_global_at (HatTypes *types, guint32 module, guint64 address);
 

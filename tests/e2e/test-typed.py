@@ -236,6 +236,39 @@ def a_glib_that_nobody_knows_is_said_so():
     equal(done.stderr.count("GLib's objects have no types"), 1, done.stderr)
 
 
+BASES = r'''
+#include <stdlib.h>
+#include "base.h"
+struct base *first;
+void *base_new (unsigned long size) { struct base *b = calloc (1, size); b->kind = 1; b->next = first; first = b; return b; }
+'''
+DERIVED = r'''
+#include "base.h"
+struct derived { struct base base; long more[2]; };
+void derived_new (void) { struct derived *d = base_new (sizeof *d); d->more[0] = 1; }
+'''
+HOLDER = r'''
+#include "base.h"
+#include "tests/targets/typed.h"
+void derived_new (void);
+extern struct base *first;
+int main (void) { derived_new (); say ("derived|%p", (void *) first); snapshot (); return first == 0; }
+'''
+
+
+@check
+def a_pointer_to_a_base_in_another_unit():
+    """The block is twice as big as what the pointer to it says. What it is, is known in a unit whose variables nobody asks for."""
+    for name, text in [('base.h', 'struct base { long kind; struct base *next; };\nvoid *base_new (unsigned long size);\n'), ('base.c', BASES), ('derived.c', DERIVED), ('holder.c', HOLDER)]:
+        open(path(name), 'w').write(text)
+    for level in '-O0', '-O2':
+        done = run('cc', level, '-g', '-w', '-I' + TOP, '-o', path('bases'), *[path(f'{n}.c') for n in ('base', 'derived', 'holder')])
+        equal(done.returncode, 0, done.stderr)
+        heap = Heap('bases', path('bases'))
+        node = heap.block(heap.said['derived'][0][0])
+        assert node['type'] in (None, 'derived'), node
+
+
 BOXES = r'''
 #include <stdlib.h>
 #include "boxes.h"
