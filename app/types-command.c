@@ -84,7 +84,8 @@ count_live (Live *live, HatHeap *heap, gint64 at, const HatProgress *progress, G
   if (!blocks)
     return FALSE;
   g_clear_pointer (&live->counts, hat_type_counts_free);
-  live->counts = hat_type_counts_new (heap, live->kept, blocks, progress);
+  g_autoptr (HatSeenTypes) seen = hat_seen_types_new ();
+  live->counts = hat_type_counts_new (heap, live->kept, blocks, seen, progress);
   live->at_ns = at;
   live->blocks = blocks->n;
   live->bytes = blocks->bytes;

@@ -155,7 +155,7 @@ counts_of (gpointer data, guint32 block, HatGraphCounts *out_counts)
   out_counts->strong = read_count (bytes, n, kind->slots->strong_offset, kind->slots->strong_size);
   out_counts->has_weak = kind->slots->weak_size > 0;
   out_counts->weak = read_count (bytes, n, kind->slots->weak_offset, kind->slots->weak_size);
-  if (kind->slots->weak_has_one && out_counts->strong > 0 && out_counts->weak > 0)
+  if (out_counts->strong > 0 && out_counts->weak > 0)
     out_counts->weak--;
   return TRUE;
 }

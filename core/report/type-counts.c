@@ -17,6 +17,13 @@ struct _HatTypeCounts
   GHashTable *found; /* Key -> itself */
 };
 
+struct _HatSeenTypes
+{
+  guint process, number; /* 1 + its index; 0: none */
+  HatSnapshot *snapshot;
+  HatLive *live; /* its blocks */
+};
+
 typedef struct
 {
   const char *name;
@@ -54,8 +61,7 @@ typedef struct
   guint64 *objects; /* by type */
   guint n_stacks;
   const HatBlockType **of_stack;
-  HatSnapshot *snapshot;
-  HatLive *seen; /* its blocks */
+  const HatSeenTypes *seen;
 } Counter;
 
 static void
@@ -73,8 +79,8 @@ count_block (Counter *counter, HatTypeCounts *counts, const HatBlock *block, Hat
 static gboolean
 count_seen (Counter *counter, HatTypeCounts *counts, const HatBlock *block, guint64 index)
 {
-  const guint32 number = counter->snapshot->block_kind[index];
-  const HatBlockKind *kind = number ? &counter->snapshot->kinds[number - 1] : NULL;
+  const guint32 number = counter->seen->snapshot->block_kind[index];
+  const HatBlockKind *kind = number ? &counter->seen->snapshot->kinds[number - 1] : NULL;
 
   if (!kind)
     return FALSE;
@@ -86,16 +92,17 @@ count_seen (Counter *counter, HatTypeCounts *counts, const HatBlock *block, guin
 static void
 count_blocks (Counter *counter, HatTypeCounts *counts, const HatLive *live)
 {
+  const HatLive *seen = counter->seen->live;
   guint64 k = 0;
 
   for (guint64 i = 0; i < live->n; i++)
     {
       const HatBlock *block = &live->blocks[i];
-      if (counter->seen)
+      if (seen)
         {
-          for (; k < counter->seen->n && counter->seen->blocks[k].address < block->address; k++)
+          for (; k < seen->n && seen->blocks[k].address < block->address; k++)
             ;
-          if (k < counter->seen->n && counter->seen->blocks[k].address == block->address && counter->seen->blocks[k].birth_ns == block->birth_ns
+          if (k < seen->n && seen->blocks[k].address == block->address && seen->blocks[k].birth_ns == block->birth_ns
               && count_seen (counter, counts, block, k))
             continue;
         }
@@ -105,23 +112,52 @@ count_blocks (Counter *counter, HatTypeCounts *counts, const HatLive *live)
     }
 }
 
+HatSeenTypes *
+hat_seen_types_new (void)
+{
+  return g_new0 (HatSeenTypes, 1);
+}
+
+static void
+forget (HatSeenTypes *seen)
+{
+  g_clear_pointer (&seen->snapshot, hat_snapshot_free);
+  g_clear_pointer (&seen->live, hat_live_free);
+  seen->number = 0;
+}
+
+void
+hat_seen_types_free (HatSeenTypes *seen)
+{
+  if (!seen)
+    return;
+  forget (seen);
+  g_free (seen);
+}
+
 /* The last snapshot that knows types at `time`, if there is one. One that cannot be read is none: stacks still say what they know. */
 static void
-read_snapshot (Counter *counter, HatHeap *heap, gint64 time, const HatProgress *progress)
+read_snapshot (HatSeenTypes *seen, HatHeap *heap, gint64 time, const HatProgress *progress)
 {
+  const guint process = hat_heap_process (heap);
   guint n;
-  const HatSnapshotInfo *infos = hat_trace_snapshots (hat_heap_trace (heap), hat_heap_process (heap), &n);
+  const HatSnapshotInfo *infos = hat_trace_snapshots (hat_heap_trace (heap), process, &n);
 
   while (n > 0 && infos[n - 1].time_ns > time)
     n--;
+  if (n == seen->number && process == seen->process)
+    return;
+  forget (seen);
+  seen->process = process;
   if (n == 0 || infos[n - 1].n_blocks > MAX_SEEN)
     return;
-  g_autoptr (HatSnapshot) snapshot = hat_trace_read_snapshot (hat_heap_trace (heap), hat_heap_process (heap), n - 1, progress, NULL);
-  g_autoptr (HatLive) seen = snapshot && snapshot->block_kind ? hat_heap_live (heap, infos[n - 1].time_ns, progress, NULL) : NULL;
-  if (seen && seen->n == snapshot->info.n_blocks)
+  g_autoptr (HatSnapshot) snapshot = hat_trace_read_snapshot (hat_heap_trace (heap), process, n - 1, progress, NULL);
+  g_autoptr (HatLive) live = snapshot && snapshot->block_kind ? hat_heap_live (heap, infos[n - 1].time_ns, progress, NULL) : NULL;
+  if (live && live->n == snapshot->info.n_blocks)
     {
-      counter->snapshot = g_steal_pointer (&snapshot);
-      counter->seen = g_steal_pointer (&seen);
+      seen->snapshot = g_steal_pointer (&snapshot);
+      seen->live = g_steal_pointer (&live);
+      seen->number = n;
     }
 }
 
@@ -171,12 +207,12 @@ name_counts (Counter *counter, HatTypeCounts *counts, const guint64 *all)
 }
 
 HatTypeCounts *
-hat_type_counts_new (HatHeap *heap, HatTypes *kept, const HatLive *live, const HatProgress *progress)
+hat_type_counts_new (HatHeap *heap, HatTypes *kept, const HatLive *live, HatSeenTypes *seen, const HatProgress *progress)
 {
   HatTypeCounts *counts = g_new0 (HatTypeCounts, 1);
   guint n;
   const HatStackType *stacks = hat_trace_stack_types (hat_heap_trace (heap), &n);
-  Counter counter = { .types = kept, .n_types = hat_types_count (kept), .n_stacks = n ? stacks[n - 1].stack + 1 : 0 };
+  Counter counter = { .types = kept, .n_types = hat_types_count (kept), .n_stacks = n ? stacks[n - 1].stack + 1 : 0, .seen = seen };
   g_autofree guint64 *objects = counter.objects = g_new0 (guint64, counter.n_types + 1);
   g_autofree guint64 *all = g_new0 (guint64, counter.n_types + 1);
   g_autofree const HatBlockType **of_stack = counter.of_stack = g_new0 (const HatBlockType *, counter.n_stacks + 1);
@@ -184,7 +220,7 @@ hat_type_counts_new (HatHeap *heap, HatTypes *kept, const HatLive *live, const H
   counts->found = g_hash_table_new_full (hash_key, equal_keys, NULL, free_key);
   for (guint i = 0; i < n; i++)
     of_stack[stacks[i].stack] = &stacks[i].type;
-  read_snapshot (&counter, heap, live->time_ns, progress);
+  read_snapshot (seen, heap, live->time_ns, progress);
   count_blocks (&counter, counts, live);
   /* Looking at layouts may make types: those of the trace come first. */
   for (HatTypeId id = 1; id < counter.n_types; id++)
@@ -196,8 +232,6 @@ hat_type_counts_new (HatHeap *heap, HatTypes *kept, const HatLive *live, const H
           all[id] += objects[id];
       }
   name_counts (&counter, counts, all);
-  g_clear_pointer (&counter.snapshot, hat_snapshot_free);
-  g_clear_pointer (&counter.seen, hat_live_free);
   return counts;
 }
 

@@ -20,8 +20,14 @@ typedef struct
 
 typedef struct _HatTypeCounts HatTypeCounts;
 
-/* Never NULL. `kept`: hat_types_of_trace() of the heap's trace; used now, not later. */
-HatTypeCounts *hat_type_counts_new (HatHeap *heap, HatTypes *kept, const HatLive *live, const HatProgress *progress);
+/* The snapshot that was read last, for who counts at one instant after another of one trace. One thread at a time. */
+typedef struct _HatSeenTypes HatSeenTypes;
+HatSeenTypes *hat_seen_types_new (void);
+void hat_seen_types_free (HatSeenTypes *seen);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatSeenTypes, hat_seen_types_free)
+
+/* Never NULL. `kept`: hat_types_of_trace() of the heap's trace; used now, not later, as is `seen`. */
+HatTypeCounts *hat_type_counts_new (HatHeap *heap, HatTypes *kept, const HatLive *live, HatSeenTypes *seen, const HatProgress *progress);
 void hat_type_counts_free (HatTypeCounts *counts);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatTypeCounts, hat_type_counts_free)
 

@@ -5,8 +5,6 @@
 #include "core/report/report-private.h"
 
 #define MAX_NESTED 16 /* anonymous members in each other */
-#define LAYOUTS_KEPT 4096
-
 static void write_fields (HatJson *json, const char *key, HatTypes *types, const HatField *fields, guint n, guint depth);
 
 static const char *
@@ -153,7 +151,7 @@ hat_report_types_json (HatTypes *types, const HatTypesOptions *options, GString 
     {
       const HatListedType *it = &g_array_index (listed, HatListedType, i);
       write_type (&json, it, options->counts != NULL);
-      if (i % LAYOUTS_KEPT == LAYOUTS_KEPT - 1)
+      if (i % HAT_LAYOUTS_KEPT == HAT_LAYOUTS_KEPT - 1)
         hat_types_forget_layouts (it->types);
     }
   hat_json_end_array (&json);

@@ -13,8 +13,6 @@
 #define MAX_NESTED 16
 #define NAME_COLUMNS 24
 #define MAX_SHOWN_VARIANTS 256
-#define LAYOUTS_KEPT 4096
-
 /* ---- one type ---- */
 
 static void
@@ -257,7 +255,7 @@ append_table (GString *out, GArray *listed, const HatTypesOptions *options)
       rows[i] = (Row){ *it, layout->align, layout->lost, layout->best ? layout->best_size : 0, layout->lost * it->live.objects };
       padded += layout->lost > 0;
       better += layout->best != NULL;
-      if (i % LAYOUTS_KEPT == LAYOUTS_KEPT - 1)
+      if (i % HAT_LAYOUTS_KEPT == HAT_LAYOUTS_KEPT - 1)
         hat_types_forget_layouts (it->types);
     }
   g_autofree char *all = hat_format_count (n), *some = hat_format_count (padded), *few = hat_format_count (better);

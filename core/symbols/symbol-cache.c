@@ -224,8 +224,8 @@ kept_clear (gpointer data)
 }
 
 /* Whatever lies in the folder counts: a writer may have been killed. */
-static void
-remove_oldest (const char *folder)
+void
+hat_symbol_cache_trim (const char *folder)
 {
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
   g_autoptr (GArray) files = g_array_new (FALSE, FALSE, sizeof (Kept));
@@ -263,5 +263,4 @@ hat_symbol_cache_save (HatSymbolCache *cache)
   if (!write_file (beside, &header, &payload) || rename (beside, cache->path) != 0)
     unlink (beside);
   hat_bytes_clear (&payload);
-  remove_oldest (cache->folder);
 }

@@ -23,6 +23,8 @@ const HatSourceFrame *hat_symbol_cache_find (const HatSymbolCache *cache, guint6
 void hat_symbol_cache_add (HatSymbolCache *cache, guint64 address, const HatSourceFrame *frames, guint n);
 /* Writes what was added. Failures do not matter. */
 void hat_symbol_cache_save (HatSymbolCache *cache);
+/* Removes the oldest files while all together are too big: after those of all modules were saved. */
+void hat_symbol_cache_trim (const char *folder);
 void hat_symbol_cache_free (HatSymbolCache *cache);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatSymbolCache, hat_symbol_cache_free)
 

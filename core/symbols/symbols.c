@@ -3,6 +3,7 @@
 
 #include "core/symbols/module-files.h"
 #include "core/symbols/module-symbols.h"
+#include "core/symbols/symbol-cache.h"
 
 #include <string.h>
 
@@ -121,6 +122,8 @@ hat_symbols_resolve (const HatModule *modules, guint n_modules, const HatFrame *
         return NULL;
       done += file->wanted->len;
     }
+  if (options && options->cache)
+    hat_symbol_cache_trim (options->cache);
   if (!hat_progress_tick (progress, 1, "resolving symbols", error))
     return NULL;
   return g_steal_pointer (&symbols);

@@ -69,6 +69,7 @@ struct _HatTrace
   HatList types; /* HatKeptType */
   const HatStackType *stack_types;
   guint n_stack_types;
+  const guint32 *stack_type_of; /* by stack up to the last of them: 1 + index, 0 = none */
   GArray *processes; /* HatProcessData */
   HatSymbols *symbols;
 };

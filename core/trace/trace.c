@@ -60,6 +60,7 @@ trace_copy (HatTrace *old)
   hat_list_share (&trace->types, &old->types);
   trace->stack_types = old->stack_types;
   trace->n_stack_types = old->n_stack_types;
+  trace->stack_type_of = old->stack_type_of;
   trace->processes = g_array_new (FALSE, TRUE, sizeof (HatProcessData));
   g_array_set_clear_func (trace->processes, process_data_clear);
   for (guint i = 0; i < old->processes->len; i++)

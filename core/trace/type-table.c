@@ -333,8 +333,12 @@ hat_trace_read_stack_types (HatTrace *trace, HatReader *reader)
     return wrong;
   for (guint32 i = 0; i < n; i++)
     types[i].type.words = hat_store_string (trace->store, words[i]);
+  guint32 *of = hat_store_alloc0 (trace->store, (n ? types[n - 1].stack + 1 : 0) * sizeof *of);
+  for (guint32 i = 0; i < n; i++)
+    of[types[i].stack] = i + 1;
   trace->stack_types = types;
   trace->n_stack_types = n;
+  trace->stack_type_of = of;
   return NULL;
 }
 
@@ -354,19 +358,12 @@ hat_trace_stack_types (HatTrace *trace, guint *out_n)
   return trace->stack_types;
 }
 
-static int
-compare_stack_type (const void *stack, const void *type)
-{
-  const HatStackId wanted = *(const HatStackId *) stack, found = ((const HatStackType *) type)->stack;
-  return wanted < found ? -1 : wanted > found;
-}
-
 const HatBlockType *
 hat_trace_stack_type (HatTrace *trace, HatStackId stack)
 {
-  const HatStackType *found = trace->n_stack_types
-                                ? bsearch (&stack, trace->stack_types, trace->n_stack_types, sizeof *found, compare_stack_type) : NULL;
-  return found ? &found->type : NULL;
+  const guint n = trace->n_stack_types;
+  const guint32 number = n > 0 && stack <= trace->stack_types[n - 1].stack ? trace->stack_type_of[stack] : 0;
+  return number ? &trace->stack_types[number - 1].type : NULL;
 }
 
 const HatBlockType *

@@ -53,12 +53,6 @@ hat_types_keep (HatTypes *types, HatTypeId type)
   return keep (types, type, TRUE);
 }
 
-static gboolean
-has_parts (const HatType *type)
-{
-  return type->kind == HAT_TYPE_STRUCT || type->kind == HAT_TYPE_CLASS || type->kind == HAT_TYPE_UNION || type->kind == HAT_TYPE_ENUM;
-}
-
 static const char *
 copy_name (HatKeptTypes *kept, const char *name)
 {
@@ -118,7 +112,7 @@ copy_type (HatTypes *types, HatTypeId id, HatKeptTypes *kept, HatKeptType *out)
     type->target = hat_types_element (types, id) ? keep (types, type->target, is_whole) : HAT_TYPE_VOID;
   else
     type->target = HAT_TYPE_VOID;
-  if (!has_parts (type))
+  if (!hat_type_has_parts (type))
     out->align = is_whole || type->kind == HAT_TYPE_BASE ? hat_types_align (types, definition) : 1;
   else if (is_whole && !type->is_declaration)
     copy_layout (types, definition, kept, out);

@@ -763,12 +763,11 @@ describe (Follow *follow, const Taker *taker, const char *function)
   const gboolean is_scalar = type->kind == HAT_TYPE_BASE || type->kind == HAT_TYPE_POINTER || type->kind == HAT_TYPE_ENUM;
   block.is_array |= is_scalar || is_multiple (follow, block.size);
   block.evidence = HAT_EVIDENCE_VARIABLE;
-  static const char *const ways[] = { "constructor", "variable", "parameter", "field", "global", "result" };
-  g_autoptr (GString) words = g_string_new (NULL);
-  if (taker->way == BY_THIS || taker->way == BY_RESULT)
-    g_string_append (words, taker->way == BY_THIS ? "constructed in " : "result of ");
-  else
-    g_string_append_printf (words, "%s %s in ", ways[taker->way], taker->name);
+  static const char *const ways[] = { [BY_THIS] = "constructed in ", [BY_VARIABLE] = "variable ", [BY_PARAMETER] = "parameter ",
+                                      [BY_FIELD] = "field ", [BY_GLOBAL] = "global ", [BY_RESULT] = "result of " };
+  g_autoptr (GString) words = g_string_new (ways[taker->way]);
+  if (taker->way != BY_THIS && taker->way != BY_RESULT)
+    g_string_append_printf (words, "%s in ", taker->name);
   hat_site_append_name (words, taker->function ? taker->function : function);
   block.words = g_string_chunk_insert_const (types->strings, words->str);
   return block;

@@ -435,9 +435,8 @@ enter_container (Flattening *flat, HatTypeId type, const HatType *it, guint64 of
     { "alloc::vec::Vec<", { "len" }, { "buf", "cap" }, FALSE, FALSE },
     { "alloc::collections::vec_deque::VecDeque<", { "len" }, { "buf", "inner", "cap" }, FALSE, FALSE },
     { "alloc::collections::vec_deque::VecDeque<", { "len" }, { "buf", "cap" }, FALSE, FALSE },
-    { "alloc::collections::vec_deque::VecDeque<", { NULL }, { "buf", "cap" }, FALSE, FALSE },
     { "hashbrown::raw::RawTable<", { "table", "items" }, { "table", "bucket_mask" }, FALSE, TRUE },
-    { "std::vector<", { "std::_Vector_base", "_M_impl", "_M_finish" }, { "_M_end_of_storage" }, TRUE, FALSE },
+    { "std::vector<", { NULL }, { NULL }, TRUE, FALSE },
     { "std::__cxx11::basic_string<", { "_M_string_length" }, { NULL }, FALSE, FALSE },
   };
   for (guint i = 0; i < G_N_ELEMENTS (known); i++)
@@ -471,11 +470,10 @@ note_counts (Flattening *flat, HatTypeId id, const HatType *it, guint64 offset)
   static const struct
   {
     const char *prefix, *strong, *weak;
-    gboolean weak_has_one;
   } known[] = {
-    { "alloc::rc::RcBox<", "strong", "weak", TRUE },      { "alloc::rc::RcInner<", "strong", "weak", TRUE },
-    { "alloc::sync::ArcInner<", "strong", "weak", TRUE }, { "std::_Sp_counted_base<", "_M_use_count", "_M_weak_count", TRUE },
-    { "_GObject", "ref_count", NULL, FALSE },             { "_object", "ob_refcnt", NULL, FALSE },
+    { "alloc::rc::RcBox<", "strong", "weak" },      { "alloc::rc::RcInner<", "strong", "weak" },
+    { "alloc::sync::ArcInner<", "strong", "weak" }, { "std::_Sp_counted_base<", "_M_use_count", "_M_weak_count" },
+    { "_GObject", "ref_count", NULL },              { "_object", "ob_refcnt", NULL },
   };
   HatSlots *slots = &flat->kept->slots;
   for (guint i = 0; slots->strong_size == 0 && i < G_N_ELEMENTS (known); i++)
@@ -496,7 +494,6 @@ note_counts (Flattening *flat, HatTypeId id, const HatType *it, guint64 offset)
             {
               slots->weak_offset = offset + field->offset;
               slots->weak_size = MIN (field->size, 8);
-              slots->weak_has_one = known[i].weak_has_one;
             }
         }
     }

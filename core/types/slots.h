@@ -61,10 +61,9 @@ typedef struct
   const HatSlot *numbers;  /* by offset */
   const HatContainer *containers;
   gconstpointer conditions;
-  /* The object's own counts of those that hold it. Size 0: it has none. */
+  /* The object's own counts of those that hold it. Size 0: it has none. In the weak count all strong ones together are one. */
   guint64 strong_offset, weak_offset;
   guint32 strong_size, weak_size;
-  gboolean weak_has_one; /* all strong ones together count as one weak one */
   guint n_others;
   const HatTypeId *others; /* types that were found by name: to be kept with it */
 } HatSlots;

@@ -111,6 +111,12 @@ hat_types_info (HatTypes *types, HatTypeId type)
   return (HatTypeInfo *) g_ptr_array_index (types->infos, id / HAT_TYPE_BLOCK) + id % HAT_TYPE_BLOCK;
 }
 
+static inline gboolean
+hat_type_has_parts (const HatType *type)
+{
+  return type->kind == HAT_TYPE_STRUCT || type->kind == HAT_TYPE_CLASS || type->kind == HAT_TYPE_UNION || type->kind == HAT_TYPE_ENUM;
+}
+
 static inline guint64
 hat_type_mix (guint64 hash, guint64 value)
 {

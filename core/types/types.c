@@ -521,9 +521,7 @@ static gboolean
 is_listed (const HatTypeInfo *info)
 {
   const HatType *type = &info->type;
-  gboolean has_parts = type->kind == HAT_TYPE_STRUCT || type->kind == HAT_TYPE_CLASS || type->kind == HAT_TYPE_UNION
-                       || type->kind == HAT_TYPE_ENUM;
-  return has_parts && !type->is_anonymous && !type->is_declaration && !type->is_variant
+  return hat_type_has_parts (type) && !type->is_anonymous && !type->is_declaration && !type->is_variant
          && !g_str_has_suffix (type->name, "{vtable_type}");
 }
 

@@ -86,7 +86,8 @@ guint hat_types_count (HatTypes *types); /* ids are below */
 const HatType *hat_types_get (HatTypes *types, HatTypeId type);
 /* Never NULL; empty for what has no parts. The pointer stays valid until hat_types_forget_layouts(). */
 const HatTypeLayout *hat_types_layout (HatTypes *types, HatTypeId type);
-/* Those of all types of a large program are many times its names: who looks at each once forgets them now and then. */
+/* Those of all types of a large program are many times its names: who looks at each once forgets them after so many. */
+#define HAT_LAYOUTS_KEPT 4096u
 void hat_types_forget_layouts (HatTypes *types);
 /* Of any type; 1 if unknown. */
 guint32 hat_types_align (HatTypes *types, HatTypeId type);

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LAYOUTS_KEPT 4096u /* those of all types of a large program are many times its names */
-
 #define MAX_DEPTH 32u /* of objects in objects */
 
 struct _HatTypeBook
@@ -21,6 +19,7 @@ struct _HatTypeBook
   GMutex lock, kept_lock;
   HatTypes *types;
   HatTypes *kept; /* of the trace, to count with: that may take a while, and pictures are not to wait for it */
+  HatSeenTypes *seen; /* likewise */
   HatTypes *held; /* the same, to look for what holds a type: the window does not wait for the counting either */
   guint n;
   HatTypeRow *rows; /* without what is live, by name */
@@ -43,7 +42,7 @@ read_rows (HatTypeBook *book, const HatProgress *progress, GError **error)
       const HatType *type = hat_types_get (book->types, list[i]);
       book->rows[i] = (HatTypeRow){ .name = type->name, .type = list[i], .n_holes = layout->n_holes, .size = type->size,
                                     .lost = layout->lost, .best_size = layout->best ? layout->best_size : type->size };
-      if (i % LAYOUTS_KEPT != LAYOUTS_KEPT - 1)
+      if (i % HAT_LAYOUTS_KEPT != HAT_LAYOUTS_KEPT - 1)
         continue;
       hat_types_forget_layouts (book->types);
       if (!hat_progress_tick (progress, (double) i / book->n, "Measuring types", error))
@@ -64,6 +63,7 @@ hat_type_book_new (HatTrace *trace, guint process, gboolean all, const HatProgre
   g_mutex_init (&book->lock);
   g_mutex_init (&book->kept_lock);
   book->kept = hat_types_of_trace (trace);
+  book->seen = hat_seen_types_new ();
   book->held = hat_types_of_trace (trace);
   hat_types_list (book->kept, &n);
   if (!all && n > 0)
@@ -96,6 +96,7 @@ hat_type_book_unref (HatTypeBook *book)
   hat_trace_unref (book->trace);
   g_mutex_clear (&book->lock);
   g_mutex_clear (&book->kept_lock);
+  hat_seen_types_free (book->seen);
   g_free (book->rows);
   g_free (book->unknown);
   g_free (book);
@@ -230,7 +231,7 @@ hat_type_table_new (HatTypeBook *book, HatHeap *heap, const HatLive *live, gbool
   table->book = hat_type_book_ref (book);
   table->rows = g_memdup2 (book->rows, (book->n + 1) * sizeof *book->rows);
   g_mutex_lock (&book->kept_lock);
-  g_autoptr (HatTypeCounts) counts = hat_type_counts_new (heap, book->kept, live, progress);
+  g_autoptr (HatTypeCounts) counts = hat_type_counts_new (heap, book->kept, live, book->seen, progress);
   g_mutex_unlock (&book->kept_lock);
   guint n_live = 0;
   for (guint i = 0; i < book->n; i++)
