@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "core/symbols/function-names.h"
+
 #define MAX_PART 256u      /* of GLib's structures, that is searched */
 #define MIN_QUARKS 1024u   /* the table of them has room for so many at least */
 #define MAX_ANCESTORS 64u
@@ -207,7 +209,7 @@ get (HatGTypes *gtypes, guint64 number, guint depth)
       guint16 sizes[2] = { 0, 0 };
       hat_memory_read (gtypes->memory, data + gtypes->class_at + 8, sizes, sizeof sizes);
       type = g_new (HatGType, 1);
-      *type = (HatGType){ .name = g_string_chunk_insert_const (gtypes->strings, name), .class = hat_memory_word (gtypes->memory, data + gtypes->class_at),
+      *type = (HatGType){ .name = hat_clean_name (gtypes->strings, name), .class = hat_memory_word (gtypes->memory, data + gtypes->class_at),
                           .instance_size = sizes[0], .private_size = sizes[1] };
       type->parent = get (gtypes, hat_memory_word (gtypes->memory, node + gtypes->self_at + 8), depth + 1);
     }

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "core/symbols/function-names.h"
+
 /* Of a PyObject and of a PyTypeObject. */
 enum
 {
@@ -110,11 +112,11 @@ get (HatPythonTypes *types, guint64 address, guint depth)
       const char *name = flags & IS_READY && basic_size >= OBJECT_SIZE && basic_size < MAX_BASIC_SIZE
                          && (its == types->type_of_types || (its != address && get (types, its, depth + 1)))
                            ? hat_memory_string (memory, name_at) : NULL;
-      if (name && g_utf8_validate (name, -1, NULL))
+      if (name)
         {
           const char *symbol = symbol_at (types, address);
           type = g_new (HatPythonType, 1);
-          *type = (HatPythonType){ .name = g_string_chunk_insert_const (types->strings, name),
+          *type = (HatPythonType){ .name = hat_clean_name (types->strings, name),
                                    .symbol = symbol ? g_string_chunk_insert_const (types->strings, symbol) : NULL,
                                    .basic_size = basic_size, .is_collected = (flags & IS_COLLECTED) != 0 };
         }

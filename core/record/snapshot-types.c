@@ -879,12 +879,14 @@ look_at_globals (Finder *finder)
   for (guint i = 0; i < typing->plan->modules->len; i++)
     {
       const HatFoundModule *module = &g_array_index (typing->plan->modules, HatFoundModule, i);
-      guint n;
+      guint n = 0;
       g_autoptr (GArray) addresses = roots_in (typing->out, module->image.module);
-      const HatGlobal *globals = is_own (module) && addresses->len > 0
-                                   ? hat_types_globals_at (finder->types, module->image.module, (const guint64 *) (gpointer) addresses->data, addresses->len, &n)
-                                   : NULL;
-      for (guint k = 0; globals && k < n; k++)
+      const HatGlobal *found = is_own (module) && addresses->len > 0
+                                 ? hat_types_globals_at (finder->types, module->image.module, (const guint64 *) (gpointer) addresses->data, addresses->len, &n)
+                                 : NULL;
+      /* What they lead to may ask for others. */
+      g_autofree HatGlobal *globals = g_memdup2 (found, n * sizeof *found);
+      for (guint k = 0; k < n; k++)
         {
           const guint64 address = globals[k].address + module->image.bias;
           const guint64 size = hat_types_get (finder->types, hat_types_definition (finder->types, globals[k].type))->size;
