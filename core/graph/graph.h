@@ -242,8 +242,9 @@ gboolean hat_graph_root_variable (HatGraph *graph, guint32 root, HatGraphVariabl
 
 /* ---- owners: the dominator tree ---- */
 
-/* What `owner` owns, most retained first: skips `first`, fills in at most `max`, returns how many it filled in. Time for those only. */
-guint32 hat_graph_children (HatGraph *graph, guint32 owner, guint32 first, guint32 *children, guint32 max);
+/* What `owner` owns, most retained first: those after its child `after` (HAT_GRAPH_NONE: from the first on), at most `max`; returns how many it
+ * filled in. Time for those only. */
+guint32 hat_graph_children (HatGraph *graph, guint32 owner, guint32 after, guint32 *children, guint32 max);
 gboolean hat_graph_dominates (HatGraph *graph, guint32 owner, guint32 block); /* or is it */
 
 /* Equal siblings folded to one ("412 x Branch"): same allocating stack, type and class. */

@@ -341,17 +341,14 @@ hat_graph_find_owners (HatGraph *graph, const GArray *heads, const HatProgress *
 /* ---- what an owner owns ---- */
 
 guint32
-hat_graph_children (HatGraph *graph, guint32 owner, guint32 first, guint32 *children, guint32 max)
+hat_graph_children (HatGraph *graph, guint32 owner, guint32 after, guint32 *children, guint32 max)
 {
   const guint32 top_place = owner == HAT_GRAPH_NONE ? 0 : graph->place[owner];
   const guint32 end = top_place + graph->count_at[top_place];
-  guint32 n = 0;
+  guint32 n = 0, place = after == HAT_GRAPH_NONE ? top_place + 1 : graph->place[after] + graph->count_at[graph->place[after]];
 
-  for (guint32 place = top_place + 1; place < end && n < max; place += graph->count_at[place])
-    if (first > 0)
-      first--;
-    else
-      children[n++] = graph->block_at[place];
+  for (; place < end && n < max; place += graph->count_at[place])
+    children[n++] = graph->block_at[place];
   return n;
 }
 
@@ -401,6 +398,18 @@ compare_retained (gconstpointer a, gconstpointer b, gpointer data)
   return x < y ? -1 : x > y;
 }
 
+/* What one block owns is mostly in order already, and may be millions. */
+static void
+sort_by_retained (const HatGraph *graph, guint32 *blocks, guint32 n)
+{
+  for (guint32 i = 1; i < n; i++)
+    if (compare_retained (&blocks[i - 1], &blocks[i], (gpointer) graph) > 0)
+      {
+        g_qsort_with_data (blocks, (gint) n, sizeof *blocks, compare_retained, (gpointer) graph);
+        return;
+      }
+}
+
 HatGraphFolds *
 hat_graph_fold (HatGraph *graph, const guint32 *blocks, guint32 n_blocks)
 {
@@ -441,7 +450,7 @@ hat_graph_fold (HatGraph *graph, const guint32 *blocks, guint32 n_blocks)
   for (guint32 i = 0; i < n_blocks; i++)
     result->blocks[next[fold_of[i]]++] = blocks[i];
   for (guint i = 0; i < result->n; i++)
-    g_qsort_with_data (result->folds[i].blocks, (gint) result->folds[i].n_blocks, sizeof (guint32), compare_retained, graph);
+    sort_by_retained (graph, (guint32 *) result->folds[i].blocks, result->folds[i].n_blocks);
   if (result->n > 1)
     qsort (result->folds, result->n, sizeof (HatGraphFold), compare_folds);
   return result;

@@ -383,7 +383,7 @@ gather_children (Builder *builder, const guint32 *blocks, guint32 n)
 
   for (guint32 i = 0; i < n; i++)
     {
-      guint32 got, first = 0;
+      guint32 got, first = 0, after = HAT_GRAPH_NONE;
 
       if (i % 4096 == 4095 && !goes_on (builder, "unfolding"))
         break;
@@ -392,7 +392,7 @@ gather_children (Builder *builder, const guint32 *blocks, guint32 n)
           if (is_met)
             got = MIN (hat_graph_edges_out (builder->graph, blocks[i], first, edges, 256) - first, 256);
           else
-            got = hat_graph_children (builder->graph, blocks[i], first, children, 256);
+            got = hat_graph_children (builder->graph, blocks[i], after, children, 256);
           for (guint32 k = 0; k < got; k++)
             {
               guint32 child = is_met ? edges[k].to : children[k];
@@ -403,8 +403,9 @@ gather_children (Builder *builder, const guint32 *blocks, guint32 n)
               g_array_append_val (found, child);
             }
           first += got;
+          after = got > 0 && !is_met ? children[got - 1] : after;
         }
-      while (got == 256);
+      while (got == 256 && goes_on (builder, "unfolding"));
     }
   return found;
 }
@@ -532,7 +533,7 @@ fold_root_targets (Builder *builder)
   const HatSnapshot *snapshot = hat_graph_snapshot (builder->graph);
   g_autofree guint8 *is_met = g_malloc0 (hat_graph_n_blocks (builder->graph) / 8 + 1);
   g_autoptr (GArray) found = g_array_new (FALSE, FALSE, sizeof (guint32));
-  guint32 children[256], got, first = 0;
+  guint32 children[256], got, after = HAT_GRAPH_NONE;
 
   for (guint32 i = 0; i < snapshot->info.n_roots; i++)
     {
@@ -544,7 +545,7 @@ fold_root_targets (Builder *builder)
     }
   do
     {
-      got = hat_graph_children (builder->graph, HAT_GRAPH_NONE, first, children, 256);
+      got = hat_graph_children (builder->graph, HAT_GRAPH_NONE, after, children, 256);
       for (guint32 i = 0; i < got; i++)
         {
           HatGraphBlock block;
@@ -552,7 +553,7 @@ fold_root_targets (Builder *builder)
           if (block.leak_class != HAT_LEAK_REACHABLE && !(is_met[children[i] / 8] >> children[i] % 8 & 1))
             g_array_append_val (found, children[i]);
         }
-      first += got;
+      after = got > 0 ? children[got - 1] : after;
     }
   while (got == 256 && goes_on (builder, "looking for roots"));
   return hat_graph_fold (builder->graph, (const guint32 *) (gpointer) found->data, found->len);
