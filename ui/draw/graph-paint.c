@@ -6,6 +6,7 @@
 #include "ui/draw/graph-paint.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "core/heap/format.h"
 
@@ -315,6 +316,16 @@ paint_counts (const HatPalette *palette, HatText *text, const HatGraphNode *node
   return rect.x + rect.width - 6 - x;
 }
 
+/* What of it has room: all, or how big it is itself. */
+static void
+paint_detail (const HatPalette *palette, HatText *text, const char *detail, HatRect rect)
+{
+  const char *end = strchr (detail, ',');
+  g_autofree char *own = end && hat_text_measure (text, HAT_FONT_SMALL, detail) > rect.width ? g_strndup (detail, (gsize) (end - detail)) : NULL;
+
+  hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, rect, HAT_ALIGN_LEFT, own ? own : detail);
+}
+
 static void
 paint_words (const HatGraphScene *scene, const HatPalette *palette, HatText *text, guint at, HatRect rect, cairo_t *cr)
 {
@@ -350,7 +361,10 @@ paint_words (const HatGraphScene *scene, const HatPalette *palette, HatText *tex
     double top = is_big ? rect.y + 7 : rect.y + (rect.height - 2 * ROW - (node->n_blocks ? 7 : 0)) / 2;
     double badge = paint_counts (palette, text, node, rect, cr);
     hat_text_line (text, HAT_FONT_BOLD, palette->text, (HatRect){ inside.x, top, inside.width - badge, ROW + 1 }, HAT_ALIGN_LEFT, node->title);
-    hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ inside.x, top + ROW, inside.width, ROW }, HAT_ALIGN_LEFT, node->detail);
+    if (node->n_blocks)
+      paint_detail (palette, text, node->detail, (HatRect){ inside.x, top + ROW, inside.width, ROW });
+    else
+      hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ inside.x, top + ROW, inside.width, ROW }, HAT_ALIGN_LEFT, node->detail);
     if (is_big)
       {
         g_auto (GStrv) facts = hat_graph_node_facts (scene->layout->model, at);
@@ -412,6 +426,8 @@ paint_node (const HatGraphScene *scene, const HatPalette *palette, HatText *text
   gboolean is_filtered = scene->style.filter && *scene->style.filter, is_match = hat_graph_scene_matches (scene, at);
   gboolean is_selected = at == scene->style.selected;
 
+  if (node->kind == HAT_NODE_ROOT && rect.height < TEXT_HEIGHT && rect.height > TEXT_HEIGHT * 0.7)
+    rect = (HatRect){ rect.x, rect.y - (TEXT_HEIGHT - rect.height) / 2, rect.width, TEXT_HEIGHT }; /* its blocks have words already */
   if (rect.height < TEXT_HEIGHT && !is_selected && !is_match)
     {
       paint_mark (palette, node, rect, cr);

@@ -170,7 +170,7 @@ say_lost (HatCandidates *self, const HatLeaks *leaks)
 
   self->headline = places ? g_strdup_printf ("%s in %s lost, from %u place%s", lost_bytes, lost, places, hat_plural (places))
                           : g_strdup ("Nothing is lost");
-  g_string_append_printf (sentence, "Snapshot of %s at %s: %s, %s, reachable", hat_snapshot_reason_name (info->reason), at, held, held_bytes);
+  g_string_append_printf (sentence, "Snapshot at %s (%s): %s, %s, reachable", at, hat_snapshot_reason_name (info->reason), held, held_bytes);
   if (n_possible)
     {
       g_autofree char *possible = hat_format_blocks (n_possible, 0);
@@ -181,7 +181,10 @@ say_lost (HatCandidates *self, const HatLeaks *leaks)
       g_autofree char *known = hat_format_blocks (leaks->suppressed_blocks, 0);
       g_string_append_printf (sentence, "; %s suppressed", known);
     }
-  g_string_append_printf (sentence, ". %u place%s kept growing.", self->growing->n, hat_plural (self->growing->n));
+  if (self->growing->n)
+    g_string_append_printf (sentence, ". %u place%s kept growing.", self->growing->n, hat_plural (self->growing->n));
+  else
+    g_string_append (sentence, ". Nothing kept growing.");
   self->sentence = g_string_free (sentence, FALSE);
 }
 

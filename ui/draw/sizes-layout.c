@@ -174,7 +174,7 @@ fill_lifetimes (HatSizesPanel *panel, const HatSizes *sizes)
     panel->subtitle = g_strdup ("a sample does not tell what was freed with nothing allocated in between");
   else
     panel->subtitle = g_strdup_printf (
-        "%s temporary (%.0f %%): freed by the same thread with nothing allocated in between", temporary,
+        "%s temporary (%.0f %%): freed before anything else was allocated", temporary,
         all ? 100 * (double) sizes->temporary / (double) all : 0);
   panel->x_unit = "time from allocation to free";
   panel->y_unit = "blocks";

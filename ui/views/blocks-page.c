@@ -206,12 +206,12 @@ hat_blocks_page_new (HatViewState *state)
     gboolean is_number;
     HatCellText text;
   } columns[HAT_N_BLOCK_COLUMNS] = {
-    [HAT_BLOCK_ADDRESS] = { "Address", 160, TRUE, cell_address },
-    [HAT_BLOCK_SIZE] = { "Size", 110, TRUE, cell_size },
-    [HAT_BLOCK_AGE] = { "Age", 110, TRUE, cell_age },
-    [HAT_BLOCK_THREAD] = { "Thread", 150, FALSE, cell_thread },
-    [HAT_BLOCK_CLASS] = { "Class", 110, FALSE, cell_class },
-    [HAT_BLOCK_TYPE] = { "Type", 200, FALSE, cell_type },
+    [HAT_BLOCK_ADDRESS] = { "Address", 140, TRUE, cell_address },
+    [HAT_BLOCK_SIZE] = { "Size", 90, TRUE, cell_size },
+    [HAT_BLOCK_AGE] = { "Age", 90, TRUE, cell_age },
+    [HAT_BLOCK_THREAD] = { "Thread", 120, FALSE, cell_thread },
+    [HAT_BLOCK_CLASS] = { "Class", 90, FALSE, cell_class },
+    [HAT_BLOCK_TYPE] = { "Type", 0, FALSE, cell_type },
     [HAT_BLOCK_SITE] = { "Allocated by", 0, FALSE, cell_site },
   };
   HatBlocksPage *self = g_object_new (HAT_TYPE_BLOCKS_PAGE, NULL);

@@ -6,7 +6,7 @@
 #include "ui/draw/overview-paint.h"
 #include "ui/views/picture.h"
 
-#define MOST_BLOCKS 1000000u /* of a graph that is made for the first look: more would let it wait */
+#define MOST_BLOCKS 1000000u /* of a graph that is made for the first look: a bigger one comes after it */
 
 struct _HatOverviewPage
 {
@@ -49,6 +49,24 @@ query_overview (const HatQuestion *question, gpointer extra, const HatProgress *
     g_clear_pointer (&answer, free_answer);
   return answer;
 }
+
+static gpointer
+query_graph (const HatQuestion *question, gpointer extra, const HatProgress *progress, GError **error)
+{
+  return hat_question_graph (question, progress, error);
+}
+
+/* To share it is to be asked for an overview with it. */
+static void
+on_graph (gpointer owner, gpointer graph, const GError *error)
+{
+  if (graph == NULL)
+    return; /* the overview says what is known without it */
+  hat_view_state_set_graph (hat_page_state (HAT_PAGE (owner)), graph);
+  hat_graph_unref (graph);
+}
+
+static const HatQueryKind graph_kind = { query_graph, on_graph, (GDestroyNotify) hat_graph_unref, NULL };
 
 static void
 paint_card (gpointer data, const HatPalette *palette, HatRect rect, cairo_t *cr)
@@ -153,6 +171,9 @@ on_overview (gpointer owner, gpointer data, const GError *error)
     hat_page_show_empty (HAT_PAGE (self), "hat-overview-symbolic", "No Allocations", self->overview->nothing);
   else
     hat_page_show_content (HAT_PAGE (self));
+  const HatQuestion *now = hat_view_state_get (hat_page_state (HAT_PAGE (self)));
+  if (self->graph == NULL && now->graph == NULL && now->snapshot != HAT_NO_SNAPSHOT)
+    hat_page_ask (HAT_PAGE (self), &graph_kind, NULL);
 }
 
 static const HatQueryKind overview_kind = { query_overview, on_overview, free_answer, NULL };

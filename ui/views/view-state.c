@@ -31,6 +31,34 @@ clear_selection (HatSelection *selection)
   *selection = (HatSelection){ .kind = HAT_SELECTED_NOTHING };
 }
 
+/* A graph that is being made: of all workers that need it the first one makes it, the others wait. */
+typedef struct _HatGraphMaking
+{
+  gatomicrefcount refs;
+  GMutex lock; /* all below */
+  GCond changed;
+  gboolean is_busy;
+  HatGraph *graph; /* NULL: not yet, or whoever made it was cancelled */
+} HatGraphMaking;
+
+static HatGraphMaking *
+making_ref (HatGraphMaking *making)
+{
+  g_atomic_ref_count_inc (&making->refs);
+  return making;
+}
+
+static void
+making_unref (HatGraphMaking *making)
+{
+  if (!g_atomic_ref_count_dec (&making->refs))
+    return;
+  g_clear_pointer (&making->graph, hat_graph_unref);
+  g_mutex_clear (&making->lock);
+  g_cond_clear (&making->changed);
+  g_free (making);
+}
+
 static void
 clear_question (HatQuestion *question)
 {
@@ -39,6 +67,19 @@ clear_question (HatQuestion *question)
   g_clear_pointer (&question->filter, g_free);
   g_clear_pointer (&question->weak_rules, g_free);
   g_clear_pointer (&question->graph, hat_graph_unref);
+  g_clear_pointer (&question->making, making_unref);
+}
+
+/* What it was made of has changed. */
+static void
+forget_graph (HatViewState *self)
+{
+  g_clear_pointer (&self->now.graph, hat_graph_unref);
+  g_clear_pointer (&self->now.making, making_unref);
+  self->now.making = g_new0 (HatGraphMaking, 1);
+  g_atomic_ref_count_init (&self->now.making->refs);
+  g_mutex_init (&self->now.making->lock);
+  g_cond_init (&self->now.making->changed);
 }
 
 static void
@@ -63,6 +104,7 @@ hat_view_state_init (HatViewState *self)
 {
   self->now.filter = g_strdup ("");
   self->now.weak_rules = g_strdup ("");
+  forget_graph (self);
   self->now.snapshot = HAT_NO_SNAPSHOT;
   self->now.by = HAT_BY_FUNCTION;
   self->now.cost = HAT_COST_LIVE;
@@ -99,6 +141,7 @@ hat_view_state_ask (HatViewState *self)
   question->filter = g_strdup (self->now.filter);
   question->weak_rules = g_strdup (self->now.weak_rules);
   question->graph = self->now.graph ? hat_graph_ref (self->now.graph) : NULL;
+  question->making = making_ref (self->now.making);
   return question;
 }
 
@@ -111,17 +154,43 @@ hat_question_free (HatQuestion *question)
   g_free (question);
 }
 
-HatGraph *
-hat_question_graph (const HatQuestion *question, const HatProgress *progress, GError **error)
+static HatGraph *
+make_graph (const HatQuestion *question, const HatProgress *progress, GError **error)
 {
-  if (question->graph)
-    return hat_graph_ref (question->graph);
   g_autoptr (HatGraphRules) rules = hat_graph_rules_new (hat_heap_trace (question->heap));
   if (!hat_graph_rules_add (rules, question->weak_rules, "the window", error))
     return NULL;
   if (question->no_mappings)
     hat_graph_rules_leave_out (rules, HAT_ROOT_MAPPING);
   return hat_graph_new (question->heap, question->snapshot, rules, NULL, progress, error);
+}
+
+HatGraph *
+hat_question_graph (const HatQuestion *question, const HatProgress *progress, GError **error)
+{
+  HatGraphMaking *making = question->making;
+  HatGraph *graph = NULL;
+  gboolean goes_on = TRUE;
+
+  if (question->graph)
+    return hat_graph_ref (question->graph);
+  g_mutex_lock (&making->lock);
+  while (making->is_busy && (goes_on = hat_progress_tick (progress, 0, "waiting for the object graph", error)))
+    g_cond_wait_until (&making->changed, &making->lock, g_get_monotonic_time () + G_USEC_PER_SEC / 20);
+  if (goes_on && making->graph)
+    graph = hat_graph_ref (making->graph);
+  else if (goes_on)
+    {
+      making->is_busy = TRUE;
+      g_mutex_unlock (&making->lock);
+      graph = make_graph (question, progress, error);
+      g_mutex_lock (&making->lock);
+      making->is_busy = FALSE;
+      making->graph = graph ? hat_graph_ref (graph) : NULL;
+      g_cond_broadcast (&making->changed);
+    }
+  g_mutex_unlock (&making->lock);
+  return graph;
 }
 
 gboolean
@@ -182,7 +251,7 @@ hat_view_state_set_heap (HatViewState *self, HatHeap *heap, HatColors *colors)
   self->now.cursor_ns = heap ? hat_heap_summary (heap)->totals.peak_time_ns : 0;
   self->now.range = (HatRange){ 0, 0 };
   self->now.snapshot = heap ? hat_snapshot_usual (heap) : HAT_NO_SNAPSHOT;
-  g_clear_pointer (&self->now.graph, hat_graph_unref);
+  forget_graph (self);
   clear_selection (&self->selection);
   changed (self, HAT_CHANGED_HEAP | HAT_CHANGED_CURSOR | HAT_CHANGED_RANGE | HAT_CHANGED_SELECTION | HAT_CHANGED_SNAPSHOT);
 }
@@ -196,7 +265,7 @@ hat_view_state_set_snapshot (HatViewState *self, guint snapshot)
   if (snapshot >= n || snapshot == self->now.snapshot)
     return;
   self->now.snapshot = snapshot;
-  g_clear_pointer (&self->now.graph, hat_graph_unref);
+  forget_graph (self);
   hat_view_state_set_cursor (self, infos[snapshot].time_ns);
   changed (self, HAT_CHANGED_SNAPSHOT);
 }
@@ -219,7 +288,7 @@ hat_view_state_declare_weak (HatViewState *self, const char *rule)
   char *rules = g_strdup_printf ("%s%s\n", self->now.weak_rules, rule);
   g_free (self->now.weak_rules);
   self->now.weak_rules = rules;
-  g_clear_pointer (&self->now.graph, hat_graph_unref);
+  forget_graph (self);
   changed (self, HAT_CHANGED_SNAPSHOT);
 }
 
@@ -230,7 +299,7 @@ hat_view_state_set_mappings (HatViewState *self, gboolean count)
   if (self->now.no_mappings == !count)
     return;
   self->now.no_mappings = !count;
-  g_clear_pointer (&self->now.graph, hat_graph_unref);
+  forget_graph (self);
   changed (self, HAT_CHANGED_SNAPSHOT);
 }
 

@@ -58,7 +58,8 @@ typedef struct
   guint snapshot;   /* the one whose graph is shown, HAT_NO_SNAPSHOT: there is none */
   char *weak_rules; /* declared weak in this window, see HatGraphRules; never NULL */
   gboolean no_mappings; /* what only a mapped region holds is lost */
-  HatGraph *graph;  /* of the snapshot; NULL: nobody asked for it yet */
+  HatGraph *graph;  /* of the snapshot; NULL: nobody asked for it yet, or it is being made */
+  struct _HatGraphMaking *making; /* where hat_question_graph() makes it, once for all who ask */
 } HatQuestion;
 
 #define HAT_TYPE_VIEW_STATE (hat_view_state_get_type ())
@@ -83,8 +84,8 @@ gboolean hat_question_has_range (const HatQuestion *question);
 char *hat_question_when (
     const HatQuestion *question); /* of the cost: "at 4.10 s", "from 1 s to 2 s", "in the whole recording" */
 
-/* In a worker thread: the graph of the question's snapshot, made now if it has to be. The caller owns it; whoever asked shares it
- * by hat_view_state_set_graph(). */
+/* In a worker thread: the graph of the question's snapshot, made now if it has to be, or waited for if somebody makes it already. The caller
+ * owns it; whoever asked shares it by hat_view_state_set_graph(). */
 HatGraph *hat_question_graph (const HatQuestion *question, const HatProgress *progress, GError **error);
 
 /* Another process: cursor to its peak, no range, no selection. Takes new references. Both NULL: nothing is open. */
