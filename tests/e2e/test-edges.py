@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Programs in unusual situations (tests/hook/EDGE-CASES.md): they do what they do unrecorded, and nothing is lost."""
-import os, shutil, signal, subprocess, time
+import os, shutil, signal, subprocess
 from harness import *
 
 CASES = target('edge-cases')
@@ -234,8 +234,13 @@ def core_dumps_leave_our_memory_out():
 
 @check
 def more_threads_than_rings():
-    answer = case('threads', 4500)
-    equal(own(answer, ['own_passing']), 9000, 'allocations')
+    """Or as many as the machine allows: hook: `more_threads_than_rings_that_are_left` is for any."""
+    made = path('made')
+    answer = case('threads', 4500, made)
+    n = int(open(made).read())
+    print(f'# {n} threads at once', flush=True)
+    assert n > 0
+    equal(own(answer, ['own_passing']), 2 * n, 'allocations')
     nothing_missing(answer)
 
 
@@ -243,19 +248,16 @@ def more_threads_than_rings():
 def names_of_threads_that_come_late():
     trace = path('names.heapatlas')
     recorder = subprocess.Popen([HEAPATLAS, 'record', '-q', '-o', trace, '--', CASES, 'names'], stdin=subprocess.PIPE)
-    deadline = time.monotonic() + 60
-    while 'late-name' not in run(HEAPATLAS, 'report', trace, '--by', 'thread').stdout:
-        assert time.monotonic() < deadline, 'the name is not seen'
-        time.sleep(0.1)
+    until('the name is seen', lambda: 'late-name' in run(HEAPATLAS, 'report', trace, '--by', 'thread').stdout)
     recorder.stdin.close()
-    equal(recorder.wait(60), 0, 'status')
+    equal(recorder.wait(300), 0, 'status')
     assert 'late-name' in run(HEAPATLAS, 'report', trace, '--by', 'thread').stdout, 'the name is gone'
     nothing_missing(report(trace))
 
 
 # ---- full rings ----
 
-def sleeping(pid):
+def is_asleep(pid):
     with open(f'/proc/{pid}/stat') as f:
         return f.read().rsplit(')', 1)[1].split()[0] == 'S'
 
@@ -263,26 +265,27 @@ def sleeping(pid):
 def blocked(trace):
     """A recording whose target waits for a stopped recorder: the recorder, the target's marker."""
     marker = trace + '.done'
-    recorder = subprocess.Popen([HEAPATLAS, 'record', '-q', '-o', trace, '--', CASES, 'forever', marker, '2000000'],
-                                stdin=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not os.path.exists(trace):
-        assert time.monotonic() < deadline, 'nothing is written'
-        time.sleep(0.001)
-    while True:
-        with open(f'/proc/{recorder.pid}/task/{recorder.pid}/children') as f:
-            children = f.read().split()
-        if children:
-            with open(f'/proc/{children[0]}/cmdline') as f:
+    recorder = subprocess.Popen([HEAPATLAS, 'record', '-q', '-o', trace, '--', CASES, 'forever', marker, '2000000'], stdin=subprocess.PIPE)
+
+    def the_target():
+        assert recorder.poll() is None, f'the recorder ended with {recorder.returncode}'
+        for child in children(recorder.pid):
+            with open(f'/proc/{child}/cmdline') as f:
                 if f.read().startswith(CASES + '\0forever'):
-                    break
-        assert time.monotonic() < deadline, 'no target'
+                    return child
+    pid = until('the target is there', the_target)
+    until('its trace is there', lambda: os.path.exists(trace))
+    until('it waits to be told', lambda: is_asleep(pid))
     recorder.send_signal(signal.SIGSTOP)
-    target_pid, asleep = int(children[0]), 0
-    while asleep < 5:
-        assert time.monotonic() < deadline and not os.path.exists(marker), 'the target does not wait'
-        time.sleep(0.02)
-        asleep = asleep + 1 if sleeping(target_pid) else 0
+    recorder.stdin.write(b'x')
+    recorder.stdin.close()
+
+    def waits():
+        assert not os.path.exists(marker), 'the target does not wait'
+        seen.append(is_asleep(pid))
+        return len(seen) > 5 and all(seen[-5:])
+    seen = []
+    until('the target waits', waits)
     return recorder, marker
 
 
@@ -291,7 +294,7 @@ def a_stopped_recorder_loses_nothing():
     trace = path('stopped.heapatlas')
     recorder, marker = blocked(trace)
     recorder.send_signal(signal.SIGCONT)
-    equal(recorder.wait(60), 0, 'status')
+    equal(recorder.wait(300), 0, 'status')
     answer = report(trace)
     equal(own(answer, ['own_passing']), 2000000, 'allocations')
     equal(answer['processes'][0]['totals']['lost_events'], 0, 'lost events')
@@ -304,10 +307,7 @@ def a_recorder_killed_while_its_target_waits():
     recorder, marker = blocked(trace)
     recorder.kill()
     recorder.wait()
-    deadline = time.monotonic() + 60
-    while not os.path.exists(marker):
-        assert time.monotonic() < deadline, 'the target waits for ever'
-        time.sleep(0.05)
+    until('the target goes on', lambda: os.path.exists(marker))
     equal(report(trace)['trace']['complete'], False, 'complete')
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Everything that can go wrong while recording: kills, crashes, full disks, cut files, refused programs."""
-import json, os, random, re, shutil, signal, subprocess, time
+import json, os, random, re, shutil, signal, subprocess
 from harness import *
 
 
@@ -30,15 +30,27 @@ def crash_and_kill_of_the_target_keep_all_events():
         equal(process['signal'], int(number), f'signal in the trace after {how}')
 
 
+def recorded_for_now(trace, marker):
+    """A recorder of a program that goes on until it is told to end, with something in its trace."""
+    recorder = subprocess.Popen([HEAPATLAS, 'record', '-q', '-o', trace, '--', target('steady'), '0', marker], stdin=subprocess.DEVNULL)
+
+    def has_something():
+        assert recorder.poll() is None, f'the recorder ended with {recorder.returncode}'
+        return os.path.exists(trace) and os.path.getsize(trace) > 20000
+    until('something is written while recording', has_something)
+    return recorder
+
+
+def goes_on(marker):
+    """The program does, and ends when it is told to."""
+    open(marker, 'w').close()
+    until('the target goes on without its recorder', lambda: open(marker).read() == 'done\n')
+
+
 @check
 def kill_of_the_recorder():
     trace, marker = path('killed.heapatlas'), path('killed-done')
-    recorder = subprocess.Popen([HEAPATLAS, 'record', '-q', '-o', trace, '--', target('steady'), '3000', marker],
-                                stdin=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not (os.path.exists(trace) and os.path.getsize(trace) > 20000):
-        assert time.monotonic() < deadline, 'nothing is written while recording'
-        time.sleep(0.05)
+    recorder = recorded_for_now(trace, marker)
     recorder.kill()
     recorder.wait()
     answer = report(trace)
@@ -46,28 +58,17 @@ def kill_of_the_recorder():
     process = answer['processes'][0]
     assert process['totals']['allocations'] > 1000, process['totals']
     assert sum_in(process, ['own_round'], 'allocations') > 1000, 'symbols are found on opening'
-    deadline = time.monotonic() + 120
-    while not os.path.exists(marker):
-        assert time.monotonic() < deadline, 'the target did not go on without the recorder'
-        time.sleep(0.1)
+    goes_on(marker)
 
 
 @check
 def terminating_the_recorder_finishes_the_trace():
     trace, marker = path('term.heapatlas'), path('term-done')
-    recorder = subprocess.Popen([HEAPATLAS, 'record', '-q', '-o', trace, '--', target('steady'), '3000', marker], stdin=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not (os.path.exists(trace) and os.path.getsize(trace) > 5000):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    recorder = recorded_for_now(trace, marker)
     recorder.terminate()
-    recorder.wait(60)
-    answer = report(trace)
-    assert answer['trace']['complete'], 'finished'
-    deadline = time.monotonic() + 120
-    while not os.path.exists(marker):
-        assert time.monotonic() < deadline, 'the target did not go on'
-        time.sleep(0.1)
+    recorder.wait(300)
+    assert report(trace)['trace']['complete'], 'finished'
+    goes_on(marker)
 
 
 @check

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Types of allocation sites: what `report` says of the truth programs' stacks, by stack, by type and in assertions. A
 site that the program speaks of must have its type; none may have a wrong one."""
-import collections, glob, re
 from harness import *
 
 TARGETS = os.path.join(TOP, 'tests', 'targets')
@@ -34,11 +33,6 @@ RUST = {
     'typed_rust::build_tasks': {40: 'typed_rust::Task', 48: 'typed_rust::Task', 14: 'u8[]'},
     'typed_rust::build_shapes': {64: 'alloc::boxed::Box<dyn typed_rust::Shape*>[]', 8: 'typed_rust::Circle', 32: 'typed_rust::Rectangle', 11: 'u8[]'},
 }
-
-
-def matches(pattern, text):
-    parts = re.split(r'(\\\*|\*)', pattern)
-    return re.fullmatch(''.join('.*' if p == '*' else re.escape('*') if p == '\\*' else re.escape(p) for p in parts), text) is not None
 
 
 def sites(name, *command):
@@ -98,12 +92,7 @@ def sites_of_cxx():
 
 @check
 def sites_of_rust():
-    versions = {}
-    for compiler in ['/usr/bin/rustc', shutil.which('rustc'), *sorted(glob.glob(os.path.expanduser('~/.rustup/toolchains/*/bin/rustc')))]:
-        if compiler and os.path.exists(compiler):
-            versions.setdefault(run(compiler, '--version').stdout.strip(), compiler)
-    assert versions, 'no rustc'
-    for version, compiler in versions.items():
+    for version, compiler in rust_compilers().items():
         for what, options in [('debug', ['-g']), ('release', ['-g', '-O'])]:
             name = f'sites-rust-{version.split()[1]}-{what}'
             done = run(compiler, *options, '--edition', '2021', '--crate-name', 'typed_rust', os.path.join(TARGETS, 'typed-rust.rs'), '-o', path(name))

@@ -149,7 +149,7 @@ def traced_ends_have_theirs():
 def a_traced_program_gets_its_signals():
     for options in [[], ['--trace-exit']]:
         done = record(path('signals.heapatlas'), 'sh', '-c', 'trap "echo got it" USR1; kill -USR1 $$; (kill -STOP $$; kill -CONT $$) & wait; wait; kill -TERM $$',
-                      options=['-q', *options], timeout=60)
+                      options=['-q', *options])
         equal((done.returncode, done.stdout), (143, 'got it\n'), options)
 
 
@@ -287,11 +287,17 @@ def many_children_are_skipped_and_counted():
 
 
 def start_waiting(trace, *options, pass_fds=()):
-    recorder = subprocess.Popen([HEAPATLAS, 'record', '-o', trace, *options, '--', ROOTS, 'wait'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                pass_fds=pass_fds)
-    while recorder.stdout.readline() != 'ready\n':
-        pass
-    pid = int(open(f'/proc/{recorder.pid}/task/{recorder.pid}/children').read().split()[0])
+    """The recorder of a program that waits, and that program."""
+    said = trace + '.said'
+    with open(said, 'w') as out:
+        recorder = subprocess.Popen([HEAPATLAS, 'record', '-o', trace, *options, '--', ROOTS, 'wait'], stdout=out, stderr=subprocess.PIPE, text=True,
+                                    pass_fds=pass_fds)
+
+    def is_ready():
+        assert recorder.poll() is None, f'the recorder ended with {recorder.returncode}: {recorder.stderr.read()}'
+        return 'ready\n' in open(said).read()
+    until('the program waits', is_ready)
+    (pid,) = children(recorder.pid)
     return recorder, pid
 
 
@@ -304,7 +310,7 @@ def others_may_ask():
     assert re.match(rf'process {pid}: \d+ blocks, .* read, paused .*\n$', done.stdout), done.stdout
     equal(run(HEAPATLAS, 'snapshot', recorder.pid).returncode, 0, 'by the number of the recorder')
     os.kill(pid, signal.SIGTERM)
-    recorder.wait(60)
+    recorder.wait(300)
     snapshots = dump(trace)
     equal([s['reason'] for s in snapshots], ['request', 'request'], 'snapshots')
     assert ('global', 'in_global', '') in rooted(snapshots[0])[100] and 'main' in [name for _, name in snapshots[0]['frames']]
@@ -315,13 +321,14 @@ def the_window_may_ask():
     ours, theirs = socket.socketpair()
     recorder, pid = start_waiting(path('control.heapatlas'), '--control-fd', str(theirs.fileno()), pass_fds=[theirs.fileno()])
     theirs.close()
+    ours.settimeout(300)
     lines = ours.makefile('r')
     ours.sendall(b'snapshot\n')
     line = next(line for line in lines if line.startswith('snapshot '))
     assert re.match(r'snapshot index=0 number=0 time_ns=\d+ pause_ns=\d+ bytes=\d+ reason=request$', line), line
     os.kill(pid, signal.SIGTERM)
     assert any(line.startswith('done ') for line in lines), 'the recording is not done'
-    recorder.wait(60)
+    recorder.wait(300)
     equal([s['reason'] for s in dump(path('control.heapatlas'))], ['request'], 'snapshots')
 
 
@@ -348,9 +355,9 @@ sys.stdin.read()'''], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     done = run(HEAPATLAS, 'snapshot', pid)
     equal(done.returncode, 3, 'heapatlas snapshot')
     tracer.stdin.close()
-    tracer.wait(20)
+    tracer.wait(300)
     os.kill(pid, signal.SIGTERM)
-    errors = recorder.communicate(timeout=60)[1]
+    errors = recorder.communicate(timeout=300)[1]
     assert f'process {tracer.pid} traces it already' in errors and 'recording goes on' in errors, errors
     equal(dump(trace), [], 'snapshots')
 
@@ -383,20 +390,15 @@ def a_container_without_ptrace_is_told_of():
 def a_recorder_that_dies_lets_its_target_go_on():
     """Killed at any moment of its work, with the target held or not."""
     for delay in [0, 0.002, 0.005, 0.01, 0.02]:
-        recorder = subprocess.Popen([HEAPATLAS, 'record', '-q', '-o', path('dies.heapatlas'), '--snapshot-every', '0.01', '--', ROOTS, 'wait'],
-                                    stdout=subprocess.PIPE, text=True)
-        while recorder.stdout.readline() != 'ready\n':
-            pass
-        pid = int(open(f'/proc/{recorder.pid}/task/{recorder.pid}/children').read().split()[0])
+        recorder, pid = start_waiting(path('dies.heapatlas'), '-q', '--snapshot-every', '0.01')
         time.sleep(delay)
         recorder.kill()
-        recorder.wait(20)
+        recorder.wait(300)
+        recorder.stderr.close()
         status = open(f'/proc/{pid}/status').read()
         assert 'TracerPid:\t0' in status, status
         os.kill(pid, signal.SIGTERM)
-        while os.path.exists(f'/proc/{pid}') and 'Z' not in open(f'/proc/{pid}/stat').read().split(')')[1][:3]:
-            pass
-        recorder.stdout.close()
+        until('the program ends', lambda: has_ended(pid))
 
 
 main()

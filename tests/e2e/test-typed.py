@@ -28,15 +28,10 @@ In TYPE, * is any text and \\* a star. What they are compared to, all of `graph 
 and of `leaks --json --snapshot 0`: the cycle, its fields, its strengths, "certain" or "proven".
 
 No type may be wrong, whether the program says so (block, array, within) or not; the log lists the types of what it does not speak of."""
-import bisect, collections, glob, re
+import bisect, collections, re
 from harness import *
 
 SOURCE = os.path.join(TOP, 'tests', 'targets', 'typed-rust.rs')
-
-
-def matches(pattern, text):
-    parts = re.split(r'(\\\*|\*)', pattern)
-    return re.fullmatch(''.join('.*' if p == '*' else re.escape('*') if p == '\\*' else re.escape(p) for p in parts), text) is not None
 
 
 def parts_of(field):
@@ -75,15 +70,17 @@ class Heap:
 
     def check_types(self):
         spoken = set()
-        for address, type_, *count in [*self.said['block'], *self.said['array'], *self.said['within']]:
-            node = self.block(address)
-            spoken.add(node['id'])
-            found = node['type'] or 'nothing'
-            element, is_array = re.subn(r'\[\d*\]$', '', found)
-            right = matches(type_, found) if not count else is_array and matches(type_, element) and found.endswith(('[]', f'[{count[0]}]'))
-            if (address, type_) in [tuple(w) for w in self.said['within']]:
-                right = matches(type_, element)
-            self.check(right, f'{address} is {found} ({node["type_evidence"]}), not {type_}{count or ""}')
+        for what in 'block', 'array', 'within':
+            for address, type_, *count in self.said[what]:
+                node = self.block(address)
+                spoken.add(node['id'])
+                found = node['type'] or 'nothing'
+                element, is_array = re.subn(r'\[\d*\]$', '', found)
+                right = matches(type_, found if what == 'block' else element)
+                if what == 'array':
+                    right = right and is_array and found.endswith(('[]', f'[{count[0]}]'))
+                self.check(right, f'{address} is {found} ({node["type_evidence"]}), not {type_}{count or ""}')
+        assert spoken, f'{self.name} said nothing'
         self.check_instances()
         return spoken
 
@@ -376,12 +373,7 @@ def types_of_python():
 
 @check
 def types_of_rust():
-    versions = {}
-    for compiler in ['/usr/bin/rustc', shutil.which('rustc'), *sorted(glob.glob(os.path.expanduser('~/.rustup/toolchains/*/bin/rustc'))), os.path.expanduser('~/.cargo/bin/rustc')]:
-        if compiler and os.path.exists(compiler):
-            versions.setdefault(run(compiler, '--version').stdout.strip(), compiler)
-    assert versions, 'no rustc'
-    for version, compiler in versions.items():
+    for version, compiler in rust_compilers().items():
         for what, options in [('debug', ['-g']), ('release', ['-g', '-O'])]:
             name = f'typed-rust-{version.split()[1]}-{what}'
             done = run(compiler, *options, '--edition', '2021', '--crate-name', 'typed_rust', SOURCE, '-o', path(name))

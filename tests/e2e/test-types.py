@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`heapatlas types`: layouts against what the programs themselves print, against pahole, and against what DWARF can say in its
 many ways; generics; stripped files; the contract of the JSON."""
-import collections, functools, json, os, random, re, shutil
+import collections, json, os, random, re, shutil
 from harness import *
 import layouts, pahole
 
@@ -180,17 +180,6 @@ def cxx_programs_print_the_same_layouts():
 
 
 # ---- Rust ----
-
-@functools.cache
-def rust_compilers():
-    places = ['/usr/bin/rustc', shutil.which('rustc'), os.path.expanduser('~/.cargo/bin/rustc')]
-    found = {}
-    for place_ in places:
-        if place_ and os.path.exists(place_):
-            found.setdefault(run(place_, '--version').stdout.strip(), place_)
-    assert found, 'no rustc'
-    return found
-
 
 def rust_programs():
     for version, compiler in rust_compilers().items():

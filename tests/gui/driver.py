@@ -6,7 +6,7 @@ import os, shutil, subprocess, sys, tempfile, time
 BUILD = os.path.realpath(os.environ.get('HAT_BUILD', 'build/tests'))
 GUI = os.path.join(BUILD, 'app', 'heapatlas-gui')
 SHOTS = os.environ.get('HAT_SCREENSHOTS', os.path.join(BUILD, 'gui-screenshots'))
-DEADLINE = float(os.environ.get('HAT_DEADLINE', 60))
+DEADLINE = float(os.environ.get('HAT_DEADLINE', 180))
 SCREEN = 1600, 1000
 
 if 'HAT_GUI_INNER' in os.environ:

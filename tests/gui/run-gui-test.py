@@ -84,7 +84,7 @@ def export_pictures(app):
     poll('it is a whole PDF', lambda: b'Pages:           1' in subprocess.run(['pdfinfo', home('leaks.pdf')], capture_output=True).stdout)
     app.act(app.frame, 'win.copy-picture')
     poll('the picture is on the clipboard', lambda: subprocess.run(
-        ['xclip', '-selection', 'clipboard', '-t', 'image/png', '-o'], capture_output=True, timeout=20).stdout.startswith(b'\x89PNG'))
+        ['xclip', '-selection', 'clipboard', '-t', 'image/png', '-o'], capture_output=True, timeout=60).stdout.startswith(b'\x89PNG'))
 
 
 def save_elsewhere(app):
@@ -191,12 +191,13 @@ def test_close_and_keep():
 
 def test_close_and_stop():
     before = recordings()
-    app = App('--', STEADY, '1500', home('stopped'))
+    app = App('--', STEADY, '0', home('stopped'))
     poll('the counters count', lambda: counter(app, 'Events') not in ('', '0'))
     leave(app, 'Stop Recording')
     trace = (set(recordings()) - set(before)).pop()
     poll('the trace is whole', lambda: subprocess.run([HEAPATLAS, 'check', trace], capture_output=True).returncode == 0)
-    poll('the program ran on', lambda: os.path.exists(home('stopped')))
+    open(home('stopped'), 'w').close()
+    poll('the program ran on', lambda: open(home('stopped')).read() == 'done\n')
 
 
 FAKE_RECORDER = """#!/usr/bin/python3

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * collect OUT [--no-follow] [--free-stacks] [--stop-after EVENTS] [--stall MS] [--events] [--discard] PROGRAM
- * [ARG...]: a recorder for the hook's tests. It drains the rings while PROGRAM runs (--stall: pauses before each
- * round; --discard: does not look at the words), knows nothing of traces, and writes facts to OUT as lines of words:
+ * collect OUT [--no-follow] [--free-stacks] [--stop-after EVENTS] [--stall MS] [--rings N] [--events] [--discard]
+ * PROGRAM [ARG...]: a recorder for the hook's tests. It drains the rings while PROGRAM runs (--stall: pauses before each
+ * round; --rings: there are no more for threads; --discard: does not look at the words), knows nothing of traces, and
+ * writes facts to OUT as lines of words:
  *
  *   process SLOT PID KIND PARENT FORK_ID EXE provider PATH argv0 NAME
  *   event SLOT TYPE ADDRESS SIZE OLD DEPTH COMPLETE OWN     with --events
@@ -80,6 +81,7 @@ static uint64_t n_events, cap_events, n_bad, total_blocked, n_rings;
 static FILE *out;
 static bool all_events, discard;
 static uint64_t stop_after;
+static uint32_t n_free_rings = HAT_WIRE_MAX_RINGS;
 
 static void
 bad (const char *what, uint32_t ring)
@@ -485,6 +487,8 @@ main (int argc, char **argv)
       discard = true;
     else if (strcmp (argv[at], "--events") == 0)
       all_events = true;
+    else if (strcmp (argv[at], "--rings") == 0)
+      n_free_rings = (uint32_t) strtoul (argv[++at], NULL, 10);
     else if (strcmp (argv[at], "--stop-after") == 0)
       stop_after = strtoul (argv[++at], NULL, 10);
     else if (strcmp (argv[at], "--stall") == 0)
@@ -507,6 +511,8 @@ main (int argc, char **argv)
   header->no_follow = no_follow;
   header->free_stacks = free_stacks;
   header->fork_ids = 1;
+  for (uint32_t i = n_free_rings; i < HAT_WIRE_MAX_RINGS - 1; i++) /* the last ones are for processes */
+    rings[i].state = HAT_WIRE_RING_CLAIMED;
   header->magic = HAT_WIRE_MAGIC;
 
   const pid_t parent = getpid (), child = fork ();

@@ -38,7 +38,7 @@ class Facts:
         equal(self.numbers['bad'], 0, 'words that make no sense')
 
 
-def collect(*command, options=(), hook=HOOK, allocator=None, env=None, lost=0, timeout=120):
+def collect(*command, options=(), hook=HOOK, allocator=None, env=None, lost=0, timeout=300):
     """Runs a program under the hook; returns its finished process and the facts."""
     full = dict(os.environ, HOOK=hook, **(env or {}))
     if allocator:

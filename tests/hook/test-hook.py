@@ -119,6 +119,17 @@ def threads_together():
 
 
 @check
+def more_threads_than_rings_that_are_left():
+    """Those without one share their process'."""
+    done, facts = collect(target('hook-threads'), 'together', 10000, options=['--rings', 4])
+    own = numbers(done.stdout)
+    equal(facts.numbers['rings'], 5, 'rings: of four threads of nine, and of the process')
+    equal(facts.totals[0]['own_allocations'], own['allocations'], 'allocations')
+    consistent(facts.totals[0], 'threads without a ring')
+    equal(facts.totals[0]['truncated'], 0, 'truncated stacks')
+
+
+@check
 def deep_stacks_are_whole_and_deeper_ones_keep_both_ends():
     done, facts = collect(target('hook-threads'), 'deep', 3000)
     assert 3001 <= facts.totals[0]['depth'] < 3020 and facts.totals[0]['cut'] == 0, facts.totals[0]

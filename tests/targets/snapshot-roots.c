@@ -25,6 +25,7 @@ static char *volatile interior, *volatile behind_length;
 void keep_in_library (void *block); /* of snapshot-library */
 static volatile uintptr_t hidden;
 static pthread_barrier_t barrier;
+static unsigned n_spinning; /* that hold their block in a register by now */
 static char alternate_stack[65536];
 
 static void *
@@ -97,7 +98,7 @@ spin (void *argument)
 {
   register void *held __asm__ ("r12") = make ("register", 2003);
   pthread_barrier_wait (&barrier);
-  __asm__ volatile ("1: pause\n jmp 1b" : : "r" (held));
+  __asm__ volatile ("lock incl %1\n 1: pause\n jmp 1b" : : "r" (held), "m" (n_spinning));
   return argument;
 }
 
@@ -106,7 +107,7 @@ spin_in_vector (void *argument)
 {
   void *held = make ("vector", 2004);
   pthread_barrier_wait (&barrier);
-  __asm__ volatile ("movq %0, %%xmm9\n xor %0, %0\n xor %%eax, %%eax\n 1: pause\n jmp 1b" : "+r" (held) : : "xmm9", "rax");
+  __asm__ volatile ("movq %0, %%xmm9\n xor %0, %0\n xor %%eax, %%eax\n lock incl %1\n 1: pause\n jmp 1b" : "+r" (held) : "m" (n_spinning) : "xmm9", "rax");
   return argument;
 }
 
@@ -119,7 +120,7 @@ spin_in_big_vector (void *argument)
   __asm__ volatile ("vmovdqu64 %0, %%zmm17" : : "m" (held) : "xmm17");
   held[6] = NULL;
   pthread_barrier_wait (&barrier);
-  __asm__ volatile ("xor %%eax, %%eax\n xor %%ecx, %%ecx\n 1: pause\n jmp 1b" : : : "rax", "rcx");
+  __asm__ volatile ("xor %%eax, %%eax\n xor %%ecx, %%ecx\n lock incl %0\n 1: pause\n jmp 1b" : : "m" (n_spinning) : "rax", "rcx");
   return argument;
 }
 
@@ -173,7 +174,8 @@ start_threads (void)
   for (size_t i = 0; i < 4 + has_big_vectors; i++)
     pthread_create (&thread, NULL, bodies[i], NULL);
   pthread_barrier_wait (&barrier);
-  usleep (20000);
+  while (__atomic_load_n (&n_spinning, __ATOMIC_ACQUIRE) < 2 + has_big_vectors)
+    usleep (1000);
 }
 
 /* A block that moves all the time, and holds another one. */
@@ -182,6 +184,7 @@ keep_moving (void *argument)
 {
   void **mine = make ("moving", 64);
   mine[5] = make ("held-by-moving", 6000 + (size_t) argument);
+  pthread_barrier_wait (&barrier);
   for (size_t i = 0;; i++)
     in_static[0] = mine = realloc (mine, 64 + i % 50 * 4096);
 }
@@ -242,9 +245,11 @@ main (int argc, char **argv)
   if (strstr (how, "moving"))
     {
       pthread_t thread;
+      pthread_barrier_init (&barrier, NULL, 5);
       for (size_t i = 0; i < 4; i++)
         pthread_create (&thread, NULL, keep_moving, (void *) i);
-      usleep (50000);
+      pthread_barrier_wait (&barrier);
+      usleep (50000); /* so that they are somewhere */
     }
   lose_before_a_free_chunk ();
   overwrite ();

@@ -154,7 +154,7 @@ script_run (Script *script, guint n)
       else if (kind < 50 || (kind < 90 && script->live->len == 0))
         event.kind = HAT_EVENT_ALLOC;
       else if (kind < 80)
-        event.kind = HAT_EVENT_FREE;
+        event.kind = script->grows ? HAT_EVENT_ALLOC : HAT_EVENT_FREE;
       else if (kind < 90)
         event.kind = HAT_EVENT_REALLOC;
       else if (kind < 99 || script->live->len == 0)

@@ -11,7 +11,8 @@ typedef struct
   HatTraceWriter *writer;
   guint process, n_threads, n_stacks;
   gboolean free_stacks;
-  guint max_live; /* 0: grows */
+  guint max_live; /* 0: as it comes */
+  gboolean grows; /* frees hardly anything */
   HatBlockId first_block;
   GArray *events;    /* HatEvent as given, with block filled in */
   GArray *live;      /* HatBlockId */
