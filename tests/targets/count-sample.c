@@ -14,6 +14,7 @@ enum
 };
 
 static unsigned long allocations, bytes_allocated, frees, live_bytes;
+static unsigned long parts; /* millionths: 1 / size of what was allocated, summed up */
 static void *kept[THREADS + 2][KEPT];
 
 static void
@@ -27,6 +28,7 @@ birth (size_t size)
 {
   count (&allocations, 1);
   count (&bytes_allocated, size);
+  count (&parts, 1000000 / size);
   count (&live_bytes, size);
 }
 
@@ -87,8 +89,8 @@ work (void *worker)
 static void
 print (const char *name)
 {
-  printf ("%s{\"allocations\":%lu,\"bytes_allocated\":%lu,\"frees\":%lu,\"live_bytes\":%lu}", name, allocations, bytes_allocated,
-          frees, live_bytes);
+  printf ("%s{\"allocations\":%lu,\"bytes_allocated\":%lu,\"frees\":%lu,\"live_bytes\":%lu,\"parts\":%lu}", name, allocations,
+          bytes_allocated, frees, live_bytes, parts);
   fflush (stdout);
 }
 
@@ -107,7 +109,7 @@ main (void)
   const pid_t child = fork ();
   if (child == 0)
     {
-      allocations = bytes_allocated = frees = 0; /* but what lives was inherited */
+      allocations = bytes_allocated = frees = parts = 0; /* but what lives was inherited */
       own_blocks (THREADS + 1, 20000);
       print (",\"child\":");
       _exit (0);
