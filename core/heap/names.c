@@ -121,7 +121,7 @@ is_rust_library (const char *path)
 }
 
 /* "<Self as Trait>::method": the doing of a library if Self is one of its types, or any type at all (a bare parameter or a
- * primitive type) and Trait is the library's. The program's own Clone is the program's. */
+ * primitive type) and Trait is the library's; and that of an allocator, whoever wrote it. The program's own Clone is the program's. */
 static gboolean
 is_rust_library_method (const char *name)
 {
@@ -141,6 +141,8 @@ is_rust_library_method (const char *name)
   if (is_rust_library (self))
     return TRUE;
   const char *as = strstr (self, " as ");
+  if (as && g_str_has_prefix (as + 4, "core::alloc::"))
+    return TRUE;
   if (as == NULL || g_strstr_len (self, as - self, "::"))
     return FALSE;
   return is_rust_library (as + 4);
@@ -150,8 +152,8 @@ static gboolean
 is_plumbing_name (const char *name)
 {
   static const char *const starts[] = {
-    "operator new", "operator delete", "__gnu_cxx::", "__cxxabiv1::", "__cxa_", "__rust_", "__rdl_", "__rg_", "_start",
-    "__libc_start", "_dl_", "std::",
+    "operator new", "operator delete", "__gnu_cxx::", "__cxxabiv1::", "__cxa_", "__rust_", "__rustc::", "__rdl_", "__rg_",
+    "_start", "__libc_start", "_dl_", "std::",
   };
   const gsize length = strlen (name);
 

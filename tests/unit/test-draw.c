@@ -493,6 +493,26 @@ test_map_is_bounded (void)
   live_clear (live);
 }
 
+/* A hundred arenas, whose headers alone are higher than the picture, still show their blocks. */
+static void
+test_map_many_arenas (void)
+{
+  g_autoptr (HatHeap) heap = heap_of_fixture (500);
+  g_autoptr (HatColors) colors = hat_colors_new (heap);
+  HatLive *live = live_of (50000, 0x550000001000, 64);
+  HatRegion regions[100];
+  HatSample sample = { .n_regions = G_N_ELEMENTS (regions), .regions = regions };
+
+  for (guint i = 0; i < G_N_ELEMENTS (regions); i++)
+    regions[i] = (HatRegion){ 0x550000001000 + i * 0x10000, 0x550000001000 + (i + 1) * 0x10000, HAT_REGION_ARENA, "" };
+  g_autoptr (HatMapModel) model = hat_map_model_new (heap, live, &sample);
+  const HatMapStyle style = { .colors = colors, .by = HAT_BY_SIZE, .isolated = -1 };
+  g_autoptr (HatMapLayout) layout = hat_map_layout_new (model, &style, (HatMapView){ 0 }, 700, 400);
+  g_assert_cmpuint (layout->view.bytes_per_row, <=, live->blocks[live->n - 1].address - live->blocks[0].address);
+  g_assert_cmpuint (layout->n_cells, >, 0);
+  live_clear (live);
+}
+
 static void
 test_map_hits (void)
 {
@@ -956,6 +976,7 @@ main (int argc, char **argv)
   g_test_add_func ("/draw/timeline/spike", test_spike);
   g_test_add_func ("/draw/timeline/hits", test_timeline_hits);
   g_test_add_func ("/draw/map/is-bounded", test_map_is_bounded);
+  g_test_add_func ("/draw/map/many-arenas", test_map_many_arenas);
   g_test_add_func ("/draw/map/hits", test_map_hits);
   g_test_add_func ("/draw/map/selection", test_map_selection);
   g_test_add_func ("/draw/flame/layout", test_flame);

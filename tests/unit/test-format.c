@@ -185,6 +185,7 @@ static const TestStack test_stacks[] = {
       { "alloc::raw_vec::RawVec<T,A>::allocate_in" },
       { "<T as alloc::slice::hack::ConvertVec>::to_vec" },
       { "shop::cart::add" } } },
+  { "shop::till", { { "<shop::Counting as core::alloc::global::GlobalAlloc>::alloc" }, { "__rustc::__rust_alloc" }, { "shop::till" } } },
   { "<shop::Item as core::clone::Clone>::clone", { { "__rust_alloc" }, { "<shop::Item as core::clone::Clone>::clone" }, { "shop::main" } } },
   { "shop::main::{{closure}}", { { "hashbrown::raw::RawTable<T,A>::reserve_rehash" }, { "shop::main::{{closure}}" } } },
   { "dl_init", { { "dl_init", "/lib/ld-linux-x86-64.so.2" }, { "_start" } } },

@@ -252,15 +252,18 @@ set_zoom (HatMapLayout *layout, guint64 bytes_per_row)
   layout->content_height = content_height (layout->model, bytes_per_row, layout->row_height + layout->row_gap);
 }
 
-/* The closest zoom at which everything fits; rows then grow into what height is left. */
+/* The closest zoom at which everything fits; rows then grow into what height is left. The headers of many arenas may need all of it: rows
+ * have half the height even so, and the last ones are scrolled to. */
 static void
 zoom_to_fit (HatMapLayout *layout)
 {
   guint64 bytes = MIN_BYTES_PER_ROW * 4;
+  const double headers = layout->model->groups->len * (HEADER_HEIGHT + REGION_SPACE);
+  const double room = MAX (layout->plot.height, headers + layout->plot.height / 2);
   double rows = 0, left;
 
   set_zoom (layout, bytes);
-  while (layout->content_height > layout->plot.height && bytes < MAX_BYTES_PER_ROW)
+  while (layout->content_height > room && bytes < MAX_BYTES_PER_ROW)
     set_zoom (layout, bytes *= 2);
   for (guint g = 0; g < layout->model->groups->len; g++)
     rows += (double) rows_of (layout->model->groups->pdata[g], bytes);

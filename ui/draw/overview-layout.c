@@ -190,6 +190,7 @@ add_unfreed (HatOverview *overview, const Facts *facts, const HatUnfreedGroups *
   g_autofree HatSiteVariance *variances = g_new0 (HatSiteVariance, unfreed->n + 1);
   const HatSites left = { .n = unfreed->n, .sites = sites, .variances = variances };
 
+  g_autofree char *places = hat_format_count (unfreed->n);
   card->number = hat_format_bytes_within (unfreed->bytes, hat_error_of (unfreed->bytes_variance));
   /* Nearly every program leaves a little behind. */
   card->is_warning = unfreed->bytes > 0 && unfreed->bytes >= facts->sites->totals.peak_bytes / 20;
@@ -200,8 +201,8 @@ add_unfreed (HatOverview *overview, const Facts *facts, const HatUnfreedGroups *
     }
   fill_function_parts (card, facts->trace, &left, HAT_COST_LIVE, unfreed->bytes);
   card->sentence = unfreed->n
-                       ? g_strdup_printf ("%s block%s from %u place%s: not known to be lost, but nobody freed %s.",
-                                          blocks, hat_plural (unfreed->blocks), unfreed->n, hat_plural (unfreed->n),
+                       ? g_strdup_printf ("%s block%s from %s place%s: not known to be lost, but nobody freed %s.",
+                                          blocks, hat_plural (unfreed->blocks), places, hat_plural (unfreed->n),
                                           unfreed->blocks == 1 ? "it" : "them")
                    : facts->sites->variances
                        ? hat_sample_none_words (facts->trace, "Every block of the sample was freed. What was not")
@@ -224,7 +225,7 @@ add_lost (HatOverview *overview, const Facts *facts, const HatCandidates *candid
         n_blocks += candidates->candidates[i].blocks;
         sites[lost.n++] = (HatSite){ .stack = candidates->candidates[i].stack, .live_bytes = candidates->candidates[i].bytes };
       }
-  g_autofree char *blocks = hat_format_blocks (n_blocks, 0);
+  g_autofree char *blocks = hat_format_blocks (n_blocks, 0), *places = hat_format_count (lost.n);
   card->number = hat_format_bytes (bytes);
   card->is_warning = bytes > 0;
   if (lost.n == 0)
@@ -233,7 +234,7 @@ add_lost (HatOverview *overview, const Facts *facts, const HatCandidates *candid
       return;
     }
   fill_function_parts (card, facts->trace, &lost, HAT_COST_LIVE, bytes);
-  card->sentence = g_strdup_printf ("%s from %u place%s that nothing leads to any more.", blocks, lost.n, hat_plural (lost.n));
+  card->sentence = g_strdup_printf ("%s from %s place%s that nothing leads to any more.", blocks, places, hat_plural (lost.n));
 }
 
 static void
