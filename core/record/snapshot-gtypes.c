@@ -26,7 +26,7 @@ struct _HatGTypes
   guint64 quarks;                                  /* address of the table of strings */
   guint32 n_quarks;
   guint32 name_at, self_at, data_at, class_at;     /* in a node, in a node, in a node, in its data */
-  GHashTable *known;                               /* GType -> HatGType; NULL: it is none */
+  GHashTable *known;                               /* GType -> HatGType */
   GStringChunk *strings;
 };
 
@@ -192,28 +192,32 @@ hat_gtypes_free (HatGTypes *gtypes)
 
 /* ---- asking ---- */
 
+/* What is none is not kept: any word of a heap may be asked for. */
 static const HatGType *
 get (HatGTypes *gtypes, guint64 number, guint depth)
 {
-  gpointer known;
+  const HatMemory *memory = gtypes->memory;
   if (number == 0 || number % 4 != 0 || depth > MAX_ANCESTORS)
     return NULL;
-  if (g_hash_table_lookup_extended (gtypes->known, (gpointer) number, NULL, &known))
+  const HatGType *known = g_hash_table_lookup (gtypes->known, (gpointer) number);
+  if (known)
     return known;
-  const guint64 node = number <= LAST_FUNDAMENTAL ? hat_memory_word (gtypes->memory, gtypes->nodes + number / 4 * 8) : number;
-  const char *name = node && hat_memory_word (gtypes->memory, node + gtypes->self_at) == number ? name_of_node (gtypes, node) : NULL;
-  HatGType *type = NULL;
-  if (name)
-    {
-      const guint64 data = hat_memory_word (gtypes->memory, node + gtypes->data_at);
-      guint16 sizes[2] = { 0, 0 };
-      hat_memory_read (gtypes->memory, data + gtypes->class_at + 8, sizes, sizeof sizes);
-      type = g_new (HatGType, 1);
-      *type = (HatGType){ .name = hat_clean_name (gtypes->strings, name), .class = hat_memory_word (gtypes->memory, data + gtypes->class_at),
-                          .instance_size = sizes[0], .private_size = sizes[1] };
-      type->parent = get (gtypes, hat_memory_word (gtypes->memory, node + gtypes->self_at + 8), depth + 1);
-    }
+  const guint64 node = number <= LAST_FUNDAMENTAL ? hat_memory_word (memory, gtypes->nodes + number / 4 * 8) : number;
+  const gboolean is_node = hat_block_index_find (memory->plan->blocks, node) != HAT_NO_BLOCK && hat_memory_word (memory, node + gtypes->self_at) == number;
+  const char *name = is_node ? name_of_node (gtypes, node) : NULL;
+  if (name == NULL)
+    return NULL;
+  const guint64 data = hat_memory_word (memory, node + gtypes->data_at);
+  guint16 sizes[2] = { 0, 0 };
+  hat_memory_read (memory, data + gtypes->class_at + 8, sizes, sizeof sizes);
+  HatGType *type = g_new (HatGType, 1);
+  *type = (HatGType){ .name = hat_clean_name (gtypes->strings, name), .class = hat_memory_word (memory, data + gtypes->class_at),
+                      .instance_size = sizes[0], .private_size = sizes[1] };
   g_hash_table_insert (gtypes->known, (gpointer) number, type);
+  const HatGType *parent = get (gtypes, hat_memory_word (memory, node + gtypes->self_at + 8), depth + 1), *at = parent;
+  while (at && at != type)
+    at = at->parent;
+  type->parent = at ? NULL : parent; /* damaged memory may lead in circles */
   return type;
 }
 

@@ -30,7 +30,7 @@ struct _HatPythonTypes
 {
   const HatMemory *memory;
   guint64 type_of_types;
-  GHashTable *known; /* address -> HatPythonType; NULL: it is none */
+  GHashTable *known; /* address -> HatPythonType */
   GStringChunk *strings;
 };
 
@@ -91,36 +91,33 @@ symbol_at (HatPythonTypes *types, guint64 address)
   return module ? hat_module_names_variable (hat_module_reader_names (types->memory->reader, module), address - module->image.bias) : NULL;
 }
 
+/* What is none is not kept: any word of a heap may be asked for. */
 static const HatPythonType *
 get (HatPythonTypes *types, guint64 address, guint depth)
 {
   const HatMemory *memory = types->memory;
-  gpointer known;
   guint8 bytes[TYPE_SIZE];
+  guint64 its, name_at, basic_size, flags;
   if (address == 0 || address % 8 != 0 || depth > MAX_METATYPES)
     return NULL;
-  if (g_hash_table_lookup_extended (types->known, (gpointer) address, NULL, &known))
+  const HatPythonType *known = g_hash_table_lookup (types->known, (gpointer) address);
+  if (known)
     return known;
-  HatPythonType *type = NULL;
-  if (hat_memory_read (memory, address, bytes, sizeof bytes))
-    {
-      guint64 its, name_at, basic_size, flags;
-      memcpy (&its, bytes + TYPE_AT, 8);
-      memcpy (&name_at, bytes + NAME_AT, 8);
-      memcpy (&basic_size, bytes + BASIC_SIZE_AT, 8);
-      memcpy (&flags, bytes + FLAGS_AT, 8);
-      const char *name = flags & IS_READY && basic_size >= OBJECT_SIZE && basic_size < MAX_BASIC_SIZE
-                         && (its == types->type_of_types || (its != address && get (types, its, depth + 1)))
-                           ? hat_memory_string (memory, name_at) : NULL;
-      if (name)
-        {
-          const char *symbol = symbol_at (types, address);
-          type = g_new (HatPythonType, 1);
-          *type = (HatPythonType){ .name = hat_clean_name (types->strings, name),
-                                   .symbol = symbol ? g_string_chunk_insert_const (types->strings, symbol) : NULL,
-                                   .basic_size = basic_size, .is_collected = (flags & IS_COLLECTED) != 0 };
-        }
-    }
+  if (!hat_memory_read (memory, address, bytes, sizeof bytes))
+    return NULL;
+  memcpy (&its, bytes + TYPE_AT, 8);
+  memcpy (&name_at, bytes + NAME_AT, 8);
+  memcpy (&basic_size, bytes + BASIC_SIZE_AT, 8);
+  memcpy (&flags, bytes + FLAGS_AT, 8);
+  const char *name = flags & IS_READY && basic_size >= OBJECT_SIZE && basic_size < MAX_BASIC_SIZE
+                     && (its == types->type_of_types || (its != address && get (types, its, depth + 1)))
+                       ? hat_memory_string (memory, name_at) : NULL;
+  if (name == NULL)
+    return NULL;
+  const char *symbol = symbol_at (types, address);
+  HatPythonType *type = g_new (HatPythonType, 1);
+  *type = (HatPythonType){ .name = hat_clean_name (types->strings, name), .symbol = symbol ? g_string_chunk_insert_const (types->strings, symbol) : NULL,
+                           .basic_size = basic_size, .is_collected = (flags & IS_COLLECTED) != 0 };
   g_hash_table_insert (types->known, (gpointer) address, type);
   return type;
 }
