@@ -332,8 +332,10 @@ find_pointers (Job *job)
   const HatRootThread *threads = (const HatRootThread *) job->threads->data;
 
   if (!job->result->info.is_windowed)
-    scan_blocks (job, job->contents, 0, job->blocks.n);
-  hat_scan_end (&job->scan);
+    {
+      scan_blocks (job, job->contents, 0, job->blocks.n);
+      hat_scan_end (&job->scan);
+    }
   hat_roots_scan (&job->plan, job->roots, threads, job->result);
   hat_roots_name (&job->plan, job->reader, threads, job->result, job->strings);
   if (!job->result->info.is_windowed)
@@ -770,7 +772,10 @@ take (HatSnapshots *snapshots, HatImage *image, HatSnapshotReason reason, const 
       name_modules (snapshots, job, image);
       list_threads (snapshots, job, image);
       if ((is_copied &= begin_scan (job)))
-        scan_in_windows (job, image->info.pid);
+        {
+          scan_in_windows (job, image->info.pid);
+          hat_scan_end (&job->scan);
+        }
       /* Once more when their frames are known; but what they point to has to be looked at now. */
       hat_roots_scan (&job->plan, job->roots, (const HatRootThread *) job->threads->data, job->result);
       add_heads (job);
