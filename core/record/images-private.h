@@ -41,6 +41,7 @@ struct _HatImage
   gboolean is_first_process;
   gboolean is_foreign; /* its pid is not a pid here (another pid namespace) */
   gboolean is_foreign_allocator; /* not the C library's */
+  guint n_parked;         /* events of the stream that wait; kept up to date while it is drained */
   gboolean is_held;       /* too many events wait for one that is not told yet */
   gboolean is_last_drain; /* nothing more will come: wait for nothing */
   gboolean is_finished;

@@ -4,6 +4,11 @@
 
 #include "core/record/intern.h"
 
+#include <string.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE (2u << 20)
+
 static inline guint32
 hash (guint64 key, guint bits)
 {
@@ -21,6 +26,18 @@ find (HatIntern *intern, guint64 key)
   return &intern->slots[at];
 }
 
+/* Look-ups go anywhere in the table: with small pages each would miss the processor's table of pages, too. */
+static HatInternSlot *
+slots_new (guint bits)
+{
+  const gsize n_bytes = sizeof (HatInternSlot) << bits;
+  HatInternSlot *slots = g_aligned_alloc (1, n_bytes, n_bytes < HUGE_PAGE ? 64 : HUGE_PAGE);
+
+  if (n_bytes >= HUGE_PAGE)
+    madvise (slots, n_bytes, MADV_HUGEPAGE);
+  return memset (slots, 0, n_bytes);
+}
+
 static void
 grow (HatIntern *intern)
 {
@@ -28,11 +45,11 @@ grow (HatIntern *intern)
   HatInternSlot *old = intern->slots;
 
   intern->bits = old ? intern->bits + 1 : 10;
-  intern->slots = g_new0 (HatInternSlot, 1u << intern->bits);
+  intern->slots = slots_new (intern->bits);
   for (guint32 i = 0; i < n_old; i++)
     if (old[i].value != 0)
       *find (intern, old[i].key) = old[i];
-  g_free (old);
+  g_aligned_free (old);
 }
 
 HatInternSlot *
@@ -59,6 +76,6 @@ hat_intern_prefetch (const HatIntern *intern, guint64 key)
 void
 hat_intern_clear (HatIntern *intern)
 {
-  g_free (intern->slots);
+  g_aligned_free (intern->slots);
   *intern = (HatIntern) {};
 }

@@ -103,7 +103,7 @@ take (HatImages *images, HatRing *ring, const HatRawEvent *raw)
     case HAT_RAW_ALLOC:
     case HAT_RAW_FREE:
     case HAT_RAW_REALLOC:
-      hat_stream_add (image->stream, &ring->thread->stream, raw, time_ns);
+      image->n_parked = hat_stream_add (image->stream, &ring->thread->stream, raw, time_ns);
       break;
     case HAT_RAW_MOVING:
       hat_stream_begin_move (image->stream, &ring->thread->stream, raw);
@@ -130,7 +130,7 @@ take (HatImages *images, HatRing *ring, const HatRawEvent *raw)
 static inline gboolean
 has_to_be_held (HatImage *image)
 {
-  return G_UNLIKELY (hat_stream_n_parked (image->stream) > MANY_PARKED) && !image->is_last_drain;
+  return G_UNLIKELY (image->n_parked > MANY_PARKED) && !image->is_last_drain;
 }
 
 static void
@@ -203,17 +203,25 @@ has_event (HatImages *images, HatRing *ring, guint64 limit, guint64 ahead)
   return ring->next_ahead < ring->n_ahead && ring->pending <= limit;
 }
 
+static inline gboolean
+may_go_on (HatImage *image)
+{
+  return !has_to_be_held (image) || image->is_held;
+}
+
 /* Takes in one ring's events up to `limit`. Returns how many. */
 static guint64
 consume (HatImages *images, HatRing *ring, guint64 limit, guint64 ahead)
 {
   guint64 n = 0;
 
-  while (has_event (images, ring, limit, ahead) && (!has_to_be_held (ring->image) || ring->image->is_held))
-    {
-      take (images, ring, &ring->ahead[ring->next_ahead++]);
-      n++;
-    }
+  while (has_event (images, ring, limit, ahead) && may_go_on (ring->image))
+    do
+      {
+        take (images, ring, &ring->ahead[ring->next_ahead++]);
+        n++;
+      }
+    while (ring->next_ahead < ring->n_ahead && ring->ahead[ring->next_ahead].ticks <= limit && may_go_on (ring->image));
   return n;
 }
 
@@ -301,6 +309,7 @@ hat_image_drain (HatImages *images, HatImage *image, guint64 limit)
   /* Held: only as far as is needed to bring the earliest of those on that wait. */
   do
     {
+      image->n_parked = hat_stream_n_parked (image->stream);
       image->is_held = has_to_be_held (image);
       const guint64 near = image->is_held ? MIN (limit, hat_stream_oldest_parked (image->stream) + HELD_TICKS) : limit;
       n_now = merge (images, image, near, limit);

@@ -414,13 +414,14 @@ hat_stream_expect (HatStream *stream, guint64 address)
   hat_live_set_prefetch (stream->live, address);
 }
 
-void
+guint
 hat_stream_add (HatStream *stream, HatStreamThread *thread, const HatRawEvent *raw, gint64 time_ns)
 {
   thread->moving = 0;
   if (G_LIKELY (stream->all.length == 0) && G_LIKELY (apply (stream, thread, raw, time_ns)))
-    return;
+    return 0;
   add_slowly (stream, thread, raw, time_ns);
+  return stream->all.length;
 }
 
 void

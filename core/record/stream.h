@@ -51,8 +51,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatStream, hat_stream_free)
 /* A hint: an event about `address` will come soon. */
 void hat_stream_expect (HatStream *stream, guint64 address);
 
-/* An ALLOC, FREE or REALLOC of `thread`, which is not earlier than what came before but for the disorder described above. */
-void hat_stream_add (HatStream *stream, HatStreamThread *thread, const HatRawEvent *event, gint64 time_ns);
+/* An ALLOC, FREE or REALLOC of `thread`, which is not earlier than what came before but for the disorder described above. Returns
+ * hat_stream_n_parked(). */
+guint hat_stream_add (HatStream *stream, HatStreamThread *thread, const HatRawEvent *event, gint64 time_ns);
 
 /* The thread begins to reallocate event->old; true until its next event. */
 void hat_stream_begin_move (HatStream *stream, HatStreamThread *thread, const HatRawEvent *event);

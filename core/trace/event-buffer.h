@@ -24,6 +24,12 @@ typedef struct
   gint64 time_ns; /* of that event */
 } HatTickRun;
 
+/* Where a block lies. */
+typedef struct
+{
+  guint64 address, size;
+} HatExtent;
+
 typedef struct
 {
   guint64 first_event;
@@ -39,7 +45,7 @@ typedef struct
 
   /* By block of the chunk. */
   guint8 dies[HAT_CHUNK_EVENTS]; /* TRUE, FALSE */
-  guint64 address[HAT_CHUNK_EVENTS], size[HAT_CHUNK_EVENTS];
+  HatExtent extent[HAT_CHUNK_EVENTS]; /* together, as they are wanted in the order of deaths */
   HatStackId stack[HAT_CHUNK_EVENTS];
   guint32 made_at[HAT_CHUNK_EVENTS]; /* event */
 
@@ -99,8 +105,7 @@ hat_event_buffer_add (HatEventBuffer *buffer, const HatEvent *event)
   if (hat_kind_makes (event->kind))
     {
       const guint32 block = buffer->n_blocks++;
-      buffer->address[block] = event->address;
-      buffer->size[block] = MIN (event->size, G_MAXUINT64 - 1);
+      buffer->extent[block] = (HatExtent) { event->address, MIN (event->size, G_MAXUINT64 - 1) };
       buffer->stack[block] = event->stack;
       buffer->made_at[block] = number;
       buffer->dies[block] = FALSE;

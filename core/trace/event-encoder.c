@@ -9,6 +9,7 @@
 #include <zstd.h>
 
 #define ZSTD_LEVEL 1 /* what the columns leave to find, 3 does not find either: it gains 1 % at most */
+#define DEATHS_AHEAD 16u /* blocks that die soon are fetched: they lie anywhere in a megabyte */
 #define MIN_MAP_BITS 6
 #define MAX_MAP_BITS 18 /* it grows when it is half full */
 
@@ -387,15 +388,15 @@ encode_survivors (HatEventEncoder *self)
         run++;
       while (thread < last_thread && at >= thread[1].first)
         thread++;
-      self->born[n_born++] = (HatBlock){ .address = buffer->address[block],
-                                         .size = buffer->size[block],
+      self->born[n_born++] = (HatBlock){ .address = buffer->extent[block].address,
+                                         .size = buffer->extent[block].size,
                                          .id = buffer->first_block + block,
                                          .birth_ns = time_in_run (run, at),
                                          .stack = buffer->stack[block],
                                          .thread = thread->thread };
-      before = encode_stack_and_size (self, HAT_COLUMN_SURVIVOR_STACKS, before, buffer->stack[block], buffer->size[block]);
+      before = encode_stack_and_size (self, HAT_COLUMN_SURVIVOR_STACKS, before, buffer->stack[block], buffer->extent[block].size);
       self->number[block] = before;
-      encode_survivor_address (self, buffer->address[block], buffer->size[block], &last, &last_end);
+      encode_survivor_address (self, buffer->extent[block].address, buffer->extent[block].size, &last, &last_end);
     }
   self->n_born = n_born;
 }
@@ -427,7 +428,7 @@ encode_transients (HatEventEncoder *self)
         continue;
       if (buffer->dies[block])
         {
-          before = encode_stack_and_size (self, HAT_COLUMN_TRANSIENT_STACKS, before, buffer->stack[block], buffer->size[block]);
+          before = encode_stack_and_size (self, HAT_COLUMN_TRANSIENT_STACKS, before, buffer->stack[block], buffer->extent[block].size);
           self->number[block] = n++;
         }
       else
@@ -459,7 +460,7 @@ encode_transient_address (HatEventEncoder *self, guint32 block, guint64 *last)
 {
   const HatEventBuffer *buffer = self->buffer;
   HatColumnWriter *addresses = &self->columns[HAT_COLUMN_TRANSIENT_ADDRESSES];
-  const guint64 address = buffer->address[block], size = buffer->size[block];
+  const guint64 address = buffer->extent[block].address, size = buffer->extent[block].size;
   HatPile *pile = &self->piles[hat_size_class (size)];
   const guint depth = depth_in_pile (pile, address);
   const gint64 difference = (gint64) (address - *last);
@@ -468,9 +469,9 @@ encode_transient_address (HatEventEncoder *self, guint32 block, guint64 *last)
       hat_pile_take (pile, depth);
       hat_column_put (addresses, HAT_TRANSIENT_PILE + depth);
     }
-  else if (block + 1 < buffer->n_blocks && !buffer->dies[block + 1] && address + hat_footprint (size) == buffer->address[block + 1])
+  else if (block + 1 < buffer->n_blocks && !buffer->dies[block + 1] && address + hat_footprint (size) == buffer->extent[block + 1].address)
     hat_column_put (addresses, HAT_TRANSIENT_BEFORE);
-  else if (block > 0 && !buffer->dies[block - 1] && buffer->address[block - 1] + hat_footprint (buffer->size[block - 1]) == address)
+  else if (block > 0 && !buffer->dies[block - 1] && buffer->extent[block - 1].address + hat_footprint (buffer->extent[block - 1].size) == address)
     hat_column_put (addresses, HAT_TRANSIENT_BEHIND);
   else if (address + hat_footprint (size) == *last)
     hat_column_put (addresses, HAT_TRANSIENT_BEFORE_LAST);
@@ -494,10 +495,12 @@ encode_transient_addresses (HatEventEncoder *self)
   guint32 block = buffer->n_blocks;
   for (guint32 i = buffer->n_events; i-- > 0;)
     {
+      if (i >= DEATHS_AHEAD && buffer->ended[i - DEATHS_AHEAD] != HAT_NOT_OURS)
+        __builtin_prefetch (&buffer->extent[buffer->ended[i - DEATHS_AHEAD]]);
       if (hat_kind_makes (buffer->kind[i]))
         {
           block--;
-          hat_pile_push (&self->piles[hat_size_class (buffer->size[block])], buffer->address[block]);
+          hat_pile_push (&self->piles[hat_size_class (buffer->extent[block].size)], buffer->extent[block].address);
         }
       const guint32 ended = buffer->ended[i];
       if (ended != HAT_NOT_OURS)
