@@ -16,7 +16,7 @@
 
 /* A short program should have samples too: two early ones, then ten a second. Where there is much to read (a line for each of hundreds of
  * mappings) they are fewer: a sample is worth so many times its own processor time. */
-#define COST_SHARE 200
+#define COST_SHARE 500
 static const gint64 early_ns[] = { 30000000, 200000000 };
 
 static gboolean
