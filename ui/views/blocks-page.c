@@ -18,6 +18,7 @@ struct _HatBlocksPage
   GtkLabel *headline;
   GtkColumnViewColumn *stands_for; /* of a sample */
   GtkColumnViewColumn *leak_class; /* of a snapshot */
+  GtkColumnViewColumn *thread;     /* if there are several */
   GtkColumnViewColumn *type;       /* where some are known */
   HatBlockRows *rows;
   gboolean is_filling;
@@ -86,9 +87,12 @@ ask (HatBlocksPage *self)
 static void
 hat_blocks_page_update (HatPage *page, HatChanges changes)
 {
-  const HatGraph *graph = hat_view_state_get (hat_page_state (page))->graph;
-  guint n_types;
-  hat_trace_stack_types (hat_heap_trace (hat_view_state_get (hat_page_state (page))->heap), &n_types);
+  const HatQuestion *now = hat_view_state_get (hat_page_state (page));
+  const HatGraph *graph = now->graph;
+  guint n_types, n_threads;
+  hat_trace_stack_types (hat_heap_trace (now->heap), &n_types);
+  hat_trace_threads (hat_heap_trace (now->heap), hat_heap_process (now->heap), &n_threads);
+  gtk_column_view_column_set_visible (HAT_BLOCKS_PAGE (page)->thread, n_threads > 1);
   gtk_column_view_column_set_visible (HAT_BLOCKS_PAGE (page)->leak_class, graph != NULL);
   gtk_column_view_column_set_visible (HAT_BLOCKS_PAGE (page)->type, n_types > 0);
   if (changes & (HAT_CHANGED_HEAP | HAT_CHANGED_CURSOR | HAT_CHANGED_FILTER) || (changes & HAT_CHANGED_SNAPSHOT && graph))
@@ -211,7 +215,7 @@ hat_blocks_page_new (HatViewState *state)
     [HAT_BLOCK_AGE] = { "Age", 90, TRUE, cell_age },
     [HAT_BLOCK_THREAD] = { "Thread", 120, FALSE, cell_thread },
     [HAT_BLOCK_CLASS] = { "Class", 90, FALSE, cell_class },
-    [HAT_BLOCK_TYPE] = { "Type", 0, FALSE, cell_type },
+    [HAT_BLOCK_TYPE] = { "Type", 150, FALSE, cell_type },
     [HAT_BLOCK_SITE] = { "Allocated by", 0, FALSE, cell_site },
   };
   HatBlocksPage *self = g_object_new (HAT_TYPE_BLOCKS_PAGE, NULL);
@@ -226,6 +230,8 @@ hat_blocks_page_new (HatViewState *state)
     hat_columns_make_sortable (
         hat_columns_add (self->view, columns[i].title, columns[i].width, columns[i].is_number, columns[i].text, self),
         i);
+  self->thread = g_list_model_get_item (gtk_column_view_get_columns (self->view), HAT_BLOCK_THREAD);
+  g_object_unref (self->thread);
   self->leak_class = g_list_model_get_item (gtk_column_view_get_columns (self->view), HAT_BLOCK_CLASS);
   g_object_unref (self->leak_class);
   self->type = g_list_model_get_item (gtk_column_view_get_columns (self->view), HAT_BLOCK_TYPE);
