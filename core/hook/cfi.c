@@ -55,11 +55,12 @@ read_sleb (const uint8_t **at)
     value_; \
   })
 
-/* A pointer in DW_EH_PE encoding; data_base is what "datarel" is relative to. */
+/* A pointer in DW_EH_PE encoding; data_base is what "datarel" is relative to, shift how far behind *at the bytes are in
+ * the program. */
 static uint64_t
-read_encoded (const uint8_t **at, uint8_t encoding, uint64_t data_base)
+read_encoded (const uint8_t **at, uint8_t encoding, uint64_t data_base, uint64_t shift)
 {
-  const uint64_t here = (uint64_t) *at;
+  const uint64_t here = (uint64_t) *at + shift;
   uint64_t value;
 
   if (encoding == 0xff)
@@ -107,6 +108,7 @@ typedef struct
   uint8_t encoding;
   bool has_data, signal_frame;
   const uint8_t *program, *end;
+  uint64_t shift; /* of its entry */
 } Cie;
 
 /* The length field: returns where the entry's content begins, NULL for the 64-bit form, which no linker writes into
@@ -150,7 +152,7 @@ read_cie (const uint8_t *entry, Cie *cie)
         else if (*c == 'P')
           {
             const uint8_t encoding = *at++;
-            read_encoded (&at, encoding & 0x7f, 0);
+            read_encoded (&at, encoding & 0x7f, 0, 0);
           }
         else if (*c == 'S')
           cie->signal_frame = true;
@@ -201,7 +203,7 @@ run (HookScratch *scratch, const Cie *cie, const uint8_t *at, const uint8_t *end
         case 0x00: /* nop */
           break;
         case 0x01: /* set_loc */
-          location = read_encoded (&at, cie->encoding, 0);
+          location = read_encoded (&at, cie->encoding, 0, cie->shift);
           if (location > pc)
             return true;
           break;
@@ -315,8 +317,8 @@ find_fde (const uint8_t *header, uint64_t pc)
 
   if (header[0] != 1 || header[3] != 0x3b) /* version; the table as 32-bit offsets from the header */
     return NULL;
-  read_encoded (&at, header[1], (uint64_t) header);
-  const uint64_t count = read_encoded (&at, header[2], (uint64_t) header);
+  read_encoded (&at, header[1], (uint64_t) header, 0);
+  const uint64_t count = read_encoded (&at, header[2], (uint64_t) header, 0);
   const int32_t *table = (const int32_t *) at;
   const int64_t key = (int64_t) (pc - (uint64_t) header);
   uint64_t low = 0, high = count;
@@ -332,20 +334,18 @@ find_fde (const uint8_t *header, uint64_t pc)
   return low ? header + table[(low - 1) * 2 + 1] : NULL;
 }
 
-bool
-hook_cfi_row (HookThread *thread, const struct dl_find_object *object, uint64_t pc)
+/* The row for pc from an entry, if it is for pc. */
+static bool
+read_row (HookScratch *scratch, const HookEntry *entry, uint64_t pc)
 {
-  HookScratch *scratch = &thread->scratch;
-  const uint8_t *header = object->dlfo_eh_frame;
-  const uint8_t *fde = header ? find_fde (header, pc) : NULL;
-  const uint8_t *end, *at = fde ? entry_content (fde, &end) : NULL;
-  Cie cie;
+  const uint8_t *end, *at = entry_content (entry->fde, &end);
+  Cie cie = { .shift = entry->shift };
 
-  if (at == NULL || !read_cie (at - *(const uint32_t *) at, &cie))
+  if (at == NULL || !read_cie (entry->cie, &cie))
     return false;
   at += 4;
-  const uint64_t start = read_encoded (&at, cie.encoding, 0);
-  const uint64_t range = read_encoded (&at, cie.encoding & 0xf, 0);
+  const uint64_t start = read_encoded (&at, cie.encoding, 0, entry->shift);
+  const uint64_t range = read_encoded (&at, cie.encoding & 0xf, 0, 0);
   if (pc < start || pc - start >= range)
     return false;
   if (cie.has_data)
@@ -358,6 +358,24 @@ hook_cfi_row (HookThread *thread, const struct dl_find_object *object, uint64_t 
     return false;
   scratch->initial = scratch->row;
   return run (scratch, &cie, at, end, start, pc, false);
+}
+
+bool
+hook_cfi_row (HookThread *thread, const struct dl_find_object *object, uint64_t pc)
+{
+  const uint8_t *header = object->dlfo_eh_frame;
+  const uint8_t *fde = header ? find_fde (header, pc) : NULL;
+
+  /* The CIE is as far before the word that says so; a word of 0 is the table's end. */
+  return fde && *(const uint32_t *) fde
+         && read_row (&thread->scratch, &(HookEntry) { fde, fde + 4 - ((const uint32_t *) fde)[1], 0 }, pc);
+}
+
+bool
+hook_cfi_row_for_rule (HookThread *thread, const struct dl_find_object *object, uint64_t pc)
+{
+  HookEntry entry;
+  return (hook_tables_find (thread, object, pc, &entry) && read_row (&thread->scratch, &entry, pc)) || hook_cfi_row (thread, object, pc);
 }
 
 bool

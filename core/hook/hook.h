@@ -13,6 +13,7 @@
  *   hold.c       waiting while the recorder looks at the process' memory
  *   unwind.c     call stacks: incremental walk, shared rule cache
  *   cfi.c        .eh_frame: the row of rules for one address, and its generic evaluation
+ *   tables.c     the same tables, read from files so that they do not fill the target's memory
  *   modules.c    the shared objects that stacks run through; dlclose
  *
  * Everything here runs inside somebody else's malloc: it takes no lock that others hold, allocates only by mmap,
@@ -481,6 +482,8 @@ struct dl_find_object;
 
 /* The row for pc, in thread->scratch.row. */
 bool hook_cfi_row (HookThread *thread, const struct dl_find_object *object, uint64_t pc);
+/* The same with less of the tables mapped afterwards; the row's expressions can be read until the next such call only. */
+bool hook_cfi_row_for_rule (HookThread *thread, const struct dl_find_object *object, uint64_t pc);
 /* Whether stacks end at pc, which has no row: in the loader's entry point, below constructors, or at a function's
  * very start, which nobody can have called: makecontext puts it there. */
 bool hook_cfi_is_end (HookThread *thread, const struct dl_find_object *object, uint64_t pc);
@@ -493,6 +496,18 @@ typedef enum
 } HookStep;
 /* thread->scratch.registers become the caller's, by the generic rules. */
 HookStep hook_cfi_step (HookThread *thread);
+
+/* ---- tables.c ---- */
+
+/* Copies of the two entries of .eh_frame that say how to unwind from an address. */
+typedef struct
+{
+  const uint8_t *fde, *cie;
+  uint64_t shift; /* from the copied FDE to where it is in the program */
+} HookEntry;
+
+/* Reads the entries for pc, if there are any, from the object's file; false: read them in memory. Valid until the next call. */
+bool hook_tables_find (HookThread *thread, const struct dl_find_object *object, uint64_t pc, HookEntry *out);
 
 /* ---- modules.c ---- */
 

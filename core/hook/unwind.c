@@ -127,7 +127,7 @@ enum
 {
   FIRST_RULES = 1 << 12,
   MAX_RULES = 1 << 20,
-  PROBES = 8,
+  PROBES = 24,
 };
 
 #define KEY_PC_MASK ((1ul << 47) - 1)
@@ -280,7 +280,7 @@ make_rule (HookThread *thread, uint64_t ip, bool exact)
       hook_modules_announce (thread, &object);
       if (unlikely (hook_session.header->watches))
         hook_watch (thread, pc);
-      const bool has_row = hook_cfi_row (thread, &object, pc);
+      const bool has_row = hook_cfi_row_for_rule (thread, &object, pc);
       const uint32_t index = new_index (ip, exact);
       rule = has_row ? pack_row (&thread->scratch.row, ip, index)
                      : pack (hook_cfi_is_end (thread, &object, pc) ? ROOT : NO_RULE, index, 0, 0);
@@ -290,7 +290,7 @@ make_rule (HookThread *thread, uint64_t ip, bool exact)
 
   const uint64_t key = pc | (exact ? KEY_EXACT : 0) | (uint64_t) rule_generation << 48;
   RuleTable *table = __atomic_load_n (&rule_table, __ATOMIC_ACQUIRE);
-  if (table == NULL || __atomic_load_n (&table->n_used, __ATOMIC_RELAXED) > table->mask / 2)
+  if (table == NULL || __atomic_load_n (&table->n_used, __ATOMIC_RELAXED) > table->mask / 4 * 3)
     table = grow (table);
   if (table && !try_insert (table, key, rule))
     {
