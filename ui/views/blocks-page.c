@@ -56,7 +56,7 @@ on_blocks (gpointer owner, gpointer answer, const GError *error)
   g_autofree char *headline = n == live->n ? hat_live_words (heap, live)
                                            : g_strdup_printf ("%s of %s blocks%s, %s, at %s", count, all,
                                                               is_sample ? " of the sample" : "", bytes, time);
-  gtk_column_view_column_set_visible (self->stands_for, is_sample);
+  hat_columns_show (self->stands_for, is_sample);
   gtk_label_set_label (self->headline, headline);
   self->is_filling = TRUE;
   gtk_single_selection_set_model (self->selection, G_LIST_MODEL (self->rows));
@@ -92,9 +92,9 @@ hat_blocks_page_update (HatPage *page, HatChanges changes)
   guint n_types, n_threads;
   hat_trace_stack_types (hat_heap_trace (now->heap), &n_types);
   hat_trace_threads (hat_heap_trace (now->heap), hat_heap_process (now->heap), &n_threads);
-  gtk_column_view_column_set_visible (HAT_BLOCKS_PAGE (page)->thread, n_threads > 1);
-  gtk_column_view_column_set_visible (HAT_BLOCKS_PAGE (page)->leak_class, graph != NULL);
-  gtk_column_view_column_set_visible (HAT_BLOCKS_PAGE (page)->type, n_types > 0);
+  hat_columns_show (HAT_BLOCKS_PAGE (page)->thread, n_threads > 1);
+  hat_columns_show (HAT_BLOCKS_PAGE (page)->leak_class, graph != NULL);
+  hat_columns_show (HAT_BLOCKS_PAGE (page)->type, n_types > 0);
   if (changes & (HAT_CHANGED_HEAP | HAT_CHANGED_CURSOR | HAT_CHANGED_FILTER) || (changes & HAT_CHANGED_SNAPSHOT && graph))
     ask (HAT_BLOCKS_PAGE (page));
 }
@@ -240,7 +240,7 @@ hat_blocks_page_new (HatViewState *state)
   gtk_column_view_remove_column (self->view, self->stands_for);
   gtk_column_view_insert_column (self->view, HAT_BLOCK_SIZE + 1, self->stands_for);
   g_object_unref (self->stands_for);
-  gtk_column_view_column_set_visible (self->stands_for, FALSE);
+  hat_columns_show (self->stands_for, FALSE);
   g_signal_connect (self->selection, "notify::selected-item", G_CALLBACK (on_selected), self);
   g_signal_connect_object (gtk_column_view_get_sorter (self->view), "changed", G_CALLBACK (on_sort_changed), self, 0);
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), GTK_WIDGET (self->view));

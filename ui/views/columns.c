@@ -65,10 +65,22 @@ hat_columns_add (GtkColumnView *view, const char *title, int width, gboolean is_
 {
   GtkColumnViewColumn *column = add (view, title, (Column){ text, data, is_number, FALSE });
   if (width > 0)
-    gtk_column_view_column_set_fixed_width (column, width);
+    {
+      gtk_column_view_column_set_fixed_width (column, width);
+      g_object_set_data (G_OBJECT (column), "width", GINT_TO_POINTER (width));
+    }
   else
     gtk_column_view_column_set_expand (column, TRUE);
   return column;
+}
+
+void
+hat_columns_show (GtkColumnViewColumn *column, gboolean shown)
+{
+  if (gtk_column_view_column_get_visible (column) == shown)
+    return; /* the user may have made it wider */
+  gtk_column_view_column_set_visible (column, shown);
+  gtk_column_view_column_set_fixed_width (column, shown ? GPOINTER_TO_INT (g_object_get_data (G_OBJECT (column), "width")) : 0);
 }
 
 GtkColumnViewColumn *

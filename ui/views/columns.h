@@ -14,7 +14,9 @@ typedef void (*HatCellText) (gpointer item, gpointer data, char **out_text, doub
 /* A column whose cells are told by `text`: out_text is g_free'd; a share of 0 to 1 draws a bar behind it, -1 none. */
 GtkColumnViewColumn *hat_columns_add (GtkColumnView *view, const char *title, int width, gboolean is_number,
                                       HatCellText text, gpointer data);
-/* The same, with the arrow that unfolds a row of a GtkTreeListModel. */
+/* Shows one of these or not: GTK 4.8 keeps room for a column that is only invisible. */
+void hat_columns_show (GtkColumnViewColumn *column, gboolean shown);
+/* The same as hat_columns_add(), with the arrow that unfolds a row of a GtkTreeListModel. */
 GtkColumnViewColumn *hat_columns_add_tree (GtkColumnView *view, const char *title, HatCellText text, gpointer data);
 
 /* Makes a click on the column's title sort. The rows of `view` are to be hat_columns_sorted(). `compare` gets what is in the list. */

@@ -180,7 +180,7 @@ on_types (gpointer owner, gpointer answer, const GError *error)
   gtk_label_set_label (self->headline, table->headline);
   gtk_label_set_label (self->sentence, table->sentence);
   for (guint i = 0; i < N_LIVE_COLUMNS; i++)
-    gtk_column_view_column_set_visible (self->of_live[i], table->has_live);
+    hat_columns_show (self->of_live[i], table->has_live);
   if (table->n > 0)
     fill (self);
   else
