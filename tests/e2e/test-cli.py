@@ -7,17 +7,14 @@ from harness import *
 TRACE = path('cli.heapatlas')
 
 
-def recorded():
-    if not os.path.exists(TRACE):
-        equal(record(TRACE, target('steady'), '200', options=['-q']).returncode, 0, 'record')
-    return TRACE
+def recorded(trace=TRACE, *options):
+    if not os.path.exists(trace):
+        equal(record(trace, target('steady'), '200', options=['-q', *options]).returncode, 0, 'record')
+    return trace
 
 
 def recorded_without_snapshot():
-    trace = path('blind.heapatlas')
-    if not os.path.exists(trace):
-        equal(record(trace, target('steady'), '200', options=['-q', '--no-snapshot']).returncode, 0, 'record')
-    return trace
+    return recorded(path('blind.heapatlas'), '--no-snapshot')
 
 
 @check

@@ -4,7 +4,7 @@
 
 The truth programs (tests/targets/leaks-*) print "case class address size" for every block of their own. Differences to the other tools
 stand in LEAKS.md, and nowhere else."""
-import collections, re, xml.etree.ElementTree
+import collections, functools, re, xml.etree.ElementTree
 from harness import *
 
 LSAN_CLASS = {'direct': 'direct', 'cycle': 'indirect', 'indirect': 'indirect', 'possible': 'reachable', 'reachable': 'reachable'}
@@ -36,12 +36,18 @@ def parse_truth(text):
 
 # ---- ours ----
 
-def check_truth(name):
-    """Records a truth program; every block of its own has its class, and no other block is lost. Returns {address: block}."""
+@functools.cache
+def recorded(name):
+    """The trace of a truth program, and {address: (case, class, size)}."""
     trace = path(f'{name}.heapatlas')
     done = record(trace, target(name), options=['-q'])
     equal(done.returncode, 0, f'{name}: {done.stderr}')
-    truth = parse_truth(done.stdout)
+    return trace, parse_truth(done.stdout)
+
+
+def check_truth(name):
+    """Every block of a truth program's own has its class, and no other block is lost. Returns {address: block}."""
+    trace, truth = recorded(name)
     nodes = {int(n['address'], 16): n for n in answer('graph', trace)['nodes']}
     wrong = [f'{case} {address:#x}: {nodes[address]["class"] if address in nodes else "not there"}, not {leak_class}'
              for address, (case, leak_class, size) in truth.items() if address not in nodes or nodes[address]['class'] != leak_class]
@@ -79,8 +85,7 @@ def blocks_of_rust_have_their_class():
 @check
 def mapped_regions_can_be_left_out():
     """What only they hold is lost then, and nothing else is."""
-    trace = path('leaks-c.heapatlas')
-    truth = parse_truth(record(trace, target('leaks-c'), options=['-q']).stdout)
+    trace, truth = recorded('leaks-c')
     held = {int(n['address'], 16) for n in answer('graph', trace)['nodes'] if n['class'] == 'reachable'}
     kept = {int(n['address'], 16) for n in answer('graph', trace, '--no-mappings')['nodes'] if n['class'] == 'reachable'}
     equal([truth[address][0] for address in held - kept], ['mapping'], 'cases')
@@ -104,11 +109,11 @@ def lsan_objects(text):
     return found
 
 
-def run_lsan(*command, env={}, xvfb=()):
+def run_lsan(*command, env={}):
     """The finished run, and what LeakSanitizer says."""
     log = path('lsan')
     preload = f'{os.path.join(TARGETS, "liblsan-early.so")} liblsan.so.0'
-    done = run(*xvfb, 'env', f'LSAN_OPTIONS=report_objects=1:exitcode=0:log_path={log}', f'LD_PRELOAD={preload}', *command, env={**os.environ, **env})
+    done = run('env', f'LSAN_OPTIONS=report_objects=1:exitcode=0:log_path={log}', f'LD_PRELOAD={preload}', *command, env={**os.environ, **env})
     text = ''
     for name in os.listdir(TMP):
         if name.startswith('lsan.'):
@@ -205,13 +210,13 @@ def direct_blocks(trace):
     return [(n['size'], graph['stacks'][n['stack']]) for n in graph['nodes'] if n['class'] == 'direct']
 
 
-def check_program(name, *command, env={}, xvfb=()):
+def check_program(name, *command, env={}):
     """Every direct leak of ours is one of LeakSanitizer's, of the same size; or it is in LEAKS.md. Returns how many there are."""
     trace = path(f'{name}.heapatlas')
-    done = run(*xvfb, HEAPATLAS, 'record', '-q', '--no-follow', '-o', trace, '--', *command, env={**os.environ, **env})
+    done = run(HEAPATLAS, 'record', '-q', '--no-follow', '-o', trace, '--', *command, env={**os.environ, **env})
     equal(done.returncode, 0, f'{name}: {done.stderr[-2000:]}')
     ours = direct_blocks(trace)
-    finished, text = run_lsan(*command, env=env, xvfb=xvfb)
+    finished, text = run_lsan(*command, env=env)
     equal(finished.returncode, 0, f'{name} with LeakSanitizer: {finished.stderr[-2000:]}')
     theirs = collections.Counter(size for kind, size in lsan_objects(text).values() if kind == 'direct')
     excused = [row[1].strip('`') for row in table('Programs of others') if row[0] == name]
@@ -258,7 +263,8 @@ def no_false_direct_leaks_in_sqlite():
 @check
 def no_false_direct_leaks_in_gtk():
     quiet = {'GTK_A11Y': 'none', 'DBUS_SESSION_BUS_ADDRESS': 'unix:path=/nonexistent', 'GSK_RENDERER': 'cairo', 'GSETTINGS_BACKEND': 'memory'}
-    check_program('leaks-gtk', target('leaks-gtk'), env=quiet, xvfb=['xvfb-run', '-a'])
+    with display() as where:
+        check_program('leaks-gtk', target('leaks-gtk'), env={**quiet, **where})
 
 
 main()
