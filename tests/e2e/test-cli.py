@@ -143,11 +143,14 @@ def leaks_error_exitcode():
 def a_wrapper_is_not_what_is_drawn():
     """A shell that becomes the program: the default process is the one that did the work."""
     trace = path('wrapped.heapatlas')
-    equal(record(trace, '/bin/sh', '-c', f'exec {PYTHON} -c pass').returncode, 0, 'status')
+    done = record(trace, '/bin/sh', '-c', f'exec {PYTHON} -c pass')
+    equal(done.returncode, 0, 'status')
     events = [p['totals']['allocations'] + p['totals']['frees'] for p in report(trace)['processes']]
     busiest = events.index(max(events))
     assert busiest > 0, events
-    equal(json.loads(run(HEAPATLAS, 'graph', trace, '--json', '--process', busiest).stdout).get('process'), busiest, 'asked for')
+    asked = run(HEAPATLAS, 'graph', trace, '--json', '--process', busiest)
+    equal(asked.returncode, 0, f'graph: {asked.stderr} record: {done.stderr}')
+    equal(json.loads(asked.stdout).get('process'), busiest, 'asked for')
     equal(json.loads(run(HEAPATLAS, 'graph', trace, '--json').stdout).get('process'), busiest, 'default')
 
 
