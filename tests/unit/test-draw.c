@@ -820,6 +820,39 @@ test_pictures (void)
         }
 }
 
+static gboolean
+is_same_picture (HatHeap *heap, const HatExportOptions *x, const HatExportOptions *y)
+{
+  cairo_surface_t *a = paint (heap, x), *b = paint (heap, y);
+  const gboolean is_same = memcmp (cairo_image_surface_get_data (a), cairo_image_surface_get_data (b),
+                                   (gsize) cairo_image_surface_get_stride (a) * x->height) == 0;
+
+  cairo_surface_destroy (a);
+  cairo_surface_destroy (b);
+  return is_same;
+}
+
+/* What is exported is what is seen: zoomed in, searched. */
+static void
+test_zoomed_pictures (void)
+{
+  g_autoptr (HatHeap) heap = heap_of_fixture (20000);
+  const HatExportOptions calls = { .view = HAT_VIEW_CALLS, .at_ns = -1, .cost = HAT_COST_ALLOCATED, .width = 640, .height = 400 },
+                         map = { .view = HAT_VIEW_MAP, .at_ns = -1, .width = 640, .height = 400 };
+  HatExportOptions zoomed = calls;
+
+  zoomed.root = 2;
+  g_assert_false (is_same_picture (heap, &calls, &zoomed));
+  zoomed.root = G_MAXUINT; /* of another tree: all is shown */
+  g_assert_true (is_same_picture (heap, &calls, &zoomed));
+  zoomed = calls;
+  zoomed.search = "a";
+  g_assert_false (is_same_picture (heap, &calls, &zoomed));
+  zoomed = map;
+  zoomed.map.bytes_per_row = 4096;
+  g_assert_false (is_same_picture (heap, &map, &zoomed));
+}
+
 static void
 test_files (void)
 {
@@ -985,6 +1018,7 @@ main (int argc, char **argv)
   g_test_add_func ("/draw/sample", test_sample);
   g_test_add_func ("/draw/colors-agree", test_colors_agree);
   g_test_add_func ("/draw/pictures", test_pictures);
-  g_test_add_func ("/draw/files", test_files);
+  g_test_add_func ("/draw/export/what-is-seen", test_zoomed_pictures);
+  g_test_add_func ("/draw/export/files", test_files);
   return g_test_run ();
 }

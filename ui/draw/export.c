@@ -154,7 +154,7 @@ paint_map (const Picture *picture, cairo_t *cr, GError **error)
   what = g_strdup_printf ("%s, by %s", words, graph ? "leak class" : hat_grouping_name (by));
   style.title = title = title_of (picture, what);
   model = hat_map_model_new (picture->heap, live, hat_heap_regions_at (picture->heap, at));
-  layout = hat_map_layout_new (model, &style, (HatMapView){ 0 }, picture->width, picture->height);
+  layout = hat_map_layout_new (model, &style, options->map, picture->width, picture->height);
   hat_map_paint (layout, &picture->palette, cr);
   return TRUE;
 }
@@ -251,6 +251,8 @@ paint_calls (const Picture *picture, cairo_t *cr, GError **error)
   else
     what = g_strdup_printf ("calls by %s, %s%s", cost_words (cost), total, range);
   input.tree = tree;
+  input.root = picture->options->root < tree->n ? picture->options->root : 0;
+  input.search = picture->options->search;
   has_table = picture->width >= 1000 && tree->n && tree->nodes[0].cost;
   input.title = title = title_of (picture, what);
   layout = hat_flame_layout_new (&input, picture->width - (has_table ? TABLE_WIDTH : 0), picture->height);

@@ -7,6 +7,7 @@
 #include <cairo.h>
 
 #include "ui/draw/graph-model.h"
+#include "ui/draw/map-layout.h"
 
 G_BEGIN_DECLS
 
@@ -17,7 +18,10 @@ typedef struct
   HatRange range;      /* from == to: the whole process */
   HatGrouping by;      /* bands of the timeline, colours of the map; HAT_BY_NONE = the picture's default */
   gboolean by_class;   /* map: colours are leak classes, at the snapshot */
+  HatMapView map;      /* what of it is seen; 0 = everything */
   HatCost cost;        /* of calls */
+  guint root;          /* of calls, the node of hat_tree_new() that takes all of the width; 0 = everything */
+  const char *search;  /* of calls, what is highlighted; or NULL */
   const char *type;    /* whose layout is drawn (hat_types_find()); NULL = of the one that loses most */
   guint snapshot;      /* of the graph; G_MAXUINT = hat_snapshot_usual() */
   HatGraph *graph;     /* of `snapshot`, as it is; NULL = made with the rules that are kept in the trace */

@@ -418,8 +418,16 @@ hat_calls_page_dispose (GObject *object)
 }
 
 static void
+hat_calls_page_fill_export (HatPage *page, HatExportOptions *options)
+{
+  options->root = hat_flame_picture_get_root (HAT_CALLS_PAGE (page)->flame);
+  options->search = hat_view_state_get (hat_page_state (page))->filter;
+}
+
+static void
 hat_calls_page_class_init (HatCallsPageClass *klass)
 {
+  HAT_PAGE_CLASS (klass)->fill_export = hat_calls_page_fill_export;
   G_OBJECT_CLASS (klass)->dispose = hat_calls_page_dispose;
   HAT_PAGE_CLASS (klass)->update = hat_calls_page_update;
 }

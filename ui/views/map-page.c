@@ -96,6 +96,7 @@ static void
 hat_map_page_fill_export (HatPage *page, HatExportOptions *options)
 {
   options->by_class = is_by_class (HAT_MAP_PAGE (page));
+  options->map = hat_map_picture_get_view (HAT_MAP_PAGE (page)->picture);
   if (options->by == HAT_BY_NONE)
     options->by = HAT_BY_AGE; /* as the picture */
 }

@@ -162,6 +162,12 @@ hat_map_picture_set_graph (HatMapPicture *self, HatGraph *graph)
   hat_picture_invalidate (HAT_PICTURE (self));
 }
 
+HatMapView
+hat_map_picture_get_view (HatMapPicture *self)
+{
+  return self->view;
+}
+
 void
 hat_map_picture_refresh (HatMapPicture *self)
 {

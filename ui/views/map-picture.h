@@ -19,6 +19,7 @@ GtkWidget *hat_map_picture_new (HatViewState *state);
 void hat_map_picture_set_model (HatMapPicture *self, HatHeap *heap, HatMapModel *model);
 /* The colours are leak classes from now on, or follow the grouping again. Takes a reference. */
 void hat_map_picture_set_graph (HatMapPicture *self, HatGraph *graph);
+HatMapView hat_map_picture_get_view (HatMapPicture *self);
 /* The selection, grouping or colours changed. */
 void hat_map_picture_refresh (HatMapPicture *self);
 

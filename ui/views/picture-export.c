@@ -14,7 +14,7 @@
 typedef struct
 {
   HatQuestion *question;
-  HatExportOptions options; /* graph, look, type and suppressions are the job's */
+  HatExportOptions options; /* graph, look, type, suppressions and search are the job's */
   char *path; /* NULL: in memory */
 } Job;
 
@@ -27,6 +27,7 @@ free_job (gpointer data)
   g_clear_pointer (&job->options.look, hat_graph_model_unref);
   g_free ((char *) job->options.type);
   g_free ((char *) job->options.suppressions);
+  g_free ((char *) job->options.search);
   g_free (job->path);
   g_free (job);
 }
@@ -144,6 +145,7 @@ start (HatViewState *state, const char *view, HatPage *page, const char *path, G
   if (job->options.look)
     hat_graph_model_ref (job->options.look);
   job->options.suppressions = g_strdup (job->options.suppressions);
+  job->options.search = g_strdup (job->options.search);
   g_autoptr (GTask) task = g_task_new (NULL, NULL, callback, data);
   g_task_set_task_data (task, job, free_job);
   g_task_run_in_thread (task, work);
