@@ -463,20 +463,22 @@ sum_bands (HatTimeline *timeline)
     }
 }
 
-/* A block seen at the ends of the bins before `end_bin` passes through the classes of age one after the other. */
+/* A block seen at the ends of the bins before `end_bin` passes through the classes of age one after the other. What was inherited was there
+ * from the start, though its birth by the parent's clock may be a little later. */
 static void
-add_aging_block (Filler *filler, const HatBlock *block, guint end_bin)
+add_aging_block (Filler *filler, const HatHeap *heap, const HatBlock *block, guint end_bin)
 {
   HatTimeline *timeline = filler->timeline;
+  const gint64 birth_ns = hat_block_is_own (heap, block->id) ? block->birth_ns : MIN (block->birth_ns, heap->start_ns);
 
-  if (block->birth_ns > filler->edges[end_bin])
+  if (birth_ns > filler->edges[end_bin])
     return; /* gone before the end of its first bin */
-  guint bin = block->birth_ns <= timeline->range.from ? 0 : bin_of (filler, block->birth_ns);
+  guint bin = birth_ns <= timeline->range.from ? 0 : bin_of (filler, birth_ns);
   for (guint cls = 0; cls < HAT_AGE_CLASSES && bin < end_bin; cls++)
     {
       guint next = end_bin;
       if (cls + 1 < HAT_AGE_CLASSES)
-        next = CLAMP (first_bin_until (filler, block->birth_ns + hat_age_class_start (cls + 1)), bin, end_bin);
+        next = CLAMP (first_bin_until (filler, birth_ns + hat_age_class_start (cls + 1)), bin, end_bin);
       if (next > bin)
         {
           add_to_band (filler, cls, bin, block->size, 1);
@@ -541,7 +543,7 @@ fill_bands (HatHeap *heap, Filler *filler, guint64 first, guint64 end, HatBands 
           if (bands && old->id != 0)
             add_to_band (filler, hat_bands_of (bands, old), filler->bin, old->size, -1);
           else if (by_age && old->id != 0)
-            add_aging_block (filler, old, filler->bin);
+            add_aging_block (filler, heap, old, filler->bin);
           if (bands && event->block != 0)
             {
               const HatBlock made = { .size = event->size, .stack = event->stack, .thread = event->thread };
@@ -555,7 +557,7 @@ fill_bands (HatHeap *heap, Filler *filler, guint64 first, guint64 end, HatBands 
   if (!hat_replay_iter_init (&iter, replay, FALSE, error))
     return FALSE;
   for (const HatBlock *block; (block = hat_replay_iter_next (&iter));)
-    add_aging_block (filler, block, filler->timeline->n_bins);
+    add_aging_block (filler, heap, block, filler->timeline->n_bins);
   return TRUE;
 }
 
