@@ -514,7 +514,8 @@ add_tops (Builder *builder, GArray *tops)
           hat_graph_chip_words (builder->graph, g_array_index (roots, guint32, 0), &title, &detail);
           if (roots->len > 1)
             {
-              char *more = g_strdup_printf ("%s, and %s%u more", detail, roots->len >= MOST_ROOTS ? "over " : "", roots->len - 1);
+              char *more = roots->len >= MOST_ROOTS ? g_strdup_printf ("%s, and many more", detail)
+                                                    : g_strdup_printf ("%s, and %u more", detail, roots->len - 1);
               g_free (detail);
               detail = more;
             }
