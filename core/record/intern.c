@@ -5,9 +5,8 @@
 #include "core/record/intern.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
-#define HUGE_PAGE (2u << 20)
+#include "core/trace/big-array.h"
 
 static inline guint32
 hash (guint64 key, guint bits)
@@ -31,11 +30,9 @@ static HatInternSlot *
 slots_new (guint bits)
 {
   const gsize n_bytes = sizeof (HatInternSlot) << bits;
-  HatInternSlot *slots = g_aligned_alloc (1, n_bytes, n_bytes < HUGE_PAGE ? 64 : HUGE_PAGE);
+  HatInternSlot *slots = g_aligned_alloc (1, n_bytes, n_bytes < HAT_BIG_BYTES ? 64 : HAT_BIG_BYTES);
 
-  if (n_bytes >= HUGE_PAGE)
-    madvise (slots, n_bytes, MADV_HUGEPAGE);
-  return memset (slots, 0, n_bytes);
+  return memset (hat_big_advise (slots, n_bytes), 0, n_bytes);
 }
 
 static void

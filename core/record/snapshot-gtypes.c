@@ -41,13 +41,6 @@ name_of_node (const HatGTypes *gtypes, guint64 node)
 /* ---- finding the tables ---- */
 
 static gboolean
-is_library (const HatFoundModule *module, const char *prefix)
-{
-  const char *slash = strrchr (module->path, '/');
-  return slash && g_str_has_prefix (slash + 1, prefix);
-}
-
-static gboolean
 are_fundamentals (const HatGTypes *gtypes)
 {
   for (guint i = 1; i < G_N_ELEMENTS (fundamentals); i++)
@@ -120,7 +113,7 @@ search (HatGTypes *gtypes, const char *library, gboolean (*func) (HatGTypes *gty
     {
       const HatRootRange *range = &g_array_index (gtypes->memory->plan->ranges, HatRootRange, i);
       guint64 n, word;
-      if (range->kind != HAT_ROOT_GLOBAL || !is_library ((const HatFoundModule *) range->module, library))
+      if (range->kind != HAT_ROOT_GLOBAL || !hat_found_module_is_named ((const HatFoundModule *) range->module, library))
         continue;
       for (guint64 at = range->start; at < range->end; at += MAX (n & ~7ull, 8))
         {
@@ -164,7 +157,7 @@ hat_gtypes_new (const HatMemory *memory, const char **out_problem)
 {
   gboolean is_there = FALSE;
   for (guint i = 0; i < memory->plan->modules->len && !is_there; i++)
-    is_there = is_library (&g_array_index (memory->plan->modules, HatFoundModule, i), "libgobject-2.0.so");
+    is_there = hat_found_module_is_named (&g_array_index (memory->plan->modules, HatFoundModule, i), "libgobject-2.0.so");
   if (!is_there)
     return NULL;
   HatGTypes *gtypes = g_new0 (HatGTypes, 1);

@@ -46,6 +46,13 @@ hat_module_reader_free (HatModuleReader *reader)
   g_free (reader);
 }
 
+gboolean
+hat_found_module_is_named (const HatFoundModule *module, const char *prefix)
+{
+  const char *slash = strrchr (module->path, '/');
+  return slash && g_str_has_prefix (slash + 1, prefix);
+}
+
 HatModule
 hat_found_module_about (const HatFoundModule *module)
 {

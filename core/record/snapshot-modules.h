@@ -19,6 +19,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatModuleReader, hat_module_reader_free)
 /* The module as core/symbols asks for it; its strings are the plan's. */
 HatModule hat_found_module_about (const HatFoundModule *module);
 
+/* Whether its file's name, without folders, begins so. */
+gboolean hat_found_module_is_named (const HatFoundModule *module, const char *prefix);
+
 /* What a module of the plan calls its own. */
 HatModuleNames *hat_module_reader_names (HatModuleReader *reader, const HatFoundModule *module);
 /* The same of the writer's number; NULL: the plan has no such module. */

@@ -40,9 +40,8 @@ find_type_of_types (const HatMemory *memory, gboolean *out_is_there)
   for (guint i = 0; i < memory->plan->modules->len; i++)
     {
       const HatFoundModule *module = &g_array_index (memory->plan->modules, HatFoundModule, i);
-      const char *slash = strrchr (module->path, '/');
       guint64 address;
-      if (!slash || (!g_str_has_prefix (slash + 1, "python") && !g_str_has_prefix (slash + 1, "libpython"))
+      if ((!hat_found_module_is_named (module, "python") && !hat_found_module_is_named (module, "libpython"))
           || !hat_module_names_find (hat_module_reader_names (memory->reader, module), "PyType_Type", &address))
         continue;
       address += module->image.bias;

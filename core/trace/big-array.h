@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Arrays that grow with the heap that was recorded. From some MiB on they are asked to lie on huge pages: to fill them takes a tenth of the
+/* Arrays that grow with the heap that was recorded. From a huge page on they are asked to lie on huge pages: to fill them takes a tenth of the
  * faults, and to look into them here and there, which is what a graph does all the time, a third less time. g_free() them. */
 
 #include <glib.h>
 #include <sys/mman.h>
 
-#define HAT_BIG_BYTES ((gsize) 4 << 20)
+#define HAT_BIG_BYTES ((gsize) 2 << 20)
 
 /* Returns `array`, which may be NULL. The advice is for all of its small pages: a mapping of which a part only was advised cannot grow in
  * its place. */
