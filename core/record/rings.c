@@ -140,20 +140,6 @@ release (HatRing *ring)
   hat_session_release (ring->wire, ring->released);
 }
 
-/* Tells the live set which blocks the decoded events are about: most of them are not in the cache. */
-static void
-expect (HatRing *ring)
-{
-  HatStream *stream = ring->image->stream;
-
-  for (guint i = 0; i < ring->n_ahead; i++)
-    {
-      hat_stream_expect (stream, ring->ahead[i].address);
-      if (ring->ahead[i].kind == HAT_RAW_REALLOC)
-        hat_stream_expect (stream, ring->ahead[i].old);
-    }
-}
-
 /* Decodes the ring's next events up to `limit`. A stamp far ahead of the clock is no time: such an event comes right after the one before. */
 static void
 read_ahead (HatImages *images, HatRing *ring, guint64 limit)
@@ -185,7 +171,7 @@ read_ahead (HatImages *images, HatRing *ring, guint64 limit)
     ring->last_ticks = ring->ahead[ring->n_ahead - 1].ticks;
   if (decoder->at - ring->released >= RELEASE_WORDS)
     release (ring);
-  expect (ring);
+  hat_stream_expect (ring->image->stream, ring->ahead, ring->n_ahead);
 }
 
 /* Sets what is to be said of the ring's next event. Returns whether there is one up to `limit`; *ahead: how far to decode. */
@@ -216,12 +202,20 @@ consume (HatImages *images, HatRing *ring, guint64 limit, guint64 ahead)
   guint64 n = 0;
 
   while (has_event (images, ring, limit, ahead) && may_go_on (ring->image))
-    do
-      {
-        take (images, ring, &ring->ahead[ring->next_ahead++]);
-        n++;
-      }
-    while (ring->next_ahead < ring->n_ahead && ring->ahead[ring->next_ahead].ticks <= limit && may_go_on (ring->image));
+    {
+      const HatRawEvent *next = &ring->ahead[ring->next_ahead];
+      guint n_taken = hat_stream_add_plain (ring->image->stream, &ring->thread->stream, next, ring->n_ahead - ring->next_ahead, limit,
+                                            images->clock, images->now_ns);
+      if (n_taken > 0)
+        ring->moving_ticks = 0;
+      else
+        {
+          take (images, ring, next);
+          n_taken = 1;
+        }
+      ring->next_ahead += n_taken;
+      n += n_taken;
+    }
   return n;
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/record/stream.h"
 
+#include "core/trace/event-buffer.h"
 #include "core/wire/wire.h"
 
 /* Stamps of two threads closer than this do not tell who was first. Clocks of two cores were seen to differ by 77 cycles. */
@@ -408,10 +409,66 @@ hat_stream_begin_move (HatStream *stream, HatStreamThread *thread, const HatRawE
   thread->moving = raw->old;
 }
 
+/* In a big heap most blocks are not in the cache. */
 void
-hat_stream_expect (HatStream *stream, guint64 address)
+hat_stream_expect (HatStream *stream, const HatRawEvent *events, guint n)
 {
-  hat_live_set_prefetch (stream->live, address);
+  for (guint i = 0; i < n; i++)
+    {
+      hat_live_set_prefetch (stream->live, events[i].address);
+      if (G_UNLIKELY (events[i].kind == HAT_RAW_REALLOC))
+        hat_live_set_prefetch (stream->live, events[i].old);
+    }
+}
+
+guint
+hat_stream_add_plain (HatStream *stream, HatStreamThread *thread, const HatRawEvent *events, guint n, guint64 limit, const HatClock *clock,
+                      gint64 now_ns)
+{
+  if (G_UNLIKELY (stream->all.length > 0) || events->kind > HAT_RAW_FREE)
+    return 0;
+  HatEventBuffer *buffer = hat_trace_writer_begin_events (stream->writer, stream->process);
+  const HatRawEvent *raw = events, *end = events + MIN (n, hat_event_buffer_room (buffer));
+  HatBlockId next_block = stream->next_block, last_block = thread->last_block;
+  gint64 last_ns = stream->last_ns;
+
+  g_assert (next_block == hat_event_buffer_next_block (buffer));
+  for (; raw < end && raw->ticks <= limit; raw++)
+    {
+      const gint64 time_ns = MAX (MIN (hat_clock_ns (clock, raw->ticks), now_ns), last_ns);
+
+      if (raw->kind == HAT_RAW_ALLOC)
+        {
+          const HatLiveBlock block = { .id = next_block, .size = raw->number, .stack = raw->stack };
+          if (G_UNLIKELY (!hat_live_set_insert (stream->live, raw->address, &block)))
+            break;
+          hat_event_buffer_add_alloc (buffer, raw->address, raw->number, raw->stack, time_ns, thread->index);
+          hat_account_add_alloc (stream->account, raw->stack, raw->number, time_ns);
+          last_block = next_block++;
+        }
+      else if (raw->kind == HAT_RAW_FREE && raw->stack == HAT_STACK_NONE)
+        {
+          HatLiveBlock old;
+          if (G_UNLIKELY (!hat_live_set_remove (stream->live, raw->address, &old)))
+            break;
+          const gboolean temporary = old.id == last_block;
+          hat_event_buffer_add_free (buffer, old.id, temporary, time_ns, thread->index);
+          hat_account_add_free (stream->account, old.stack, old.size, temporary, old.id < stream->first_block, time_ns);
+        }
+      else
+        break;
+      last_ns = time_ns;
+    }
+  hat_trace_writer_end_events (stream->writer, stream->process);
+  const guint n_done = (guint) (raw - events);
+  if (n_done == 0)
+    return 0;
+  thread->moving = 0;
+  thread->last_block = last_block;
+  stream->next_block = next_block;
+  stream->last_ns = last_ns;
+  stream->n_events += n_done;
+  return n_done;
 }
 
 guint

@@ -12,6 +12,7 @@
 
 #include "core/heap/live/account.h"
 #include "core/heap/live/live-set.h"
+#include "core/record/clock.h"
 #include "core/record/decode.h"
 #include "core/trace/writer.h"
 
@@ -48,12 +49,17 @@ HatStream *hat_stream_new (HatTraceWriter *writer, guint process, HatStreamState
 void hat_stream_free (HatStream *stream);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatStream, hat_stream_free)
 
-/* A hint: an event about `address` will come soon. */
-void hat_stream_expect (HatStream *stream, guint64 address);
+/* A hint: these will come soon. */
+void hat_stream_expect (HatStream *stream, const HatRawEvent *events, guint n);
 
 /* An ALLOC, FREE or REALLOC of `thread`, which is not earlier than what came before but for the disorder described above. Returns
  * hat_stream_n_parked(). */
 guint hat_stream_add (HatStream *stream, HatStreamThread *thread, const HatRawEvent *event, gint64 time_ns);
+
+/* Adds those of the thread's next events that are plain: allocations and frees up to `limit` (in ticks) which nothing has to wait for. Returns how
+ * many; the one after them has to be added by itself. Times are at most now_ns. */
+guint hat_stream_add_plain (HatStream *stream, HatStreamThread *thread, const HatRawEvent *events, guint n, guint64 limit,
+                            const HatClock *clock, gint64 now_ns);
 
 /* The thread begins to reallocate event->old; true until its next event. */
 void hat_stream_begin_move (HatStream *stream, HatStreamThread *thread, const HatRawEvent *event);

@@ -31,12 +31,14 @@ hat_event_buffer_begin (HatEventBuffer *buffer, guint64 first_event, HatBlockId 
   buffer->first_block = first_block;
   buffer->n_events = buffer->n_blocks = buffer->n_died = buffer->n_threads = buffer->n_ticks = buffer->n_frees = 0;
   buffer->last_ns = buffer->next_tick_ns = G_MININT64;
+  buffer->last_thread = G_MAXUINT32;
   g_array_set_size (buffer->free_stacks, 0);
   g_array_set_size (buffer->unknown_addresses, 0);
 }
 
-void
-hat_event_buffer_add_rarity (HatEventBuffer *buffer, const HatEvent *event)
+/* A stack of a free, which is only there if somebody asked for it, or the address of an unknown one. */
+static void
+add_rarity (HatEventBuffer *buffer, const HatEvent *event)
 {
   if (event->kind == HAT_EVENT_UNKNOWN_FREE)
     {
@@ -45,4 +47,22 @@ hat_event_buffer_add_rarity (HatEventBuffer *buffer, const HatEvent *event)
     }
   g_array_set_size (buffer->free_stacks, buffer->n_frees);
   g_array_index (buffer->free_stacks, HatStackId, buffer->n_frees - 1) = event->stack;
+}
+
+void
+hat_event_buffer_add (HatEventBuffer *buffer, const HatEvent *event)
+{
+  const guint32 number = hat_event_buffer_begin_event (buffer, MAX (event->time_ns, buffer->last_ns), event->thread);
+  guint8 kind = event->kind | (event->temporary ? HAT_KIND_TEMPORARY : 0);
+
+  buffer->ended[number] = HAT_NOT_OURS;
+  if (event->old != 0)
+    kind |= hat_event_buffer_end_block (buffer, number, event->old);
+  if (hat_kind_makes (event->kind))
+    hat_event_buffer_make (buffer, number, event->address, event->size, event->stack);
+  buffer->n_frees += event->kind == HAT_EVENT_FREE;
+  if (event->kind == HAT_EVENT_UNKNOWN_FREE
+      || (event->kind == HAT_EVENT_FREE && (event->stack != HAT_STACK_NONE || buffer->free_stacks->len > 0)))
+    add_rarity (buffer, event);
+  buffer->kind[number] = kind;
 }

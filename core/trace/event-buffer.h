@@ -30,11 +30,12 @@ typedef struct
   guint64 address, size;
 } HatExtent;
 
-typedef struct
+typedef struct _HatEventBuffer
 {
   guint64 first_event;
   HatBlockId first_block;
   guint32 n_events, n_blocks, n_died, n_threads, n_ticks, n_frees;
+  guint32 last_thread; /* of the last event; G_MAXUINT32 = none */
   gint64 last_ns, next_tick_ns;
   GArray *free_stacks;       /* HatStackId of each FREE so far, or empty while none has a stack */
   GArray *unknown_addresses; /* guint64 */
@@ -59,66 +60,87 @@ void hat_event_buffer_free (HatEventBuffer *buffer);
 /* Empties it for the chunk that begins with these. */
 void hat_event_buffer_begin (HatEventBuffer *buffer, guint64 first_event, HatBlockId first_block);
 
-/* A stack of a free, which is only there if somebody asked for it, or the address of an unknown one. */
-void hat_event_buffer_add_rarity (HatEventBuffer *buffer, const HatEvent *event);
-
-static inline void
-hat_event_buffer_add_time (HatEventBuffer *buffer, guint32 number, gint64 time_ns)
+/* How many more there is room for. */
+static inline guint32
+hat_event_buffer_room (const HatEventBuffer *buffer)
 {
-  buffer->last_ns = MAX (buffer->last_ns, time_ns);
-  if (G_LIKELY (time_ns < buffer->next_tick_ns))
-    return;
-  buffer->ticks[buffer->n_ticks++] = (HatTickRun) { number, time_ns };
-  buffer->next_tick_ns = (MAX (time_ns, 0) / HAT_TICK_NS + 1) * HAT_TICK_NS;
+  return HAT_CHUNK_EVENTS - buffer->n_events;
 }
 
-static inline void
-hat_event_buffer_add_thread (HatEventBuffer *buffer, guint32 number, guint32 thread)
+static inline HatBlockId
+hat_event_buffer_next_block (const HatEventBuffer *buffer)
 {
-  if (G_LIKELY (buffer->n_threads > 0 && buffer->threads[buffer->n_threads - 1].thread == thread))
-    return;
-  buffer->threads[buffer->n_threads++] = (HatThreadRun) { number, thread };
+  return buffer->first_block + buffer->n_blocks;
 }
 
-/* The block made is the next one; event->block is not looked at. At most HAT_CHUNK_EVENTS. */
-static inline void
-hat_event_buffer_add (HatEventBuffer *buffer, const HatEvent *event)
+/* The number of an event that begins. `time_ns` is not before that of the last one. */
+static inline guint32
+hat_event_buffer_begin_event (HatEventBuffer *buffer, gint64 time_ns, guint32 thread)
 {
   const guint32 number = buffer->n_events++;
-  guint8 kind = event->kind | (event->temporary ? HAT_KIND_TEMPORARY : 0);
 
-  hat_event_buffer_add_time (buffer, number, event->time_ns);
-  hat_event_buffer_add_thread (buffer, number, event->thread);
-  buffer->ended[number] = HAT_NOT_OURS;
-  if (event->old >= buffer->first_block)
+  buffer->last_ns = time_ns;
+  if (G_UNLIKELY (time_ns >= buffer->next_tick_ns))
     {
-      const guint64 block = event->old - buffer->first_block;
-      g_assert (block < buffer->n_blocks && !buffer->dies[block]); /* a block ends once, after its birth */
-      buffer->dies[block] = TRUE;
-      buffer->ended[number] = (guint32) block;
+      buffer->ticks[buffer->n_ticks++] = (HatTickRun) { number, time_ns };
+      buffer->next_tick_ns = (MAX (time_ns, 0) / HAT_TICK_NS + 1) * HAT_TICK_NS;
     }
-  else if (event->old != 0)
-    {
-      kind |= HAT_KIND_OLD;
-      buffer->died[buffer->n_died++] = event->old;
-    }
-  if (hat_kind_makes (event->kind))
-    {
-      const guint32 block = buffer->n_blocks++;
-      buffer->extent[block] = (HatExtent) { event->address, MIN (event->size, G_MAXUINT64 - 1) };
-      buffer->stack[block] = event->stack;
-      buffer->made_at[block] = number;
-      buffer->dies[block] = FALSE;
-    }
-  else if (event->kind == HAT_EVENT_FREE)
-    {
-      buffer->n_frees++;
-      if (G_UNLIKELY (event->stack != HAT_STACK_NONE || buffer->free_stacks->len > 0))
-        hat_event_buffer_add_rarity (buffer, event);
-    }
-  else if (event->kind == HAT_EVENT_UNKNOWN_FREE)
-    hat_event_buffer_add_rarity (buffer, event);
-  buffer->kind[number] = kind;
+  if (G_UNLIKELY (buffer->last_thread != thread))
+    buffer->threads[buffer->n_threads++] = (HatThreadRun) { number, buffer->last_thread = thread };
+  return number;
 }
+
+/* The event makes the next block. */
+static inline void
+hat_event_buffer_make (HatEventBuffer *buffer, guint32 number, guint64 address, guint64 size, HatStackId stack)
+{
+  const guint32 block = buffer->n_blocks++;
+
+  buffer->extent[block] = (HatExtent) { address, MIN (size, G_MAXUINT64 - 1) };
+  buffer->stack[block] = stack;
+  buffer->made_at[block] = number;
+  buffer->dies[block] = FALSE;
+}
+
+/* The event ends block `old`. Returns HAT_KIND_OLD or 0. */
+static inline guint8
+hat_event_buffer_end_block (HatEventBuffer *buffer, guint32 number, HatBlockId old)
+{
+  if (old < buffer->first_block)
+    {
+      buffer->died[buffer->n_died++] = old;
+      buffer->ended[number] = HAT_NOT_OURS;
+      return HAT_KIND_OLD;
+    }
+  const guint64 block = old - buffer->first_block;
+  g_assert (block < buffer->n_blocks && !buffer->dies[block]); /* a block ends once, after its birth */
+  buffer->dies[block] = TRUE;
+  buffer->ended[number] = (guint32) block;
+  return 0;
+}
+
+static inline void
+hat_event_buffer_add_alloc (HatEventBuffer *buffer, guint64 address, guint64 size, HatStackId stack, gint64 time_ns, guint32 thread)
+{
+  const guint32 number = hat_event_buffer_begin_event (buffer, time_ns, thread);
+
+  buffer->kind[number] = HAT_EVENT_ALLOC;
+  buffer->ended[number] = HAT_NOT_OURS;
+  hat_event_buffer_make (buffer, number, address, size, stack);
+}
+
+/* A free without a stack, while no other has had one. */
+static inline void
+hat_event_buffer_add_free (HatEventBuffer *buffer, HatBlockId old, gboolean temporary, gint64 time_ns, guint32 thread)
+{
+  const guint32 number = hat_event_buffer_begin_event (buffer, time_ns, thread);
+
+  buffer->n_frees++;
+  buffer->kind[number]
+      = (guint8) (HAT_EVENT_FREE | (temporary ? HAT_KIND_TEMPORARY : 0) | hat_event_buffer_end_block (buffer, number, old));
+}
+
+/* Any event. The block made is the next one; event->block is not looked at. At most HAT_CHUNK_EVENTS. */
+void hat_event_buffer_add (HatEventBuffer *buffer, const HatEvent *event);
 
 G_END_DECLS

@@ -369,19 +369,38 @@ open_buffer (HatTraceWriter *writer, Process *process)
   process->opened_us = g_get_monotonic_time ();
 }
 
+HatEventBuffer *
+hat_trace_writer_begin_events (HatTraceWriter *writer, guint index)
+{
+  Process *process = process_at (writer, index);
+  if (G_UNLIKELY (process->buffer == NULL))
+    open_buffer (writer, process);
+  return process->buffer;
+}
+
+void
+hat_trace_writer_end_events (HatTraceWriter *writer, guint index)
+{
+  Process *process = process_at (writer, index);
+  const HatEventBuffer *buffer = process->buffer;
+  g_assert (buffer->last_thread == G_MAXUINT32 || buffer->last_thread < process->tids->len);
+  process->next_block = hat_event_buffer_next_block (buffer);
+  if (G_UNLIKELY (buffer->n_events == 0))
+    hat_writer_worker_return_buffer (writer->worker, g_steal_pointer (&process->buffer));
+  else if (G_UNLIKELY (hat_event_buffer_room (buffer) == 0))
+    close_chunk (writer, index);
+}
+
 HatBlockId
 hat_trace_writer_add_event (HatTraceWriter *writer, guint index, const HatEvent *event)
 {
-  Process *process = process_at (writer, index);
-  g_assert (event->old < process->next_block && event->thread < process->tids->len);
-  if (G_UNLIKELY (process->buffer == NULL))
-    open_buffer (writer, process);
-  hat_event_buffer_add (process->buffer, event);
-  const gboolean makes = event->kind == HAT_EVENT_ALLOC || event->kind == HAT_EVENT_REALLOC;
-  const HatBlockId block = makes ? process->next_block++ : 0;
-  if (G_UNLIKELY (process->buffer->n_events == HAT_CHUNK_EVENTS))
-    close_chunk (writer, index);
-  return block;
+  HatEventBuffer *buffer = hat_trace_writer_begin_events (writer, index);
+  const HatBlockId next = hat_event_buffer_next_block (buffer);
+  g_assert (event->old < next);
+  hat_event_buffer_add (buffer, event);
+  const gboolean makes = hat_event_buffer_next_block (buffer) != next;
+  hat_trace_writer_end_events (writer, index);
+  return makes ? next : 0;
 }
 
 /* `name` NULL: the instant of a snapshot. */

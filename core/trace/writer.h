@@ -17,6 +17,7 @@
 G_BEGIN_DECLS
 
 typedef struct _HatTraceWriter HatTraceWriter;
+typedef struct _HatEventBuffer HatEventBuffer; /* event-buffer.h */
 
 /* Truncates `path`, or writes to the empty file `fd` if path is NULL (takes ownership; best open for reading too: checkpoints
  * are built from what was written). Error: IO. */
@@ -46,6 +47,9 @@ void hat_trace_writer_add_sample (HatTraceWriter *writer, guint process, const H
 /* Times never go backwards within a process. The writer fills in `block` (returned; 0 if the event makes none): the caller
  * keeps it to give it back as `old`. Hot path: called once per event. */
 HatBlockId hat_trace_writer_add_event (HatTraceWriter *writer, guint process, const HatEvent *event);
+/* The same for many: between these two the caller adds to the buffer itself, as far as there is room, and calls nothing else here. */
+HatEventBuffer *hat_trace_writer_begin_events (HatTraceWriter *writer, guint process);
+void hat_trace_writer_end_events (HatTraceWriter *writer, guint process);
 
 /* Closes chunks that are old (or all, if `all`: and then waits until they are written), and reports a failure of the writing
  * thread. Call at least every 250 ms. */

@@ -2,8 +2,8 @@
  *
  * Running totals, per process and per site.
  *
- * A program with many stacks has more sites than a cache holds. What events do to sites is therefore collected, and applied in batches that
- * fetch ahead; nobody looks at sites before the summary.
+ * A program with many stacks has more sites than a cache holds. What events do is therefore queued, and counted in batches that fetch
+ * ahead.
  *
  * The peak of a site is its live figure at the instant the whole process was at its highest. Copying every site at each
  * new peak would cost a pass over all sites; instead, `peak_epoch` counts the new peaks, and a site that is about to
@@ -11,11 +11,12 @@
 
 #include "core/heap/live/account.h"
 
+#include <emmintrin.h>
+
 #define PAGE_BITS 10
 #define PAGE (1u << PAGE_BITS)
-#define BATCH 128u
 
-/* A cache line: what nearly every event changes. */
+/* A cache line: what nearly every event changes. Blocks and their bytes are changed together, as two halves of a register. */
 typedef struct
 {
   guint64 allocations, bytes;
@@ -35,29 +36,10 @@ typedef struct
   gint64 realloc_delta_bytes;
 } Moves;
 
-typedef enum
-{
-  CHANGE_ALLOC,
-  CHANGE_FREE,
-  CHANGE_TEMPORARY_FREE,
-  CHANGE_MISSED_FREE,
-  CHANGE_MOVED_AWAY, /* the old half of a reallocation */
-  CHANGE_MOVED_HERE,
-} ChangeKind;
-
-/* What an event does to a site. */
-typedef struct
-{
-  guint64 size;
-  guint64 old_size; /* MOVED_HERE */
-  guint64 epoch;    /* peak_epoch then */
-  HatStackId stack;
-  guint8 kind;
-} Change;
-
 struct _HatAccount
 {
-  HatTotals totals;
+  HatAccountQueue queue; /* first */
+  HatTotals totals;      /* without what is queued; as all that follows */
   guint64 n_events;
   gint64 last_ns; /* of the last event */
   guint64 peak_epoch;
@@ -67,8 +49,7 @@ struct _HatAccount
   guint n_sites;
   GPtrArray *moves_index; /* by stack: pages of (position in moves) + 1 */
   GArray *moves;          /* Moves */
-  guint n_changes;
-  Change changes[BATCH];
+  guint64 moved_bytes;    /* of the block that was moved away last */
 
   GArray *leaves; /* HatLeaf, full ones */
   guint n_in_leaf;
@@ -135,12 +116,12 @@ site_at (HatAccount *account, guint32 slot)
 }
 
 static void
-site_new (HatAccount *account, guint64 epoch, guint32 *slot)
+site_new (HatAccount *account, guint32 *slot)
 {
   if (account->n_sites % PAGE == 0)
     g_ptr_array_add (account->sites, g_aligned_alloc (PAGE, sizeof (Site), sizeof (Site)));
   *slot = ++account->n_sites;
-  *site_at (account, *slot) = (Site) { .epoch = epoch };
+  *site_at (account, *slot) = (Site) { .epoch = account->peak_epoch };
 }
 
 static Moves *
@@ -166,92 +147,7 @@ site_catch_up (Site *site, guint64 epoch)
   site->epoch = epoch;
 }
 
-static inline void
-site_change (HatAccount *account, Site *site, const Change *change)
-{
-  Moves *moves;
-
-  switch ((ChangeKind) change->kind)
-    {
-    case CHANGE_ALLOC:
-      site->allocations++;
-      site->bytes += change->size;
-      site->live_blocks++;
-      site->live_bytes += change->size;
-      return;
-    case CHANGE_TEMPORARY_FREE:
-      site->temporary++;
-      G_GNUC_FALLTHROUGH;
-    case CHANGE_FREE:
-      break;
-    case CHANGE_MISSED_FREE:
-      moves_of (account, change->stack)->missed++;
-      break;
-    case CHANGE_MOVED_AWAY:
-      moves = moves_of (account, change->stack);
-      moves->moved_away++;
-      moves->bytes_moved_away += change->size;
-      break;
-    case CHANGE_MOVED_HERE:
-      moves = moves_of (account, change->stack);
-      moves->moved_here++;
-      moves->bytes_moved_here += change->size;
-      moves->realloc_delta_bytes += (gint64) (change->size - change->old_size);
-      site->live_blocks++;
-      site->live_bytes += change->size;
-      return;
-    }
-  site->live_blocks--;
-  site->live_bytes -= change->size;
-}
-
-static void
-apply_changes (HatAccount *account)
-{
-  const guint n = account->n_changes;
-  guint32 *slots[BATCH];
-  Site *sites[BATCH];
-
-  for (guint i = 0; i < n; i++)
-    __builtin_prefetch (slots[i] = slot_of (account->index, account->changes[i].stack));
-  for (guint i = 0; i < n; i++)
-    {
-      if (G_UNLIKELY (*slots[i] == 0))
-        site_new (account, account->changes[i].epoch, slots[i]);
-      __builtin_prefetch (sites[i] = site_at (account, *slots[i]), 1);
-    }
-  for (guint i = 0; i < n; i++)
-    {
-      site_catch_up (sites[i], account->changes[i].epoch);
-      site_change (account, sites[i], &account->changes[i]);
-    }
-  account->n_changes = 0;
-}
-
-static inline void
-add_change (HatAccount *account, ChangeKind kind, HatStackId stack, guint64 size, guint64 old_size)
-{
-  account->changes[account->n_changes++] = (Change) { .size = size, .old_size = old_size, .epoch = account->peak_epoch, .stack = stack,
-                                                      .kind = kind };
-  if (G_UNLIKELY (account->n_changes == BATCH))
-    apply_changes (account);
-}
-
 /* ---- totals ---- */
-
-static inline void
-block_born (HatAccount *account, guint64 size)
-{
-  account->totals.live_blocks++;
-  account->totals.live_bytes += size;
-}
-
-static inline void
-block_died (HatAccount *account, guint64 size)
-{
-  account->totals.live_blocks--;
-  account->totals.live_bytes -= size;
-}
 
 /* The leaf being filled, after its last event so far. */
 static HatLeaf
@@ -279,79 +175,227 @@ leaf_end (HatAccount *account)
   account->max_bytes = 0;
 }
 
+/* An event is over. */
 static inline void
-leaf_add (HatAccount *account, gint64 time_ns)
+end_event (HatAccount *account, gint64 time_ns)
 {
-  const guint64 live = account->totals.live_bytes;
+  HatTotals *totals = &account->totals;
 
+  account->n_events++;
   account->last_ns = time_ns;
-  account->min_bytes = MIN (account->min_bytes, live);
-  account->max_bytes = MAX (account->max_bytes, live);
-  if (G_UNLIKELY (++account->n_in_leaf == HAT_LEAF_EVENTS))
+  if (totals->live_bytes > totals->peak_bytes)
+    {
+      totals->peak_bytes = totals->live_bytes;
+      totals->peak_time_ns = time_ns;
+      totals->peak_event = account->n_events;
+      account->peak_epoch++;
+    }
+  account->min_bytes = MIN (account->min_bytes, totals->live_bytes);
+  account->max_bytes = MAX (account->max_bytes, totals->live_bytes);
+  if (++account->n_in_leaf == HAT_LEAF_EVENTS)
     leaf_end (account);
+}
+
+/* ---- changes ---- */
+
+static void
+change_live (HatAccount *account, Site *site, gint64 n, guint64 size)
+{
+  account->totals.live_blocks += (guint64) n;
+  account->totals.live_bytes += (guint64) n * size;
+  if (site == NULL)
+    return;
+  site_catch_up (site, account->peak_epoch);
+  site->live_blocks += (guint64) n;
+  site->live_bytes += (guint64) n * size;
+}
+
+/* Any but the plain ones. `site` is NULL if there is none. */
+static G_GNUC_NO_INLINE void
+apply_rare (HatAccount *account, const HatAccountChange *change, Site *site)
+{
+  HatTotals *totals = &account->totals;
+  const guint64 size = change->size;
+  Moves *moves = site ? moves_of (account, change->stack) : NULL;
+
+  switch ((HatAccountChangeKind) (change->kind & ~HAT_ACCOUNT_INHERITED))
+    {
+    case HAT_ACCOUNT_TEMPORARY_FREE:
+      totals->temporary++;
+      G_GNUC_FALLTHROUGH;
+    case HAT_ACCOUNT_FREE:
+      totals->frees++;
+      totals->bytes_freed += size;
+      change_live (account, site, -1, size);
+      break;
+    case HAT_ACCOUNT_MISSED_FREE:
+      if (moves)
+        moves->missed++;
+      totals->missed_frees++;
+      totals->bytes_freed += size;
+      change_live (account, site, -1, size);
+      break;
+    case HAT_ACCOUNT_MOVED_AWAY:
+      if (moves)
+        {
+          moves->moved_away++;
+          moves->bytes_moved_away += size;
+        }
+      account->moved_bytes = size;
+      change_live (account, site, -1, size);
+      return; /* the other half comes next */
+    case HAT_ACCOUNT_MOVED_HERE:
+      moves->moved_here++;
+      moves->bytes_moved_here += size;
+      moves->realloc_delta_bytes += (gint64) (size - account->moved_bytes);
+      totals->reallocations++;
+      totals->realloc_delta_bytes += (gint64) (size - account->moved_bytes);
+      change_live (account, site, 1, size);
+      break;
+    case HAT_ACCOUNT_UNKNOWN_FREE:
+      totals->frees++;
+      totals->unknown_frees++;
+      break;
+    case HAT_ACCOUNT_ALLOC:
+    case HAT_ACCOUNT_INHERITED:
+      g_assert_not_reached ();
+    }
+  end_event (account, change->time_ns);
+}
+
+static inline gboolean
+is_plain (const HatAccountChange *change)
+{
+  return change->kind <= HAT_ACCOUNT_TEMPORARY_FREE;
+}
+
+/* Allocations and frees, up to the first other change or the end of the leaf; how many. Nothing here depends on which of the two an event is
+ * but by arithmetic: a processor could not guess it. */
+static guint
+apply_plain (HatAccount *account, const HatAccountChange *changes, Site *const *sites, guint n)
+{
+  HatTotals *totals = &account->totals;
+  const guint64 live_before = totals->live_bytes;
+  const HatAccountChange *change = changes;
+  const HatAccountChange *end = changes + MIN (n, HAT_LEAF_EVENTS - account->n_in_leaf);
+  guint64 peak = totals->peak_bytes, epoch = account->peak_epoch, min = account->min_bytes, max = account->max_bytes, temporary = 0;
+  __m128i all_live = _mm_set_epi64x ((gint64) live_before, (gint64) totals->live_blocks), all_made = _mm_setzero_si128 ();
+
+  for (; change < end && is_plain (change); change++)
+    {
+      Site *site = *sites++;
+      const __m128i block = _mm_set_epi64x ((gint64) change->size, 1);
+      const __m128i is_free = _mm_set1_epi64x (-(gint64) (change->kind != HAT_ACCOUNT_ALLOC));
+      const __m128i made = _mm_andnot_si128 (is_free, block);
+      const __m128i difference = _mm_sub_epi64 (_mm_xor_si128 (block, is_free), is_free);
+      const __m128i live = *(const __m128i *) (gconstpointer) &site->live_blocks;
+
+      if (site->epoch != epoch)
+        {
+          *(__m128i *) (gpointer) &site->peak_blocks = live;
+          site->epoch = epoch;
+        }
+      *(__m128i *) (gpointer) &site->allocations = _mm_add_epi64 (*(const __m128i *) (gconstpointer) &site->allocations, made);
+      *(__m128i *) (gpointer) &site->live_blocks = _mm_add_epi64 (live, difference);
+      site->temporary += change->kind == HAT_ACCOUNT_TEMPORARY_FREE;
+      temporary += change->kind == HAT_ACCOUNT_TEMPORARY_FREE;
+
+      all_made = _mm_add_epi64 (all_made, made);
+      all_live = _mm_add_epi64 (all_live, difference);
+      const guint64 live_bytes = (guint64) _mm_cvtsi128_si64 (_mm_unpackhi_epi64 (all_live, all_live));
+      min = MIN (min, live_bytes);
+      max = MAX (max, live_bytes);
+      if (live_bytes > peak)
+        {
+          peak = live_bytes;
+          totals->peak_time_ns = change->time_ns;
+          totals->peak_event = account->n_events + (guint64) (change - changes) + 1;
+          epoch++;
+        }
+    }
+  const guint n_done = (guint) (change - changes);
+  const guint64 n_made = (guint64) _mm_cvtsi128_si64 (all_made);
+  const guint64 bytes_made = (guint64) _mm_cvtsi128_si64 (_mm_unpackhi_epi64 (all_made, all_made));
+  totals->allocations += n_made;
+  totals->bytes_allocated += bytes_made;
+  totals->frees += n_done - n_made;
+  totals->temporary += temporary;
+  totals->live_blocks = (guint64) _mm_cvtsi128_si64 (all_live);
+  totals->live_bytes = (guint64) _mm_cvtsi128_si64 (_mm_unpackhi_epi64 (all_live, all_live));
+  totals->bytes_freed += bytes_made - (totals->live_bytes - live_before);
+  totals->peak_bytes = peak;
+  account->peak_epoch = epoch;
+  account->min_bytes = min;
+  account->max_bytes = max;
+  account->n_events += n_done;
+  account->n_in_leaf += n_done;
+  if (n_done > 0)
+    account->last_ns = change[-1].time_ns;
+  if (account->n_in_leaf == HAT_LEAF_EVENTS)
+    leaf_end (account);
+  return n_done;
+}
+
+void
+hat_account_apply (HatAccount *account)
+{
+  const HatAccountChange *changes = account->queue.changes;
+  const guint n = account->queue.n;
+  guint32 *slots[HAT_ACCOUNT_BATCH];
+  Site *sites[HAT_ACCOUNT_BATCH];
+
+  for (guint i = 0; i < n; i++)
+    if (G_LIKELY (changes[i].kind < HAT_ACCOUNT_UNKNOWN_FREE))
+      __builtin_prefetch (slots[i] = slot_of (account->index, changes[i].stack));
+  for (guint i = 0; i < n; i++)
+    {
+      sites[i] = NULL;
+      if (G_UNLIKELY (changes[i].kind >= HAT_ACCOUNT_UNKNOWN_FREE))
+        continue;
+      if (G_UNLIKELY (*slots[i] == 0))
+        site_new (account, slots[i]);
+      __builtin_prefetch (sites[i] = site_at (account, *slots[i]), 1);
+    }
+  for (guint i = 0; i < n;)
+    {
+      i += apply_plain (account, changes + i, sites + i, n - i);
+      if (i < n && !is_plain (&changes[i]))
+        {
+          apply_rare (account, &changes[i], sites[i]);
+          i++;
+        }
+    }
+  account->queue.n = 0;
 }
 
 void
 hat_account_add (HatAccount *account, const HatEvent *event, HatStackId old_stack, guint64 old_size, gboolean inherited)
 {
-  HatTotals *totals = &account->totals;
-
   switch ((HatEventKind) event->kind)
     {
     case HAT_EVENT_ALLOC:
-      add_change (account, CHANGE_ALLOC, event->stack, event->size, 0);
-      block_born (account, event->size);
-      totals->allocations++;
-      totals->bytes_allocated += event->size;
+      hat_account_add_alloc (account, event->stack, event->size, event->time_ns);
       break;
-
     case HAT_EVENT_FREE:
-      if (!inherited)
-        add_change (account, event->temporary ? CHANGE_TEMPORARY_FREE : CHANGE_FREE, old_stack, old_size, 0);
-      block_died (account, old_size);
-      totals->frees++;
-      totals->bytes_freed += old_size;
-      totals->temporary += event->temporary;
+      hat_account_add_free (account, old_stack, old_size, event->temporary, inherited, event->time_ns);
       break;
-
     case HAT_EVENT_REALLOC:
-      if (!inherited)
-        add_change (account, CHANGE_MOVED_AWAY, old_stack, old_size, 0);
-      add_change (account, CHANGE_MOVED_HERE, event->stack, event->size, old_size);
-      block_died (account, old_size);
-      block_born (account, event->size);
-      totals->reallocations++;
-      totals->realloc_delta_bytes += (gint64) (event->size - old_size);
+      hat_account_queue (account, HAT_ACCOUNT_MOVED_AWAY | (inherited ? HAT_ACCOUNT_INHERITED : 0), old_stack, old_size, event->time_ns);
+      hat_account_queue (account, HAT_ACCOUNT_MOVED_HERE, event->stack, event->size, event->time_ns);
       break;
-
     case HAT_EVENT_UNKNOWN_FREE:
-      totals->frees++;
-      totals->unknown_frees++;
+      hat_account_queue (account, HAT_ACCOUNT_UNKNOWN_FREE, HAT_STACK_NONE, 0, event->time_ns);
       break;
-
     case HAT_EVENT_MISSED_FREE:
-      if (!inherited)
-        add_change (account, CHANGE_MISSED_FREE, old_stack, old_size, 0);
-      block_died (account, old_size);
-      totals->missed_frees++;
-      totals->bytes_freed += old_size;
+      hat_account_queue (account, HAT_ACCOUNT_MISSED_FREE | (inherited ? HAT_ACCOUNT_INHERITED : 0), old_stack, old_size, event->time_ns);
       break;
     }
-
-  account->n_events++;
-  if (totals->live_bytes > totals->peak_bytes)
-    {
-      totals->peak_bytes = totals->live_bytes;
-      totals->peak_time_ns = event->time_ns;
-      totals->peak_event = account->n_events;
-      account->peak_epoch++;
-    }
-  leaf_add (account, event->time_ns);
 }
 
 const HatTotals *
 hat_account_totals (HatAccount *account)
 {
+  hat_account_apply (account);
   return &account->totals;
 }
 
@@ -381,7 +425,7 @@ site_so_far (HatAccount *account, HatStackId stack, Site *site)
 const HatSummary *
 hat_account_summary (HatAccount *account)
 {
-  apply_changes (account);
+  hat_account_apply (account);
   g_array_set_size (account->summary_sites, account->n_sites);
   HatSite *next = (HatSite *) (gpointer) account->summary_sites->data;
   for (guint page = 0; page < account->index->len; page++)
