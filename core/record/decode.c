@@ -434,39 +434,44 @@ read_event (HatDecoder *decoder, guint64 limit, HatRawEvent *event)
   return HAT_DECODE_EMPTY;
 }
 
-/* Most events: allocations and frees without anything special about them. Returns how many came before the first other word. */
+/* Most events: allocations and frees without anything special about them, and not where the ring begins again. Returns how many came before
+ * the first other word. Which of the two an event is does not decide where the code goes: a processor could not guess it. */
 static guint
 read_plain_events (HatDecoder *decoder, guint64 limit, HatRawEvent *events, guint max)
 {
-  const guint64 head = decoder->head;
-  guint64 at = decoder->at, ticks = decoder->ticks;
-  guint n = 0;
+  G_STATIC_ASSERT (HAT_WIRE_FREE == 1 && HAT_WIRE_ALLOC == 2 && HAT_RAW_ALLOC == 0 && HAT_RAW_FREE == 1);
+  const HatStackId *nodes = decoder->nodes;
+  const guint64 n_nodes = decoder->n_nodes, in_ring = decoder->at & (HAT_WIRE_RING_WORDS - 1);
+  const guint64 *first = decoder->words + in_ring, *word = first;
+  const guint64 *end = first + MIN (decoder->head - decoder->at, HAT_WIRE_RING_WORDS - in_ring);
+  guint64 ticks = decoder->ticks;
+  HatRawEvent *event = events;
 
   if (G_UNLIKELY (decoder->escapes.has_address || decoder->escapes.has_size))
     return 0;
-  while (n < max && at + 2 <= head)
+  while (event < events + max && end - word >= 2)
     {
-      const guint64 word = word_at (decoder, at), block = word_at (decoder, at + 1);
-      const guint64 address = address_word_address (word), then = ticks + address_word_ticks (word);
-      const guint type = word_type (word);
-      const gboolean is_alloc = type == HAT_WIRE_ALLOC;
-      const guint32 node = is_alloc ? block & 0xffffff : HAT_WIRE_NODE_ROOT;
+      const guint64 address_word = __atomic_load_n (&word[0], __ATOMIC_RELAXED);
+      const guint type = word_type (address_word), is_alloc = type >> 1;
+      const guint64 block_word = __atomic_load_n (&word[1], __ATOMIC_RELAXED) & -(guint64) is_alloc;
+      const guint64 address = address_word_address (address_word), then = ticks + address_word_ticks (address_word);
+      const guint64 node = block_word & 0xffffff;
 
-      if (!is_alloc && type != HAT_WIRE_FREE)
+      if (type - HAT_WIRE_FREE > HAT_WIRE_ALLOC - HAT_WIRE_FREE)
         break;
-      if (G_UNLIKELY (then > limit || node >= decoder->n_nodes || (is_alloc && address == 0)))
+      if (G_UNLIKELY (then > limit) || G_UNLIKELY (node >= n_nodes) || G_UNLIKELY (address < is_alloc)) /* a block at 0 */
         break;
-      HatRawEvent *event = &events[n++];
       event->ticks = ticks = then;
       event->address = address;
-      event->number = block >> 24;
-      event->stack = decoder->nodes[node];
-      event->kind = is_alloc ? HAT_RAW_ALLOC : HAT_RAW_FREE;
-      at += is_alloc ? 2 : 1;
+      event->number = block_word >> 24;
+      event->stack = nodes[node]; /* of a free the first: none */
+      event->kind = HAT_RAW_FREE - is_alloc;
+      event++;
+      word += 1 + is_alloc;
     }
-  decoder->at = at;
+  decoder->at += (guint64) (word - first);
   decoder->ticks = ticks;
-  return n;
+  return (guint) (event - events);
 }
 
 /* Finding a node's place misses the cache; several such misses at once take no longer than one. What only looks like a node does no harm. */

@@ -97,15 +97,21 @@ hat_account_free (HatAccount *account)
 
 /* ---- sites ---- */
 
+static G_GNUC_NO_INLINE void
+add_page (GPtrArray *index, guint page)
+{
+  if (page >= index->len)
+    g_ptr_array_set_size (index, page + 1);
+  index->pdata[page] = g_new0 (guint32, PAGE);
+}
+
 static inline guint32 *
 slot_of (GPtrArray *index, HatStackId stack)
 {
   const guint page = stack >> PAGE_BITS;
 
-  if (G_UNLIKELY (page >= index->len))
-    g_ptr_array_set_size (index, page + 1);
-  if (G_UNLIKELY (index->pdata[page] == NULL))
-    index->pdata[page] = g_new0 (guint32, PAGE);
+  if (G_UNLIKELY (page >= index->len) || G_UNLIKELY (index->pdata[page] == NULL))
+    add_page (index, page);
   return (guint32 *) index->pdata[page] + (stack & (PAGE - 1));
 }
 
@@ -115,7 +121,7 @@ site_at (HatAccount *account, guint32 slot)
   return (Site *) account->sites->pdata[(slot - 1) >> PAGE_BITS] + ((slot - 1) & (PAGE - 1));
 }
 
-static void
+static G_GNUC_NO_INLINE void
 site_new (HatAccount *account, guint32 *slot)
 {
   if (account->n_sites % PAGE == 0)
@@ -345,8 +351,7 @@ hat_account_apply (HatAccount *account)
   Site *sites[HAT_ACCOUNT_BATCH];
 
   for (guint i = 0; i < n; i++)
-    if (G_LIKELY (changes[i].kind < HAT_ACCOUNT_UNKNOWN_FREE))
-      __builtin_prefetch (slots[i] = slot_of (account->index, changes[i].stack));
+    __builtin_prefetch (slots[i] = slot_of (account->index, changes[i].stack));
   for (guint i = 0; i < n; i++)
     {
       sites[i] = NULL;
