@@ -330,7 +330,10 @@ answer_requests (HatRecorder *recorder)
       g_autofree char *text
         = recorder->snapshots ? hat_snapshots_take (recorder->snapshots, pid, HAT_SNAPSHOT_REQUEST, NULL) : NULL;
       hat_request_answer (client, text != NULL,
-                          text ? text : recorder->snapshots ? "no snapshot could be taken" : "it is recorded without snapshots");
+                          text                                ? text
+                          : recorder->snapshots               ? "no snapshot could be taken"
+                          : recorder->options->sample_bytes > 0 ? "a sampled recording has no snapshots"
+                                                                : "it is recorded without snapshots");
     }
 }
 

@@ -22,6 +22,8 @@
 
 static const char why_unfreed[]
   = "never freed; the recording has no snapshot, so whether anything still points to it is not known";
+static const char why_unfreed_of_sample[]
+  = "never freed; a sampled recording has no snapshot, so whether anything still points to it is not known";
 
 /* A group of either kind. Strings are the graph's or constants. */
 typedef struct
@@ -88,7 +90,8 @@ find_unfreed (Findings *findings, HatHeap *heap, const guint8 *suppressed, const
       const Group group = {
         .leak_class = HAT_LEAK_UNFREED, .stack = from->stack, .blocks = from->blocks, .bytes = from->bytes,
         .blocks_variance = from->blocks_variance, .bytes_variance = from->bytes_variance,
-        .retained_bytes = from->bytes, .first_ns = from->first_ns, .last_ns = from->last_ns, .why = why_unfreed,
+        .retained_bytes = from->bytes, .first_ns = from->first_ns, .last_ns = from->last_ns,
+        .why = hat_heap_sample_bytes (heap) > 0 ? why_unfreed_of_sample : why_unfreed,
         .slope_bytes_per_s = slope_of (findings, from->stack),
         .example_address = from->example.address, .example_size = from->example.size,
       };

@@ -3,6 +3,7 @@
 
 #include "core/report/report-private.h"
 
+#include "core/heap/estimate.h"
 #include "core/heap/format.h"
 
 #include <signal.h>
@@ -71,7 +72,10 @@ hat_report_graph_of (HatHeap *heap, const HatSnapshotOptions *options, guint *ou
   *out_index = options->index < 0 ? n - 1 : (guint) options->index;
   if (*out_index >= n)
     {
-      if (n == 0)
+      if (hat_sample_bytes (trace) > 0)
+        g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "process %u: " HAT_SAMPLE_HAS_NO_SNAPSHOT " Record without --sample",
+                     hat_heap_process (heap));
+      else if (n == 0)
         g_set_error (error, HAT_ERROR, HAT_ERROR_USAGE, "process %u has no snapshot: what held what is not known, record it with one",
                      hat_heap_process (heap));
       else

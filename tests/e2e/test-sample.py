@@ -132,9 +132,52 @@ def the_text_says_that_it_estimates():
     assert 'sample' in done.stderr, done.stderr
     by_size = run(HEAPATLAS, 'report', TRACE, '--by', 'size')
     assert by_size.returncode == 0 and '512 to 1,023 B' in by_size.stdout, by_size.stdout
-    assert 'no snapshots, classes or graph' in leaks, leaks
     for wrong in ['0', '2T', 'x']:
         equal(run(HEAPATLAS, 'record', '--sample', wrong, '--', 'true').returncode, 2, f'exit status of --sample {wrong}')
+
+
+NO_SNAPSHOT = 'sampled recording has no snapshots, classes or graph: most blocks are unknown'
+
+
+@check
+def what_needs_a_snapshot_says_why_there_is_none():
+    recorded('16K')
+    for command in [('leaks',), ('leaks', '--process', '1')]:
+        text = run(HEAPATLAS, *command, TRACE).stdout
+        assert NO_SNAPSHOT in text, text
+    process = json.loads(run(HEAPATLAS, 'leaks', TRACE, '--json').stdout)['processes'][0]
+    equal(process['snapshot'], None, 'snapshot')
+    equal({name for name, of in process['classes'].items() if of['blocks']}, {'unfreed'}, 'classes')
+    equal({'never freed; a sampled recording has no snapshot' in g['why'] for g in process['groups']}, {True}, 'each group says why')
+    for options in [[], ['--json'], ['--dot'], ['--snapshot', '0'], ['--type', 'int'], ['--process', '1']]:
+        done = run(HEAPATLAS, 'graph', TRACE, *options)
+        equal((done.returncode, done.stdout), (2, ''), f'graph {options}')
+        assert NO_SNAPSHOT in done.stderr and 'Record without --sample' in done.stderr, done.stderr
+    recorder = subprocess.Popen([HEAPATLAS, 'record', '-q', '--sample', '64K', '-o', path('asked.heapatlas'), '--', 'cat'],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    recorder.stdin.write(b'x')
+    recorder.stdin.flush()
+    equal(recorder.stdout.read(1), b'x', 'cat runs')
+    pid = open(f'/proc/{recorder.pid}/task/{recorder.pid}/children').read().split()[0]
+    done = run(HEAPATLAS, 'snapshot', pid)
+    recorder.communicate()
+    equal((done.returncode, 'a sampled recording has no snapshots' in done.stderr), (3, True), f'a snapshot that is asked for ({done.stderr})')
+
+
+@check
+def every_exported_view_says_that_it_estimates():
+    recorded('16K')
+    for view in ['overview', 'timeline', 'map', 'calls', 'graph', 'leaks', 'types', 'sizes']:
+        picture = path(view + '.pdf')
+        equal(run(HEAPATLAS, 'export', TRACE, '--view', view, '--size', '1280x800', '-o', picture).returncode, 0, f'export of {view}')
+        # A sentence may be in several lines.
+        text = ' '.join(run('pdftotext', picture, '-').stdout.split())
+        if view == 'graph':
+            assert 'A sample has no graph' in text and NO_SNAPSHOT in text, text
+            continue
+        assert 'sampled, one in 16.0 KiB' in text, (view, text)
+        equal('~' in text and '±' in text, view != 'types', f'{view} has estimates with errors ({text})')
+        equal(NO_SNAPSHOT in text, view == 'leaks', f'{view} says why there are no classes ({text})')
 
 
 main()

@@ -386,6 +386,17 @@ def test_classes():
         assert b'leak:reader_new' in f.read()
 
 
+def says_that_it_is_a_sample(app):
+    """What a sample cannot tell, and why; what it can, with an error."""
+    why = 'A sampled recording has no snapshots, classes or graph'
+    poll('why there is no graph', lambda: any('knows only some of the blocks' in n.get_name() for n in app.walk()))
+    for view, text in ((6, why), (9, why), (1, r'Peak ~.*±'), (5, r'^Flame graph of .*~.*±'), (8, r'^Sizes of ~.*±')):
+        app.view(view)
+        poll(f'{VIEWS[view - 1]} of a sample', lambda: any(re.search(text, line) for n in app.walk(most=40)
+                                                           for line in (n.get_name(), n.get_description())))
+    assert re.search('peak ~.*±', app.wait('Heap timeline', start=True).get_description()), 'the timeline'
+
+
 def test_no_graph():
     for option, title in (('--no-snapshot', 'No Snapshot Was Taken'), ('--sample=4096', 'A Sample Has No Graph')):
         trace = home(option + '.heapatlas')
@@ -394,6 +405,8 @@ def test_no_graph():
         app.wait('Overview')
         app.view(4)
         app.wait(title)
+        if option.startswith('--sample'):
+            says_that_it_is_a_sample(app)
         app.close()
 
 
