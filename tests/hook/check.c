@@ -15,7 +15,7 @@
 
 enum
 {
-  MAX_DEPTH = 16384,
+  MAX_DEPTH = 16384, /* one frame of it is how the stack ends */
   LIBGCC_EVERY = 256,
   LIBUNWIND_EVERY = 1024,
 };
@@ -37,6 +37,7 @@ typedef struct
   } others[N_OTHERS];
   uint64_t elsewhere; /* stacks that are not the thread's own */
   uint64_t deepest, skipped;
+  uint64_t truncated; /* stacks that no walk by the rules can follow to their root */
   char first[4096]; /* text about the first differences */
 } Counts;
 
@@ -180,7 +181,7 @@ hook_check_stack (HookThread *thread, const HookCaller *caller, uint32_t node, b
   for (; node >= HAT_WIRE_FIRST_NODE; node = nodes[thread->ring_index][node].parent)
     {
       const uint64_t ip = nodes[thread->ring_index][node].ip;
-      if (ip == 0 || ours.n == MAX_DEPTH) /* frames are left out there */
+      if (ip == 0 || ours.n == MAX_DEPTH - 1) /* frames are left out there */
         {
           __atomic_fetch_add (&counts->skipped, 1, __ATOMIC_RELAXED);
           return;
@@ -193,8 +194,14 @@ hook_check_stack (HookThread *thread, const HookCaller *caller, uint32_t node, b
     counts->deepest = ours.n;
 
   thread->used_frame_pointers = 0;
-  const uint32_t n = hook_unwind_generic (thread, caller, ips, MAX_DEPTH, &root);
-  compare (GENERIC, &ours, (Stack){ ips, n }, caller->ip, false);
+  const uint32_t n = hook_unwind_generic (thread, caller, ips, MAX_DEPTH - 1, &root);
+  /* How it ends is compared as if it were one frame more. */
+  ours.ips[ours.n++] = 1 + (node == HAT_WIRE_NODE_ROOT);
+  ips[n] = 1 + root;
+  compare (GENERIC, &ours, (Stack){ ips, n + 1 }, caller->ip, false);
+  ours.n--;
+  if (!root)
+    __atomic_fetch_add (&counts->truncated, 1, __ATOMIC_RELAXED);
   /* Where code has no unwind information (a JIT's) the others end, and we go on by the chain of frame pointers. */
   const bool may_end = thread->used_frame_pointers > 0;
 

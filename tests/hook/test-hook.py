@@ -208,6 +208,8 @@ def stacks_equal_a_full_walk_in_the_torture_program():
     for name in 'torture-O0', 'torture-O1', 'torture-O2', 'torture-fp':
         facts = checked(target(name), 300)
         equal(facts.totals[0]['truncated'], 0, f'truncated stacks of {name}')
+        shapes = numbers(facts.stdout)
+        assert min(shapes.values()) > 3 and len(shapes) == 9, f'allocations by shape: {shapes}'
         assert facts.elsewhere > 100, 'stacks of coroutines and of signal handlers elsewhere'
 
 

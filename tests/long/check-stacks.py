@@ -7,7 +7,7 @@ import os, subprocess, sys
 TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..')
 sys.path[:0] = [os.path.join(TESTS, 'hook'), os.path.join(TESTS, 'e2e')]
 from collecting import checked
-from harness import BUILD, path, target
+from harness import BUILD, equal, path, target
 
 SOURCE = """#include <algorithm>
 #include <map>
@@ -24,38 +24,65 @@ SCRIPT = """let a = []; for (let i = 0; i < 300000; i++) a.push ({ x: [i], y: "s
 JSON.parse (JSON.stringify (a)); require ("zlib").gzipSync (JSON.stringify (a));"""
 
 
+def walked(facts):
+    equal(facts.truncated, 0, 'stacks that were not walked to the root')
+
+
+def came_and_went(facts):
+    """Each time, or nearly, the second library was where the first one had been."""
+    walked(facts)
+    assert dict(counted(facts))['same'] > 900, facts.stdout
+
+
+def of_every_shape(facts):
+    walked(facts)
+    assert facts.elsewhere > 1000, facts.elsewhere
+    equal(len(counted(facts)), 9, 'shapes')
+    for shape, times in counted(facts):
+        assert times >= 200, (shape, times)
+
+
+def counted(facts):
+    return [(words[0], int(words[1])) for words in map(str.split, facts.stdout.splitlines())]
+
+
 def main():
     source, cc1plus = path('big.cpp'), subprocess.run(['g++', '-print-prog-name=cc1plus'], capture_output=True, text=True).stdout.strip()
     with open(source, 'w') as f:
         f.write(SOURCE)
     subprocess.run(['g++', '-E', source, '-o', source + '.ii'], check=True)
     plugins = [os.path.join(BUILD, 'tests', 'targets', f'libhook-plugin-{x}.so') for x in 'ab']
-    programs = {
-        'python3': ['/usr/bin/python3', '-c', JSON],
-        'cc1plus': [cc1plus, '-quiet', '-O1', '-fpreprocessed', source + '.ii', '-o', '/dev/null'],
-        'clang': ['/usr/bin/clang-14', '-O1', '-c', source, '-o', source + '.o'],
-        'cmake': ['cmake', '--help-full'],
-        'node': ['node', '-e', SCRIPT],
-        'perl': ['perl', '-e', 'my %h; $h{$_ % 5000} .= "x" x ($_ % 50) for 1 .. 1000000'],
-        'Rust': [os.path.join(BUILD, 'tests', 'bench', 'words'), '20'],
-        'no frame pointers, 2 threads': [target('churn'), '2000000', '20', '2'],
-        'libraries come and go': [target('hook-reload'), '1000', *plugins],
-        **{f'torture, -{level}': [target('torture-' + level), '5000'] for level in ['O0', 'O1', 'O2', 'fp']},
-    }
+    # name, command, what it must have been besides right
+    programs = [
+        ('python3', ['/usr/bin/python3', '-c', JSON], walked),
+        ('cc1plus', [cc1plus, '-quiet', '-O1', '-fpreprocessed', source + '.ii', '-o', '/dev/null'], walked),
+        ('clang', ['/usr/bin/clang-14', '-O1', '-c', source, '-o', source + '.o'], walked),
+        ('cmake', ['cmake', '--help-full'], walked),
+        ('node', ['node', '-e', SCRIPT], None),
+        ('perl', ['perl', '-e', 'my %h; $h{$_ % 5000} .= "x" x ($_ % 50) for 1 .. 1000000'], walked),
+        ('Rust', [os.path.join(BUILD, 'tests', 'bench', 'words'), '20'], walked),
+        ('without frame pointers, 2 threads', [target('churn-without-frame-pointers'), '2000000', '20', '2'], walked),
+        ('dlopen, dlclose at the same address', [target('hook-reload'), '1000', *plugins], came_and_went),
+        *((f'torture, -{level}', [target('torture-' + level), '10000'], of_every_shape) for level in ['O0', 'O1', 'O2', 'fp']),
+    ]
     n, rows = 0, []
-    for name, command in programs.items():
+    for name, command, right in programs:
         facts = checked(*command, env={'PYTHONMALLOC': 'malloc'}, options=['--discard'])
+        if right:
+            right(facts)
         n += facts.captures
-        rows.append(f'| {name} | {facts.captures:,} | {facts.elsewhere:,} | {facts.by_libgcc:,} | {facts.by_libunwind:,} |')
-        print(f'{name}: {facts.captures:,} stacks ({facts.elsewhere:,} of coroutines and other stacks), '
+        rows.append(f'| {name} | {facts.captures:,} | {facts.elsewhere:,} | {facts.truncated:,} | {facts.by_libgcc:,} | {facts.by_libunwind:,} |')
+        print(f'{name}: {facts.captures:,} stacks ({facts.elsewhere:,} of coroutines and other stacks, {facts.truncated:,} not to the root), '
               f'{facts.by_libgcc:,} with libgcc, {facts.by_libunwind:,} with libunwind, 0 differ', flush=True)
-    print(f'{n:,} stacks, 0 differ')
+    print(f'all: {n:,} stacks, 0 differ')
     assert n >= 10_000_000, n
     with open(os.path.join(TESTS, 'long', 'stacks.md'), 'w') as f:
         f.write('# Stacks checked\n\nThe table that `tests/long/check-stacks.py` wrote last: each stack that the hook sent, compared with a full walk '
                 'by the generic rules; samples with libgcc and libunwind, too. A difference would have ended it.\n\n'
-                '| program | stacks | of coroutines and other stacks | also with libgcc | also with libunwind |\n|---|---|---|---|---|\n'
-                + '\n'.join(rows) + f'\n\n{n:,} stacks, 0 differ.\n')
+                '| program | stacks | of coroutines and other stacks | not to the root | also with libgcc | also with libunwind |\n'
+                '|---|---|---|---|---|---|\n'
+                + '\n'.join(rows) + f'\n\n{n:,} stacks, 0 differ.\n\nShapes of torture, each time, with allocations in them: '
+                + ', '.join(f'{shape} {times:,}' for shape, times in counted(facts)) + '.\n')
 
 
 main()

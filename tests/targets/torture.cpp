@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // torture ROUNDS: stacks of every shape with allocations in all of them: exceptions, longjmp, alloca, variable-length
 // arrays, over-aligned frames, tail calls, signal handlers on this and on another stack, coroutines, threads. Prints
-// nothing but "done".
+// how often there was an allocation in each of them, "SHAPE N".
 #include <csetjmp>
 #include <csignal>
 #include <cstdio>
@@ -18,6 +18,12 @@ struct Random
   unsigned operator() () { state = state * 1664525 + 1013904223; return state >> 9; }
 };
 
+// An exception, a longjmp and a tail call count when what follows them allocates.
+enum Shape { ALLOCA, VLA, ALIGNED, TAIL_CALL, EXCEPTION, LONGJMP, SIGNAL, OTHER_STACK, COROUTINE, N_SHAPES };
+static const char *const shape_names[] = { "alloca", "vla", "over-aligned", "tail-call", "exception", "longjmp", "signal", "signal-elsewhere",
+                                           "coroutine" };
+static unsigned long seen[N_SHAPES];
+
 static thread_local Random random_;
 static thread_local void *kept[256];
 static thread_local jmp_buf back;
@@ -31,6 +37,14 @@ touch ()
   kept[k] = malloc (8 + random_ () % 200);
 }
 
+// The same, and counts it.
+static void
+touch_in (Shape shape)
+{
+  __atomic_fetch_add (&seen[shape], 1, __ATOMIC_RELAXED);
+  touch ();
+}
+
 static int any (int depth);
 
 [[gnu::noinline]] static int
@@ -38,7 +52,7 @@ with_alloca (int depth)
 {
   volatile char *p = (volatile char *) alloca (16 + random_ () % 300);
   p[0] = 1;
-  touch ();
+  touch_in (ALLOCA);
   int r = depth > 0 ? any (depth - 1) : 0;
   touch ();
   return r + p[0];
@@ -49,7 +63,7 @@ aligned_frame (int depth)
 {
   alignas (64) volatile char room[128];
   room[0] = 2;
-  touch ();
+  touch_in (ALIGNED);
   int r = depth > 0 ? with_alloca (depth - 1) : 0;
   touch ();
   return r + room[0];
@@ -62,7 +76,7 @@ aligned_alloca_frame (int depth)
   volatile char *p = (volatile char *) alloca (16 + random_ () % 100);
   room[0] = 2;
   p[0] = 1;
-  touch ();
+  touch_in (ALIGNED);
   int r = depth > 0 ? any (depth - 1) : 0;
   touch ();
   return r + room[0] + p[0];
@@ -71,7 +85,7 @@ aligned_alloca_frame (int depth)
 [[gnu::noinline]] static int
 tail_call (int depth)
 {
-  touch ();
+  touch_in (TAIL_CALL);
   if (depth > 0)
     return any (depth - 1);
   return 1;
@@ -82,7 +96,7 @@ variable_array (int depth, int n)
 {
   volatile int array[n + 1];
   array[n] = depth;
-  touch ();
+  touch_in (VLA);
   int r = depth > 0 ? aligned_frame (depth - 1) : 0;
   return r + array[n];
 }
@@ -105,7 +119,7 @@ catches (int depth)
     }
   catch (const std::exception &e)
     {
-      touch ();
+      touch_in (EXCEPTION);
       return (int) std::string (e.what ()).size ();
     }
 }
@@ -151,10 +165,13 @@ any (int depth)
     }
 }
 
+static stack_t other;
+
 static void
 on_signal (int)
 {
-  touch ();
+  volatile char here = 0;
+  touch_in (&here >= (char *) other.ss_sp && &here < (char *) other.ss_sp + other.ss_size ? OTHER_STACK : SIGNAL);
   may_jump = false;
   with_alloca (1);
 }
@@ -237,7 +254,7 @@ run_coroutine ()
       may_jump = false;
       with_alloca (5);
       swapcontext (&coroutine, &main_context);
-      touch ();
+      touch_in (COROUTINE);
     }
 }
 
@@ -257,6 +274,8 @@ work (int rounds, bool with_coroutine)
           {
             touch ();
           }
+      else
+        touch_in (LONGJMP);
       touch ();
       if (with_coroutine && i % 7 == 0)
         swapcontext (&main_context, &coroutine);
@@ -267,7 +286,6 @@ int
 main (int argc, char **argv)
 {
   int rounds = argc > 1 ? atoi (argv[1]) : 2000;
-  stack_t other = {};
   other.ss_size = 65536;
   other.ss_sp = malloc (other.ss_size);
   sigaltstack (&other, nullptr);
@@ -286,6 +304,7 @@ main (int argc, char **argv)
   std::thread first (work, rounds, false), second (work, rounds, false);
   first.join ();
   second.join ();
-  puts ("done");
+  for (int i = 0; i < N_SHAPES; i++)
+    printf ("%s %lu\n", shape_names[i], seen[i]);
   return 0;
 }
