@@ -130,6 +130,19 @@ def more_threads_than_rings_that_are_left():
 
 
 @check
+def unwind_tables_stay_out_of_the_program_while_it_has_one_thread():
+    """They are read from the file; with more threads, in memory, sixteen pages around each that is touched."""
+    for arguments, in_memory in ((), False), (('threads',), True):
+        plain = numbers(run(target('hook-tables'), *arguments).stdout)
+        assert plain['size'] > 1000 and plain['resident'] < plain['size'] / 4, plain
+        done, facts = collect(target('hook-tables'), *arguments)
+        share = numbers(done.stdout)['resident'] / plain['size']
+        assert share > 0.75 if in_memory else share < 0.25, (arguments, share)
+        equal(facts.totals[0]['truncated'], 0, 'truncated stacks')
+        equal(facts.totals[0]['own_allocations'], 32768, 'allocations')
+
+
+@check
 def deep_stacks_are_whole_and_deeper_ones_keep_both_ends():
     done, facts = collect(target('hook-threads'), 'deep', 3000)
     assert 3001 <= facts.totals[0]['depth'] < 3020 and facts.totals[0]['cut'] == 0, facts.totals[0]
