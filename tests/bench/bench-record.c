@@ -25,10 +25,10 @@ typedef struct
   guint64 pid;
 } Start;
 
-static void
-give_up (const char *what)
+G_GNUC_NORETURN static void
+give_up (const char *what, const char *why)
 {
-  fprintf (stderr, "%s: %s\n", what, strerror (errno));
+  fprintf (stderr, "bench-record: %s: %s\n", what, why);
   exit (1);
 }
 
@@ -38,7 +38,7 @@ static void
 put (FILE *file, const void *data, gsize n)
 {
   if (fwrite (data, 1, n, file) != n)
-    give_up ("capture");
+    give_up ("capture", g_strerror (errno));
 }
 
 /* What the rings hold by now, or most of it. FALSE: nothing. */
@@ -78,24 +78,27 @@ static int
 capture (const char *path, const char *const *argv)
 {
   g_auto (GStrv) env = g_get_environ ();
-  g_autofree char *hook = hat_launch_find_hook (NULL);
+  g_autoptr (GError) error = NULL;
   HatPreflight program;
   HatSession session;
   HatLaunch launch;
   Start start;
   int status;
-  FILE *file = fopen (path, "w");
 
   hat_clock_prepare (&start.clock);
-  if (file == NULL || hook == NULL || !hat_preflight (argv[0], (const char *const *) env, NULL, &program, &status, NULL)
-      || !hat_session_open (&session, FALSE, FALSE, NULL)
-      || !hat_launch (&program, argv, (const char *const *) env, NULL, hook, &session, &launch, NULL))
-    give_up (argv[0]);
+  if (!hat_preflight (argv[0], (const char *const *) env, NULL, &program, &status, &error))
+    give_up ("capture", error->message);
+  FILE *file = fopen (path, "w");
+  if (file == NULL)
+    give_up (path, g_strerror (errno));
+  if (!hat_session_open (&session, FALSE, FALSE, &error)
+      || !hat_launch (&program, argv, (const char *const *) env, NULL, HOOK, &session, &launch, &error))
+    give_up (argv[0], error->message);
   hat_clock_start (&start.clock);
   start.pid = launch.pid;
   put (file, &start, sizeof start);
-  if (!hat_launch_go (&launch, argv[0], &status, NULL))
-    give_up (argv[0]);
+  if (!hat_launch_go (&launch, argv[0], &status, &error))
+    give_up (argv[0], error->message);
   for (gboolean ended = FALSE; !ended;)
     {
       const guint32 bell = hat_session_bell (&session);
@@ -109,13 +112,43 @@ capture (const char *path, const char *const *argv)
   put (file, end, sizeof end);
   put (file, session.base, HAT_WIRE_HEAD_SIZE);
   if (fclose (file) != 0)
-    give_up (path);
+    give_up (path, g_strerror (errno));
   hat_session_close (&session);
   hat_preflight_clear (&program);
   return 0;
 }
 
 /* ---- replay ---- */
+
+/* Whether the rounds end where the head begins. The words in them are believed: the recorder looks at each as it does at a hook's. */
+static gboolean
+is_capture (const char *capture, gsize n_bytes)
+{
+  const gsize fixed = sizeof (Start) + HAT_WIRE_HEAD_SIZE;
+  if (n_bytes < fixed + 16 || n_bytes % 8 != 0)
+    return FALSE;
+  const HatWireHeader *header = (const HatWireHeader *) (gconstpointer) (capture + n_bytes - HAT_WIRE_HEAD_SIZE);
+  const guint64 *words = (const guint64 *) (gconstpointer) (capture + sizeof (Start));
+  const gsize n_words = (n_bytes - fixed) / 8;
+  gsize at = 0;
+
+  if (header->magic != HAT_WIRE_MAGIC || header->version != HAT_WIRE_VERSION || header->ring_hint > HAT_WIRE_MAX_RINGS)
+    return FALSE;
+  while (at + 2 <= n_words)
+    {
+      guint64 n_pieces = words[at + 1];
+      at += 2;
+      if (n_pieces == 0)
+        return at == n_words;
+      for (; n_pieces > 0; n_pieces--)
+        {
+          if (at + 2 > n_words || words[at] >= header->ring_hint || words[at + 1] > MIN (n_words - at - 2, HAT_WIRE_RING_WORDS))
+            return FALSE;
+          at += 2 + words[at + 1];
+        }
+    }
+  return FALSE;
+}
 
 static guint64 ticks_now; /* of the round that is replayed */
 
@@ -182,16 +215,17 @@ static void
 replay (const char *capture, gsize n_bytes, const char *path)
 {
   const Start *start = (const Start *) (gconstpointer) capture;
+  g_autoptr (GError) error = NULL;
   HatSession session;
   guint64 n_events = 0;
 
   const double all_before = ns_of (CLOCK_PROCESS_CPUTIME_ID), own_before = ns_of (CLOCK_THREAD_CPUTIME_ID);
-  if (!hat_session_open (&session, FALSE, FALSE, NULL))
-    give_up ("session");
+  if (!hat_session_open (&session, FALSE, FALSE, &error))
+    give_up ("session", error->message);
   take_head (&session, capture + n_bytes - HAT_WIRE_HEAD_SIZE);
-  g_autoptr (HatTraceWriter) writer = hat_trace_writer_new (path, -1, 0, NULL);
+  g_autoptr (HatTraceWriter) writer = hat_trace_writer_new (path, -1, 0, &error);
   if (writer == NULL)
-    give_up (path);
+    give_up (path, error->message);
   g_autoptr (HatStacks) stacks = hat_stacks_new (writer, hat_session_ips (&session));
   g_autoptr (HatImages) images = hat_images_new (&session, &start->clock, writer, stacks, (guint32) start->pid, on_image, NULL);
   const double all_began = ns_of (CLOCK_PROCESS_CPUTIME_ID), own_began = ns_of (CLOCK_THREAD_CPUTIME_ID);
@@ -217,13 +251,18 @@ replay (const char *capture, gsize n_bytes, const char *path)
 int
 main (int argc, char **argv)
 {
+  g_autoptr (GError) error = NULL;
   g_autofree char *data = NULL;
   gsize n_bytes;
 
   if (argc > 3 && strcmp (argv[1], "capture") == 0)
     return capture (argv[2], (const char *const *) argv + 3);
-  if (argc < 3 || !g_file_get_contents (argv[1], &data, &n_bytes, NULL))
-    give_up ("bench-record capture FILE PROGRAM [ARG...] | bench-record FILE TRACE [TIMES]");
+  if (argc < 3)
+    give_up ("wrong use", "bench-record capture FILE PROGRAM [ARG...] | bench-record FILE TRACE [TIMES]");
+  if (!g_file_get_contents (argv[1], &data, &n_bytes, &error))
+    give_up ("capture", error->message);
+  if (!is_capture (data, n_bytes))
+    give_up (argv[1], "not a whole capture of this version's hook; make one with bench-record capture");
   for (int i = argc > 3 ? atoi (argv[3]) : 1; i > 0; i--)
     replay (data, n_bytes, argv[2]);
   return 0;
