@@ -102,8 +102,7 @@ write_birth (HatStream *stream, HatStreamThread *thread, HatEvent *event, const 
 static inline gboolean
 apply_alloc (HatStream *stream, HatStreamThread *thread, const HatRawEvent *raw, gint64 time_ns)
 {
-  const HatLiveBlock block = { .id = stream->next_block, .size = raw->number, .stack = raw->stack };
-  if (G_UNLIKELY (!hat_live_set_insert (stream->live, raw->address, &block)))
+  if (G_UNLIKELY (!hat_live_set_insert (stream->live, raw->address, stream->next_block, raw->number, raw->stack)))
     return FALSE;
   HatEvent event = { .kind = HAT_EVENT_ALLOC, .address = raw->address, .size = raw->number, .stack = raw->stack,
                      .time_ns = time_ns, .thread = thread->index };
@@ -132,8 +131,7 @@ apply_realloc (HatStream *stream, HatStreamThread *thread, const HatRawEvent *ra
     return FALSE;
   if (!hat_live_set_remove (stream->live, raw->old, &old))
     return FALSE;
-  const HatLiveBlock block = { .id = stream->next_block, .size = raw->number, .stack = raw->stack };
-  hat_live_set_insert (stream->live, raw->address, &block);
+  hat_live_set_insert (stream->live, raw->address, stream->next_block, raw->number, raw->stack);
   HatEvent event = { .kind = HAT_EVENT_REALLOC, .address = raw->address, .size = raw->number, .old = old.id,
                      .stack = raw->stack, .time_ns = time_ns, .thread = thread->index };
   write_birth (stream, thread, &event, &old);
@@ -439,8 +437,7 @@ hat_stream_add_plain (HatStream *stream, HatStreamThread *thread, const HatRawEv
 
       if (raw->kind == HAT_RAW_ALLOC)
         {
-          const HatLiveBlock block = { .id = next_block, .size = raw->number, .stack = raw->stack };
-          if (G_UNLIKELY (!hat_live_set_insert (stream->live, raw->address, &block)))
+          if (G_UNLIKELY (!hat_live_set_insert (stream->live, raw->address, next_block, raw->number, raw->stack)))
             break;
           hat_event_buffer_add_alloc (buffer, raw->address, raw->number, raw->stack, time_ns, thread->index);
           hat_account_add_alloc (stream->account, raw->stack, raw->number, time_ns);

@@ -99,7 +99,7 @@ random_step (Pair *pair, HatBlockId id)
       const HatLiveBlock block = { .id = id,
                                    .size = g_test_rand_int_range (0, 50) ? (guint64) g_test_rand_int_range (0, 5000) : (1ull << 47) - 1,
                                    .stack = g_test_rand_int () };
-      g_assert_cmpint (hat_live_set_insert (pair->set, address, &block), ==, known == NULL);
+      g_assert_cmpint (hat_live_set_insert (pair->set, address, block.id, block.size, block.stack), ==, known == NULL);
       if (known == NULL)
         g_hash_table_insert (pair->oracle, g_memdup2 (&address, 8), g_memdup2 (&block, sizeof block));
       return;
@@ -142,6 +142,78 @@ test_oracle (void)
 }
 
 static void
+shuffle (guint64 *addresses, guint n)
+{
+  for (guint i = n; i > 1; i--)
+    {
+      const guint k = g_test_rand_int_range (0, i);
+      const guint64 kept = addresses[k];
+      addresses[k] = addresses[i - 1];
+      addresses[i - 1] = kept;
+    }
+}
+
+static void
+pair_insert (Pair *pair, guint64 address, HatBlockId id)
+{
+  const HatLiveBlock block = { .id = id, .size = 3 * id, .stack = (HatStackId) ~id };
+  g_assert_true (hat_live_set_insert (pair->set, address, block.id, block.size, block.stack));
+  g_assert_false (hat_live_set_insert (pair->set, address, 1, 1, 1));
+  g_hash_table_insert (pair->oracle, g_memdup2 (&address, 8), g_memdup2 (&block, sizeof block));
+}
+
+static void
+pair_remove (Pair *pair, const guint64 *addresses, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    {
+      HatLiveBlock block;
+      g_assert_true (hat_live_set_remove (pair->set, addresses[i], &block));
+      const HatLiveBlock *known = g_hash_table_lookup (pair->oracle, &addresses[i]);
+      g_assert_true (block.id == known->id && block.size == known->size && block.stack == known->stack);
+      g_assert_false (hat_live_set_remove (pair->set, addresses[i], &block));
+      g_assert_false (hat_live_set_find (pair->set, addresses[i], &block));
+      g_hash_table_remove (pair->oracle, &addresses[i]);
+    }
+}
+
+/* Pages as allocators fill them, each wholly full once, and what does not fit their pattern last. */
+static void
+test_pages (void)
+{
+  const guint steps[] = { 1, 8, 16, 32, 48, 112, 2048 };
+
+  for (guint s = 0; s < G_N_ELEMENTS (steps); s++)
+    {
+      Pair pair = { hat_live_set_new (), oracle_new () };
+      const guint n = 4096 / steps[s];
+      g_autofree guint64 *addresses = g_new (guint64, n);
+      for (guint i = 0; i < n; i++)
+        addresses[i] = 0x7f0000003000 + i * steps[s];
+      shuffle (addresses, n);
+      for (guint i = 0; i < n; i++)
+        pair_insert (&pair, addresses[i], i + 1);
+      pair_check (&pair);
+      Pair child = pair_fork (&pair);
+      shuffle (addresses, n);
+      pair_remove (&child, addresses, n / 2);
+      for (guint i = 0; i < n / 4; i++)
+        pair_insert (&child, addresses[i], n + i);
+      if (steps[s] > 1)
+        pair_insert (&child, addresses[n - 1] + 1, 7);
+      pair_check (&child);
+      pair_check (&pair);
+      pair_remove (&pair, addresses, n);
+      pair_insert (&pair, addresses[0] + 1, 9);
+      pair_check (&pair);
+      pair_clear (&pair);
+      pair_remove (&child, addresses + n / 2, n / 2);
+      pair_check (&child);
+      pair_clear (&child);
+    }
+}
+
+static void
 test_empty_again (void)
 {
   g_autoptr (HatLiveSet) set = hat_live_set_new ();
@@ -151,9 +223,13 @@ test_empty_again (void)
   for (guint round = 0; round < 3; round++)
     {
       for (guint i = 0; i < n; i++)
-        g_assert_true (hat_live_set_insert (set, 0x1000 + i * 48ull, &(HatLiveBlock) { .id = i + 1, .size = 40 }));
+        g_assert_true (hat_live_set_insert (set, 0x1000 + i * 48ull, i + 1, 40, 0));
       for (guint i = 0; i < n; i++)
-        g_assert_true (hat_live_set_remove (set, 0x1000 + (n - 1 - i) * 48ull, NULL));
+        {
+          HatLiveBlock block;
+          g_assert_true (hat_live_set_remove (set, 0x1000 + (n - 1 - i) * 48ull, &block));
+          g_assert_cmpuint (block.id, ==, n - i);
+        }
       g_assert_cmpuint (hat_live_set_n_blocks (set), ==, 0);
       g_assert_cmpuint (hat_live_set_n_bytes (set), ==, 0);
     }
@@ -170,7 +246,7 @@ test_memory (void)
   for (guint i = 0; i < n; i++)
     {
       const guint size = g_test_rand_int_range (1, 200);
-      g_assert_true (hat_live_set_insert (set, address, &(HatLiveBlock) { .id = i + 1, .size = size }));
+      g_assert_true (hat_live_set_insert (set, address, i + 1, size, 0));
       address += (size + 8 + 15) / 16 * 16;
     }
   g_assert_cmpuint (hat_live_set_memory (set), <=, 24ull * n);
@@ -376,6 +452,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/live-set/equals-a-hash-table-through-forks", test_oracle);
+  g_test_add_func ("/live-set/holds-pages-of-any-pattern", test_pages);
   g_test_add_func ("/live-set/gives-its-memory-back", test_empty_again);
   g_test_add_func ("/live-set/is-at-most-24-bytes-a-block", test_memory);
   g_test_add_func ("/account/equals-brute-force", test_account);
