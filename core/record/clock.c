@@ -32,23 +32,21 @@ rate (gint64 ns, guint64 ticks)
 }
 
 void
-hat_clock_prepare (HatClock *clock)
+hat_clock_start (HatClock *clock)
 {
   clock->start_mono_ns = hat_clock_mono_ns ();
   clock->base_ticks = hat_clock_ticks ();
+  clock->base_ns = 0;
 }
 
 void
-hat_clock_start (HatClock *clock)
+hat_clock_measure (HatClock *clock)
 {
-  const gint64 ns = clock->start_mono_ns;
-  const guint64 ticks = clock->base_ticks;
+  gint64 ns;
 
-  while ((clock->start_mono_ns = hat_clock_mono_ns ()) - ns < 1000000)
+  while ((ns = hat_clock_mono_ns () - clock->start_mono_ns) < 1000000)
     g_usleep (200);
-  clock->base_ticks = hat_clock_ticks ();
-  clock->base_ns = 0;
-  clock->rate = rate (clock->start_mono_ns - ns, clock->base_ticks - ticks);
+  clock->rate = rate (ns, hat_clock_ticks () - clock->base_ticks);
 }
 
 void

@@ -16,10 +16,10 @@ typedef struct
   gint64 start_mono_ns; /* CLOCK_MONOTONIC at time 0 */
 } HatClock;
 
-/* Begins to measure how long a tick is. */
-void hat_clock_prepare (HatClock *clock);
-/* Time 0 is when it returns: at least a millisecond after hat_clock_prepare(). */
+/* Time 0 is now. */
 void hat_clock_start (HatClock *clock);
+/* How long a tick is, before the first time is asked for: returns a millisecond after time 0 or later. */
+void hat_clock_measure (HatClock *clock);
 /* Call about once a second. */
 void hat_clock_adjust (HatClock *clock);
 

@@ -112,15 +112,21 @@ hat_launch (const HatPreflight *program, const char *const *argv, const char *co
   return TRUE;
 }
 
+void
+hat_launch_go (HatLaunch *launch)
+{
+  send (launch->channel, "g", 1, MSG_NOSIGNAL);
+}
+
 gboolean
-hat_launch_go (HatLaunch *launch, const char *program, int *out_status, GError **error)
+hat_launch_wait (HatLaunch *launch, const char *program, int *out_status, GError **error)
 {
   int code = 0;
-  gssize n = send (launch->channel, "g", 1, MSG_NOSIGNAL);
+  gssize n;
 
   /* The other end closes when the program has taken over. */
-  while (n >= 0 && (n = read (launch->channel, &code, sizeof code)) < 0 && errno == EINTR)
-    n = 0;
+  while ((n = read (launch->channel, &code, sizeof code)) < 0 && errno == EINTR)
+    ;
   close (launch->channel);
   launch->channel = -1;
   if (n == 0)

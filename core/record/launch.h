@@ -23,8 +23,10 @@ char *hat_launch_find_hook (GError **error);
 gboolean hat_launch (const HatPreflight *program, const char *const *argv, const char *const *env, const char *directory,
                      const char *hook, HatSession *session, HatLaunch *out_launch, GError **error);
 
-/* Lets the child become the program. On failure it is gone, and *out_status is the exit status to give. */
-gboolean hat_launch_go (HatLaunch *launch, const char *program, int *out_status, GError **error);
+/* Lets the child become the program, which may be running when it returns. */
+void hat_launch_go (HatLaunch *launch);
+/* Whether it has. On failure the child is gone, and *out_status is the exit status to give. */
+gboolean hat_launch_wait (HatLaunch *launch, const char *program, int *out_status, GError **error);
 
 /* Ends a child that has not become the program yet. */
 void hat_launch_cancel (HatLaunch *launch);

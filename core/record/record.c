@@ -225,7 +225,8 @@ open_trace (HatRecorder *recorder, GError **error)
   return recorder->writer != NULL;
 }
 
-/* Everything up to the program's first instruction. FALSE: *out_status is the exit status, and the error what to say. */
+/* Everything up to the program's first instruction; what can fail or what the program must find comes before it is let go, the rest beside its
+ * start. FALSE: *out_status is the exit status, and the error what to say. */
 static gboolean
 start (HatRecorder *recorder, int *out_status, GError **error)
 {
@@ -233,7 +234,6 @@ start (HatRecorder *recorder, int *out_status, GError **error)
   g_auto (GStrv) own_env = options->env ? NULL : g_get_environ ();
   const char *const *env = options->env ? options->env : (const char *const *) own_env;
 
-  hat_clock_prepare (&recorder->clock);
   if (!hat_preflight (options->argv[0], env, options->directory, &recorder->program, out_status, error))
     return FALSE;
   *out_status = HAT_RECORD_FAILED;
@@ -251,23 +251,20 @@ start (HatRecorder *recorder, int *out_status, GError **error)
   sched_setscheduler (0, SCHED_BATCH, &(struct sched_param) {});
   if (!open_trace (recorder, error))
     return FALSE;
-  write_notes (recorder);
   if (recorder->program.warning)
     {
       g_autofree char *text = g_strdup_printf ("%s: %s", options->argv[0], recorder->program.warning);
       warn (recorder, text);
     }
-
-  recorder->symbol_cache = g_build_filename (g_get_user_cache_dir (), "heapatlas", "symbols", NULL);
-  recorder->ahead = hat_symbols_ahead_new (recorder->symbol_cache);
-  recorder->types = hat_types_new (NULL);
   recorder->stacks = hat_stacks_new (recorder->writer, hat_session_ips (&recorder->session));
-  hat_clock_start (&recorder->clock);
   recorder->images = hat_images_new (&recorder->session, &recorder->clock, recorder->writer, recorder->stacks, recorder->launch.pid,
                                      on_image, recorder);
   /* Of the blocks of a sample nobody can tell what holds them. */
   if (!options->no_snapshot && options->sample_bytes == 0)
-    recorder->snapshots = hat_snapshots_new (recorder->images, recorder->types, &options->snapshots, on_snapshot, recorder);
+    {
+      recorder->types = hat_types_new (NULL);
+      recorder->snapshots = hat_snapshots_new (recorder->images, recorder->types, &options->snapshots, on_snapshot, recorder);
+    }
   g_autoptr (GError) refused = NULL;
   if (recorder->snapshots && options->snapshots.trace_exit && !hat_stop_trace (recorder->launch.pid, &refused))
     {
@@ -275,7 +272,14 @@ start (HatRecorder *recorder, int *out_status, GError **error)
       warn (recorder, text);
     }
   hat_requests_open (&recorder->requests);
-  if (!hat_launch_go (&recorder->launch, options->argv[0], out_status, error))
+  hat_clock_start (&recorder->clock);
+  hat_launch_go (&recorder->launch);
+
+  write_notes (recorder);
+  recorder->symbol_cache = g_build_filename (g_get_user_cache_dir (), "heapatlas", "symbols", NULL);
+  recorder->ahead = hat_symbols_ahead_new (recorder->symbol_cache);
+  hat_clock_measure (&recorder->clock);
+  if (!hat_launch_wait (&recorder->launch, options->argv[0], out_status, error))
     {
       unlink (recorder->output);
       return FALSE;

@@ -85,7 +85,6 @@ capture (const char *path, const char *const *argv)
   Start start;
   int status;
 
-  hat_clock_prepare (&start.clock);
   if (!hat_preflight (argv[0], (const char *const *) env, NULL, &program, &status, &error))
     give_up ("capture", error->message);
   FILE *file = fopen (path, "w");
@@ -95,9 +94,11 @@ capture (const char *path, const char *const *argv)
       || !hat_launch (&program, argv, (const char *const *) env, NULL, HOOK, &session, &launch, &error))
     give_up (argv[0], error->message);
   hat_clock_start (&start.clock);
+  hat_launch_go (&launch);
+  hat_clock_measure (&start.clock);
   start.pid = launch.pid;
   put (file, &start, sizeof start);
-  if (!hat_launch_go (&launch, argv[0], &status, &error))
+  if (!hat_launch_wait (&launch, argv[0], &status, &error))
     give_up (argv[0], error->message);
   for (gboolean ended = FALSE; !ended;)
     {
