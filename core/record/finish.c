@@ -243,8 +243,9 @@ hat_recorder_finish (HatRecorder *recorder)
   hat_images_finish (recorder->images, recorder->reason != HAT_STOP_ENDED);
   if (hat_images_n (recorder->images) == 0)
     add_unseen_process (recorder);
+  /* The last events are written while symbols are looked up. */
   if (recorder->error == NULL)
-    hat_trace_writer_flush (recorder->writer, TRUE, &recorder->error);
+    hat_trace_writer_flush (recorder->writer, FALSE, &recorder->error);
   if (recorder->error == NULL)
     {
       add_program_notes (recorder);

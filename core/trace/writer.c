@@ -478,8 +478,8 @@ report_failure (HatTraceWriter *writer, GError **error)
   return FALSE;
 }
 
-gboolean
-hat_trace_writer_flush (HatTraceWriter *writer, gboolean all, GError **error)
+static void
+put_what_is_due (HatTraceWriter *writer, gboolean all)
 {
   const gint64 now = g_get_monotonic_time ();
   for (guint i = 0; i < writer->processes->len; i++)
@@ -490,6 +490,12 @@ hat_trace_writer_flush (HatTraceWriter *writer, gboolean all, GError **error)
       put_process_definitions (writer, i);
     }
   put_shared_definitions (writer);
+}
+
+gboolean
+hat_trace_writer_flush (HatTraceWriter *writer, gboolean all, GError **error)
+{
+  put_what_is_due (writer, all);
   if (all)
     hat_writer_worker_wait (writer->worker);
   return report_failure (writer, error);
@@ -539,7 +545,7 @@ hat_trace_writer_finish (HatTraceWriter *writer, gint64 duration_ns, GError **er
 {
   g_assert (!writer->finished);
   writer->finished = TRUE;
-  hat_trace_writer_flush (writer, TRUE, NULL);
+  put_what_is_due (writer, TRUE);
   hat_writer_worker_put_end (writer->worker, duration_ns);
   hat_writer_worker_wait (writer->worker);
   const gboolean done = report_failure (writer, error);
