@@ -26,6 +26,9 @@
 
 #include "core/wire/wire.h"
 
+/* What is declared here lies in this library; told so, the compiler reaches it without the table of addresses. */
+#pragma GCC visibility push (hidden)
+
 #define HOOK_EXPORT __attribute__ ((visibility ("default")))
 #define HOOK_COLD __attribute__ ((noinline, cold))
 #define HOOK_TLS __attribute__ ((tls_model ("initial-exec")))
@@ -515,3 +518,5 @@ bool hook_tables_find (HookThread *thread, const struct dl_find_object *object, 
 void hook_modules_announce (HookThread *thread, const struct dl_find_object *object);
 /* After a dlclose: flushes the rules if a known module is gone. */
 void hook_modules_check (void);
+
+#pragma GCC visibility pop
