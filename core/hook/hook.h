@@ -146,7 +146,7 @@ typedef struct
   uint64_t ip, sp;
   uint64_t rbp;      /* 0 if nothing depends on it */
   uint32_t index;
-  uint32_t n_words;  /* so many words prove this frame and all above it */
+  uint32_t n_words, n_pairs; /* so many prove this frame and all above it */
   uint32_t node;     /* of the frames up to HOOK_MAX_FRAMES, as is the next */
   uint64_t path;     /* a hash of the frames from the root to here */
   bool needs_rbp;    /* the frame's rbp decides about its callers */
@@ -166,6 +166,9 @@ typedef struct
 {
   uint64_t slot, value;
 } HookWord;
+
+/* Two words side by side, as the saved frame pointer and the return address are in most functions that have the former. */
+typedef uint64_t HookPair __attribute__ ((vector_size (16)));
 
 /* Which words walks from a state read, from the leaf up, and where they meet the kept stack. */
 typedef struct
@@ -239,6 +242,8 @@ typedef struct
   _Alignas (64) HookMemory memories[1 << HOOK_MEMORY_BITS];
   HookKept kept[HOOK_CACHED_FRAMES]; /* the last stack, root first */
   HookWord words[HOOK_CACHED_WORDS];
+  uint64_t pair_slots[HOOK_CACHED_FRAMES];
+  HookPair pairs[HOOK_CACHED_FRAMES];
   HookFrame walk[HOOK_WALKED_FRAMES];
   _Alignas (64) uint64_t nodes[1 << HOOK_NODE_BITS][HOOK_NODE_WAYS];
 } HookThread;

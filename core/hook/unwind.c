@@ -618,32 +618,56 @@ walk_all (HookThread *thread, const HookCaller *caller)
 
 static const uint64_t never_equal;
 
-/* How many of the first words are what they were. */
-static inline uint32_t
-count_equal (const HookWord *words, uint32_t n)
+static inline HookPair
+pair_differs (const HookThread *thread, uint64_t i)
 {
-  uint32_t i = 0;
+  HookPair now;
+  memcpy (&now, (const void *) thread->pair_slots[i], sizeof now);
+  return now ^ thread->pairs[i];
+}
 
-#define DIFFERS(k) (*(const uint64_t *) words[k].slot ^ words[k].value)
-  for (; i + 4 <= n; i += 4)
-    if (unlikely (DIFFERS (i) | DIFFERS (i + 1) | DIFFERS (i + 2) | DIFFERS (i + 3)))
-      break;
-  while (i < n && DIFFERS (i) == 0)
-    i++;
-#undef DIFFERS
-  return i;
+static inline uint64_t
+word_differs (const HookThread *thread, uint64_t i)
+{
+  return *(const uint64_t *) thread->words[i].slot ^ thread->words[i].value;
+}
+
+/* Whether a kept frame and all above it are what they were. They are nearly always, so nothing branches on the way. */
+static inline bool
+stands (const HookThread *thread, const HookKept *frame)
+{
+  const uint64_t n_pairs = frame->n_pairs, n_words = frame->n_words;
+  HookPair pairs_differ = { 0, 0 };
+  uint64_t differs = 0;
+
+#pragma GCC unroll 2
+  for (uint64_t i = 0; i < n_pairs; i++)
+    pairs_differ |= pair_differs (thread, i);
+#pragma GCC unroll 2
+  for (uint64_t i = 0; i < n_words; i++)
+    differs |= word_differs (thread, i);
+  return (differs | pairs_differ[0] | pairs_differ[1]) == 0;
 }
 
 /* How many of the n frames still are what they were. */
 static inline uint32_t
-prove (HookThread *thread, uint32_t n)
+prove (const HookThread *thread, uint32_t n)
 {
-  const uint32_t n_words = thread->kept[n - 1].n_words;
-  const uint32_t n_equal = count_equal (thread->words, n_words);
+  const HookKept *kept = thread->kept;
+  uint64_t n_pairs = 0, n_words = 0;
 
-  if (n_equal < n_words)
-    while (n > 0 && thread->kept[n - 1].n_words > n_equal)
-      n--;
+  if (stands (thread, &kept[n - 1]))
+    return n;
+  for (; n_pairs < kept[n - 1].n_pairs; n_pairs++)
+    {
+      const HookPair differs = pair_differs (thread, n_pairs);
+      if (differs[0] | differs[1])
+        break;
+    }
+  while (n_words < kept[n - 1].n_words && word_differs (thread, n_words) == 0)
+    n_words++;
+  while (n > 0 && (kept[n - 1].n_pairs > n_pairs || kept[n - 1].n_words > n_words))
+    n--;
   return n;
 }
 
@@ -661,21 +685,31 @@ keep (HookThread *thread, const HookFrame *frame)
 {
   const uint32_t k = thread->n_frames;
   const HookKept *caller = &thread->kept[k - 1];
-  uint32_t n_words = 0;
+  uint32_t n_words = 0, n_pairs = 0;
   bool needs_rbp = frame->needs_rbp;
 
   if (likely (k > 0))
     {
       n_words = caller->n_words;
+      n_pairs = caller->n_pairs;
       if (unlikely (k == HOOK_CACHED_FRAMES || n_words + 3 > HOOK_CACHED_WORDS))
         return false;
       if (unlikely (frame->unprovable))
         thread->words[n_words++] = (HookWord) { (uint64_t) &never_equal, 1 };
       else
         {
-          thread->words[n_words++] = (HookWord) { frame->ip_slot, caller->ip };
-          if (frame->restores_rbp && caller->needs_rbp)
-            thread->words[n_words++] = (HookWord) { frame->rbp_slot, caller->rbp };
+          const bool proves_rbp = frame->restores_rbp && caller->needs_rbp;
+          if (proves_rbp && likely (frame->rbp_slot == frame->ip_slot - 8))
+            {
+              thread->pair_slots[n_pairs] = frame->rbp_slot;
+              thread->pairs[n_pairs++] = (HookPair) { caller->rbp, caller->ip };
+            }
+          else
+            {
+              thread->words[n_words++] = (HookWord) { frame->ip_slot, caller->ip };
+              if (proves_rbp)
+                thread->words[n_words++] = (HookWord) { frame->rbp_slot, caller->rbp };
+            }
           if (unlikely (frame->moves_sp))
             thread->words[n_words++] = (HookWord) { frame->sp_slot, caller->sp };
         }
@@ -692,6 +726,7 @@ keep (HookThread *thread, const HookFrame *frame)
   kept->rbp = needs_rbp ? frame->state.rbp : 0;
   kept->index = frame->index;
   kept->n_words = n_words;
+  kept->n_pairs = n_pairs;
   kept->needs_rbp = needs_rbp;
   kept->exact = frame->state.exact;
   if (likely (k < HOOK_MAX_FRAMES))
@@ -772,7 +807,7 @@ recall (HookThread *thread, const HookCaller *caller)
                      | ((memory->rbp ^ caller->rbp) & memory->rbp_mask);
   for (uint32_t i = 0; i < n; i++)
     differs |= stack[shape->offsets[i]] ^ memory->values[i];
-  if (unlikely (differs) || unlikely (count_equal (thread->words, met->n_words) != met->n_words))
+  if (unlikely (differs) || unlikely (!stands (thread, met)))
     return 0;
   return memory->node;
 }
@@ -784,8 +819,8 @@ remember (HookThread *thread, const HookCaller *caller, uint32_t meets)
   const uint64_t *stack = (const uint64_t *) hook_caller_sp (caller);
   const uint64_t ip = caller->ip, sp = (uint64_t) stack | thread->epoch << 52;
   const HookKept *met = &thread->kept[meets], *leaf = &thread->kept[thread->n_frames - 1];
-  const HookWord *words = &thread->words[leaf->n_words - 1]; /* and before */
-  const uint32_t n_words = leaf->n_words - met->n_words;
+  const uint32_t n_words = leaf->n_words - met->n_words + 2 * (leaf->n_pairs - met->n_pairs);
+  HookWord words[HOOK_SHAPE_WORDS];
   uint64_t hash = hash_state (ip, sp), values[HOOK_SHAPE_WORDS];
   uint16_t offsets[HOOK_SHAPE_WORDS];
   HookShape *shape;
@@ -793,14 +828,25 @@ remember (HookThread *thread, const HookCaller *caller, uint32_t meets)
 
   if (n_words > HOOK_SHAPE_WORDS || thread->n_frames > HOOK_MAX_FRAMES)
     return;
-  for (uint32_t i = 0; i < n_words; i++, words--)
+  for (const HookKept *frame = leaf; frame > met; frame--)
     {
-      const uint64_t offset = words->slot - (uint64_t) stack;
+      for (uint32_t k = frame->n_words; k-- > frame[-1].n_words;)
+        words[n++] = thread->words[k];
+      for (uint32_t k = frame->n_pairs; k-- > frame[-1].n_pairs;)
+        {
+          words[n++] = (HookWord) { thread->pair_slots[k], thread->pairs[k][0] };
+          words[n++] = (HookWord) { thread->pair_slots[k] + 8, thread->pairs[k][1] };
+        }
+    }
+  for (uint32_t i = 0; i < n_words; i++)
+    {
+      const uint64_t offset = words[i].slot - (uint64_t) stack;
       if (offset % 8 || offset / 8 > UINT16_MAX)
         return; /* not near, or nothing that can be proved */
       offsets[i] = (uint16_t) (offset / 8);
-      values[i] = words->value;
+      values[i] = words[i].value;
     }
+  n = 0;
   for (;;)
     {
       shape = shape_at (thread, hash);
