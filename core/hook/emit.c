@@ -311,10 +311,10 @@ put_free (HookThread *thread, const HookCaller *caller, void *block)
     {
       const uint32_t node = hook_unwind (thread, caller);
       if (hook_room (thread, EVENT_WORDS))
-        put_event (thread, HAT_WIRE_FREE_STACK, (uint64_t) block, hook_tick_after (), 0, 0, 0, node);
+        put_event (thread, HAT_WIRE_FREE_STACK, (uint64_t) block, hook_tick_after (block), 0, 0, 0, node);
     }
   else
-    put_event (thread, HAT_WIRE_FREE, (uint64_t) block, hook_tick_after (), 0, 0, 0, 0);
+    put_event (thread, HAT_WIRE_FREE, (uint64_t) block, hook_tick_after (block), 0, 0, 0, 0);
 }
 
 void
@@ -327,7 +327,7 @@ hook_emit_free (const HookCaller *caller, void *block)
   if (likely (hook_room (thread, EVENT_WORDS)))
     {
       const uint64_t word = likely (hook_session.header->free_stacks == 0)
-                                ? plain_word (thread, (uint64_t) block, hook_tick_after (), HAT_WIRE_FREE)
+                                ? plain_word (thread, (uint64_t) block, hook_tick_after (block), HAT_WIRE_FREE)
                                 : 0;
       if (likely (word != 0))
         hook_put (thread, word);

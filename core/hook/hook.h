@@ -436,14 +436,17 @@ hook_tick (void)
   return ((uint64_t) high << 32 | low) >> HAT_WIRE_TSC_SHIFT;
 }
 
-/* The same for the end of a block. A processor reads its clock before what comes before that in the program is over: a
+/* The same for the end of `block`. A processor reads its clock before what comes before that in the program is over: a
  * thread that waits for a block of another one to reach its cache would stamp its end hundreds of cycles too early,
- * before the other one stamped its birth. */
+ * before the other one stamped its birth. What the allocator keeps before the block is fetched while we wait. */
 static inline uint64_t
-hook_tick_after (void)
+hook_tick_after (const void *block)
 {
   if (unlikely (!__libc_single_threaded))
-    __builtin_ia32_lfence ();
+    {
+      __builtin_prefetch ((const char *) block - 8, 1);
+      __builtin_ia32_lfence ();
+    }
   return hook_tick ();
 }
 

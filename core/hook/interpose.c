@@ -68,7 +68,7 @@ forward_realloc (const HookCaller *caller, void *old, size_t size)
         hook_emit_alloc (caller, block, size);
       return block;
     }
-  const uint64_t before = old && likely (hook_session_has_clock) ? hook_tick_after () : 0;
+  const uint64_t before = old && likely (hook_session_has_clock) ? hook_tick_after (old) : 0;
 
   if (unlikely (old && size == 0))
     {
