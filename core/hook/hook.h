@@ -143,7 +143,8 @@ typedef struct
 /* A frame of the last stack. */
 typedef struct
 {
-  uint64_t ip, sp;
+  _Alignas (64) uint64_t ip;
+  uint64_t sp;
   uint64_t rbp;      /* 0 if nothing depends on it */
   uint32_t index;
   uint32_t n_words, n_pairs; /* so many prove this frame and all above it */
@@ -173,7 +174,7 @@ typedef uint64_t HookPair __attribute__ ((vector_size (16)));
 /* Which words walks from a state read, from the leaf up, and where they meet the kept stack. */
 typedef struct
 {
-  uint64_t id;        /* 0: none; no two shapes of a thread have the same */
+  _Alignas (64) uint64_t id; /* 0: none; no two shapes of a thread have the same */
   uint64_t ip, sp;    /* the state; the node cache's epoch is in sp's top bits */
   uint32_t meets;     /* the kept frame they end at */
   uint8_t n_words;
@@ -224,23 +225,23 @@ typedef struct
   uint64_t stack_lo, stack_hi; /* this thread's stack: from a live frame up to stack_hi all is mapped */
   uint32_t generation;         /* of the rules that gave the cached stack */
   uint32_t n_frames;
-  uint32_t base;               /* HAT_WIRE_NODE_ROOT or _TRUNCATED */
   uint32_t next_node;
+  volatile uint32_t n_pending;
   uint64_t epoch;              /* of the node cache */
-  uint64_t last_shape;         /* id */
   uint32_t n_tries, n_recalled;/* looks for a remembered walk, and how many were of use */
   uint32_t rest, last_rest;    /* walks without looking */
+  /* Up to here an event reads two cache lines. */
+  uint64_t last_shape;         /* id */
   uint64_t page_lo, page_hi;   /* memory found readable in this walk */
   bool is_in_watched;          /* an address of this walk is in a watched function */
   uint32_t used_frame_pointers;/* frames of this walk without unwind information */
 
-  volatile uint32_t n_pending;
   HookPending pending[HOOK_PENDING];
   HookScratch scratch;
 
-  HookShape shapes[1 << HOOK_SHAPE_BITS];
+  _Alignas (64) HookShape shapes[1 << HOOK_SHAPE_BITS];
   _Alignas (64) HookMemory memories[1 << HOOK_MEMORY_BITS];
-  HookKept kept[HOOK_CACHED_FRAMES]; /* the last stack, root first */
+  _Alignas (64) HookKept kept[HOOK_CACHED_FRAMES]; /* the last stack, root first */
   HookWord words[HOOK_CACHED_WORDS];
   uint64_t pair_slots[HOOK_CACHED_FRAMES];
   HookPair pairs[HOOK_CACHED_FRAMES];

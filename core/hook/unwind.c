@@ -656,8 +656,6 @@ prove (const HookThread *thread, uint32_t n)
   const HookKept *kept = thread->kept;
   uint64_t n_pairs = 0, n_words = 0;
 
-  if (stands (thread, &kept[n - 1]))
-    return n;
   for (; n_pairs < kept[n - 1].n_pairs; n_pairs++)
     {
       const HookPair differs = pair_differs (thread, n_pairs);
@@ -791,7 +789,7 @@ recall (HookThread *thread, const HookCaller *caller)
   do
     {
       shape = shape_at (thread, hash);
-      if (unlikely (shape->sp != sp) || unlikely (shape->ip != ip) || unlikely (shape->n_before != n))
+      if (unlikely ((shape->sp ^ sp) | (shape->ip ^ ip) | (shape->n_before ^ n)))
         return 0;
       for (; n < shape->n_words; n++)
         hash = hash_word (hash, stack[shape->offsets[n]]);
@@ -907,30 +905,11 @@ may_recall (HookThread *thread)
   return true;
 }
 
-uint32_t
-hook_unwind (HookThread *thread, const HookCaller *caller)
+/* Walks from the leaf until the kept stack is met, which becomes the caller's. A function of its own, so that recall() has the registers to itself. */
+static __attribute__ ((noinline)) uint32_t
+walk_to_kept (HookThread *thread, const HookCaller *caller, bool recalls)
 {
-  const uint32_t generation = hook_unwind_generation ();
   const uint64_t sp = hook_caller_sp (caller);
-
-  if (unlikely (thread->next_node > HAT_WIRE_MAX_NODES - 2 * HOOK_MAX_FRAMES))
-    hook_unwind_reset (thread);
-  if (unlikely (thread->generation != generation))
-    {
-      hook_unwind_reset (thread);
-      thread->generation = generation;
-    }
-  if (unlikely (sp < thread->stack_lo || sp >= thread->stack_hi))
-    return walk_all (thread, caller);
-  const bool recalls = may_recall (thread);
-  uint32_t node = recalls ? recall (thread, caller) : 0;
-  if (likely (node))
-    {
-      thread->n_recalled++;
-      hook_check_stack (thread, caller, node, false);
-      return node;
-    }
-
   uint32_t n = thread->n_frames, n_walked = 0;
   HookState state = { caller->ip, sp, caller->rbp, false };
   while (n > 0 && thread->kept[n - 1].sp < sp)
@@ -972,9 +951,35 @@ hook_unwind (HookThread *thread, const HookCaller *caller)
       }
   if (recalls && n > 0 && thread->n_frames - n >= HOOK_LONG_WALK)
     remember (thread, caller, n - 1);
-  node = likely (thread->n_frames <= HOOK_MAX_FRAMES) ? thread->kept[thread->n_frames - 1].node : cut_node (thread);
+  const uint32_t node = likely (thread->n_frames <= HOOK_MAX_FRAMES) ? thread->kept[thread->n_frames - 1].node : cut_node (thread);
   hook_check_stack (thread, caller, node, false);
   return node;
+}
+
+uint32_t
+hook_unwind (HookThread *thread, const HookCaller *caller)
+{
+  const uint32_t generation = hook_unwind_generation ();
+  const uint64_t sp = hook_caller_sp (caller);
+
+  if (unlikely (thread->next_node > HAT_WIRE_MAX_NODES - 2 * HOOK_MAX_FRAMES))
+    hook_unwind_reset (thread);
+  if (unlikely (thread->generation != generation))
+    {
+      hook_unwind_reset (thread);
+      thread->generation = generation;
+    }
+  if (unlikely (sp < thread->stack_lo || sp >= thread->stack_hi))
+    return walk_all (thread, caller);
+  const bool recalls = may_recall (thread);
+  const uint32_t node = recalls ? recall (thread, caller) : 0;
+  if (likely (node))
+    {
+      thread->n_recalled++;
+      hook_check_stack (thread, caller, node, false);
+      return node;
+    }
+  return walk_to_kept (thread, caller, recalls);
 }
 
 #ifdef HOOK_CHECK
