@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Unwind tables out of an object's file instead of its mapping. What is read of a mapping stays with the program, sixteen
  * pages around each that is touched: of a compiler's libraries ten megabytes. A file that is open for some microseconds
- * is harmless only where no other thread could close or copy it, so this is for programs with one thread.
+ * is harmless only where no other thread could close or copy it, so this is for programs with one thread. Reading costs
+ * far more than touching, for a program that is over soon as much as all else: small tables are left where they are.
  *
  * Nothing is believed of a path: the file's first page has to be the one that is mapped, with a build id in it, and the
  * file that was opened last time. */
@@ -19,6 +20,7 @@ enum
 {
   MAX_SOURCES = 64,
   MAX_KEYS = 1 << 14,
+  SMALL_ROWS = 12 << 10, /* of all objects whose tables are read in memory: about 60 bytes a row with its entries */
   PAGE = 4096,
   PAGES = 64,       /* kept */
   BLOCK = PAGE / 8, /* rows of the sorted table */
@@ -39,12 +41,12 @@ typedef struct
   enum
   {
     UNKNOWN,
-    GOOD,
-    BAD, /* read from memory */
+    IN_FILE,
+    IN_MEMORY,
   } state;
 } Source;
 
-static uint32_t generation, n_sources, n_keys;
+static uint32_t generation, n_sources, n_keys, n_small_rows;
 static Source sources[MAX_SOURCES];
 static int32_t keys[MAX_KEYS];
 
@@ -69,7 +71,7 @@ open_file (File *file, Source *source)
   file->fd = hook_open (file->path);
   const bool is_good = file->fd >= 0 && hook_syscall (SYS_fstat, (uint64_t) file->fd, (uint64_t) &facts, 0, 0, 0, 0) == 0
                        && (source->state == UNKNOWN || (facts.st_dev == source->device && facts.st_ino == source->inode));
-  source->state = is_good ? GOOD : BAD;
+  source->state = is_good ? IN_FILE : IN_MEMORY;
   source->device = facts.st_dev;
   source->inode = facts.st_ino;
   if (file->fd < 0)
@@ -128,7 +130,7 @@ has_build_id (const uint8_t *page, const ElfW (Phdr) *note)
   return false;
 }
 
-/* Looks whether the file is the object's, and where the tables are in it. */
+/* Looks whether the file is the object's and worth reading, and where the tables are in it. */
 static bool
 learn (File *file, Source *source, HookThread *thread, const struct dl_find_object *object)
 {
@@ -165,6 +167,11 @@ learn (File *file, Source *source, HookThread *thread, const struct dl_find_obje
   if (!has_id || !copy (file, source, source->header, form, sizeof form) || memcmp (form, usual, sizeof usual) != 0)
     return false;
   memcpy (&source->n_rows, form + 8, 4);
+  if (source->n_rows <= SMALL_ROWS - n_small_rows)
+    {
+      n_small_rows += source->n_rows;
+      return false;
+    }
   source->table = source->header + sizeof form;
   source->first_key = n_keys;
   for (uint32_t i = 0; i < source->n_rows; i += BLOCK)
@@ -228,7 +235,7 @@ source_of (const struct dl_find_object *object)
   if (generation != hook_unwind_generation ())
     {
       generation = hook_unwind_generation ();
-      n_sources = n_keys = 0;
+      n_sources = n_keys = n_small_rows = 0;
       memset (page_at, 0, sizeof page_at);
     }
   for (uint32_t i = 0; i < n_sources; i++)
@@ -249,11 +256,11 @@ hook_tables_find (HookThread *thread, const struct dl_find_object *object, uint6
   if (!__libc_single_threaded || hook_sandboxed || object->dlfo_eh_frame == NULL)
     return false;
   Source *source = source_of (object);
-  if (source == NULL || source->state == BAD)
+  if (source == NULL || source->state == IN_MEMORY)
     return false;
   if (source->state == UNKNOWN && !learn (&file, source, thread, object))
-    source->state = BAD;
-  const bool found = source->state == GOOD && find (&file, source, pc, out);
+    source->state = IN_MEMORY;
+  const bool found = source->state == IN_FILE && find (&file, source, pc, out);
   close_file (&file);
   return found;
 }
