@@ -244,7 +244,7 @@ dense_remove (Leaf *leaf, guint key, guint position)
 static inline gboolean
 leaf_is_too_big (const Leaf *leaf, guint n)
 {
-  return leaf->capacity > 8 && n * 4 <= leaf->capacity;
+  return n * 4 <= leaf->capacity && leaf->capacity > 8;
 }
 
 /* The fast paths leave it alone. */
@@ -571,6 +571,7 @@ hat_live_set_prefetch (const HatLiveSet *set, guint64 address)
   const char *leaf = (const char *) entry->group->leaves[leaf_number (address)];
   __builtin_prefetch (leaf);
   __builtin_prefetch (leaf + 64);
+  __builtin_prefetch (leaf + 128);
 }
 
 static inline void
@@ -612,7 +613,7 @@ insert_slowly (HatLiveSet *set, guint64 address, HatBlockId id, guint64 size, Ha
 
 /* Leaves that are not sparse with few keys. */
 G_GNUC_NO_INLINE static gboolean
-insert_dense (HatLiveSet *set, Leaf *leaf, guint64 address, HatBlockId id, guint64 size, HatStackId stack)
+insert_dense (HatLiveSet *set, guint64 address, HatBlockId id, guint64 size, HatStackId stack, Leaf *leaf)
 {
   const guint key = leaf_key (address);
 
@@ -626,7 +627,7 @@ insert_dense (HatLiveSet *set, Leaf *leaf, guint64 address, HatBlockId id, guint
 }
 
 G_GNUC_NO_INLINE static gboolean
-insert_among_many (HatLiveSet *set, Leaf *leaf, guint64 address, HatBlockId id, guint64 size, HatStackId stack)
+insert_among_many (HatLiveSet *set, guint64 address, HatBlockId id, guint64 size, HatStackId stack, Leaf *leaf)
 {
   const guint key = leaf_key (address);
 
@@ -647,7 +648,7 @@ insert_elsewhere (HatLiveSet *set, guint64 address, HatBlockId id, guint64 size,
   if (entry->number != group_number (address))
     return insert_slowly (set, address, id, size, stack);
   Leaf *leaf = entry->group->leaves[leaf_number (address)];
-  return leaf->is_dense ? insert_dense (set, leaf, address, id, size, stack) : insert_among_many (set, leaf, address, id, size, stack);
+  return leaf->is_dense ? insert_dense (set, address, id, size, stack, leaf) : insert_among_many (set, address, id, size, stack, leaf);
 }
 
 gboolean
@@ -659,7 +660,7 @@ hat_live_set_insert (HatLiveSet *set, guint64 address, HatBlockId id, guint64 si
   Leaf *leaf = entry->group->leaves[leaf_number (address)];
   const guint n = leaf->n, key = leaf_key (address);
   if (n >= leaf->grows_below)
-    return leaf->is_dense ? insert_dense (set, leaf, address, id, size, stack) : insert_among_many (set, leaf, address, id, size, stack);
+    return leaf->is_dense ? insert_dense (set, address, id, size, stack, leaf) : insert_among_many (set, address, id, size, stack, leaf);
   if (G_UNLIKELY (match_few (leaf, key, n)))
     return FALSE;
   sparse_add (leaf, n, key, id, size, stack);
@@ -714,7 +715,7 @@ removed (HatLiveSet *set, HatLiveBlock block, HatLiveBlock *out_block)
 }
 
 G_GNUC_NO_INLINE static gboolean
-remove_dense (HatLiveSet *set, Leaf *leaf, guint64 address, HatLiveBlock *out_block)
+remove_dense (HatLiveSet *set, guint64 address, HatLiveBlock *out_block, Leaf *leaf)
 {
   const guint key = leaf_key (address);
   const gint position = dense_find (leaf, key);
@@ -727,7 +728,7 @@ remove_dense (HatLiveSet *set, Leaf *leaf, guint64 address, HatLiveBlock *out_bl
 }
 
 G_GNUC_NO_INLINE static gboolean
-remove_among_many (HatLiveSet *set, Leaf *leaf, guint64 address, HatLiveBlock *out_block)
+remove_among_many (HatLiveSet *set, guint64 address, HatLiveBlock *out_block, Leaf *leaf)
 {
   const gint position = sparse_find (leaf, leaf_key (address));
 
@@ -745,7 +746,7 @@ remove_elsewhere (HatLiveSet *set, guint64 address, HatLiveBlock *out_block)
   if (entry->number != group_number (address))
     return remove_slowly (set, address, out_block);
   Leaf *leaf = entry->group->leaves[leaf_number (address)];
-  return leaf->is_dense ? remove_dense (set, leaf, address, out_block) : remove_among_many (set, leaf, address, out_block);
+  return leaf->is_dense ? remove_dense (set, address, out_block, leaf) : remove_among_many (set, address, out_block, leaf);
 }
 
 gboolean
@@ -757,7 +758,7 @@ hat_live_set_remove (HatLiveSet *set, guint64 address, HatLiveBlock *out_block)
   Leaf *leaf = entry->group->leaves[leaf_number (address)];
   const guint n = leaf->n;
   if (n <= leaf->shrinks_above)
-    return leaf->is_dense ? remove_dense (set, leaf, address, out_block) : remove_among_many (set, leaf, address, out_block);
+    return leaf->is_dense ? remove_dense (set, address, out_block, leaf) : remove_among_many (set, address, out_block, leaf);
   const guint32 hits = match_few (leaf, leaf_key (address), n);
   if (G_UNLIKELY (hits == 0))
     return FALSE;
