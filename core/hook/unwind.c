@@ -791,6 +791,7 @@ recall (HookThread *thread, const HookCaller *caller)
       shape = shape_at (thread, hash);
       if (unlikely ((shape->sp ^ sp) | (shape->ip ^ ip) | (shape->n_before ^ n)))
         return 0;
+#pragma GCC unroll 2
       for (; n < shape->n_words; n++)
         hash = hash_word (hash, stack[shape->offsets[n]]);
     }
@@ -803,8 +804,8 @@ recall (HookThread *thread, const HookCaller *caller)
     return 0;
   uint64_t differs = (memory->met_node ^ met->node) | (memory->met_sp ^ met->sp) | (memory->met_rbp ^ met->rbp)
                      | ((memory->rbp ^ caller->rbp) & memory->rbp_mask);
-  for (uint32_t i = 0; i < n; i++)
-    differs |= stack[shape->offsets[i]] ^ memory->values[i];
+  for (uint32_t i = 0; i < n; i += 2)
+    differs |= (stack[shape->offsets[i]] ^ memory->values[i]) | (stack[shape->offsets[i + 1]] ^ memory->values[i + 1]);
   if (unlikely (differs) || unlikely (!stands (thread, met)))
     return 0;
   return memory->node;
@@ -836,7 +837,10 @@ remember (HookThread *thread, const HookCaller *caller, uint32_t meets)
           words[n++] = (HookWord) { thread->pair_slots[k] + 8, thread->pairs[k][1] };
         }
     }
-  for (uint32_t i = 0; i < n_words; i++)
+  /* One more, so that they are compared two at a time. */
+  if (n_words % 2)
+    words[n_words] = words[n_words - 1];
+  for (uint32_t i = 0; i < (n_words + 1) / 2 * 2; i++)
     {
       const uint64_t offset = words[i].slot - (uint64_t) stack;
       if (offset % 8 || offset / 8 > UINT16_MAX)
