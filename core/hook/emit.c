@@ -35,6 +35,7 @@ hook_make_room (HookThread *thread, uint64_t n_words)
         {
           hook_session_disarm ();
           thread->limit = 0;
+          thread->idle = HOOK_OFF;
           return false;
         }
       const uint64_t tail = __atomic_load_n (&ring->tail, __ATOMIC_ACQUIRE);
@@ -138,7 +139,7 @@ put_event (HookThread *thread, uint32_t type, uint64_t address, uint64_t tick, u
 
 /* ---- entering and leaving ---- */
 
-/* NULL: not that simple. */
+/* For an event that only has to be told; NULL: not that simple. */
 static inline HookThread *
 enter_at_once (const HookCaller *caller)
 {
@@ -182,7 +183,7 @@ leave (HookThread *thread)
   for (;;)
     {
       hook_publish (thread);
-      thread->state = likely (thread->limit) ? HOOK_IDLE : HOOK_OFF; /* no limit: disarmed while waiting for space */
+      thread->state = thread->idle;
       __atomic_signal_fence (__ATOMIC_SEQ_CST);
       if (likely (thread->n_pending == 0))
         break;
@@ -228,13 +229,6 @@ hook_emit_presence (const HookCaller *caller)
     leave (thread);
 }
 
-/* Whether an event only has to be told. */
-static inline bool
-is_plain (void)
-{
-  return likely (hook_sample_bytes == 0) && likely (!hook_watches_peak);
-}
-
 /* NULL: not to be written, or not now. */
 static HOOK_COLD HookThread *
 enter_to_alloc (const HookCaller *caller, void *block, size_t size)
@@ -260,7 +254,7 @@ enter_to_alloc (const HookCaller *caller, void *block, size_t size)
 void
 hook_emit_alloc (const HookCaller *caller, void *block, size_t size)
 {
-  HookThread *thread = is_plain () ? enter_at_once (caller) : NULL;
+  HookThread *thread = enter_at_once (caller);
 
   if (unlikely (thread == NULL) && (thread = enter_to_alloc (caller, block, size)) == NULL)
     return;
@@ -320,7 +314,7 @@ put_free (HookThread *thread, const HookCaller *caller, void *block)
 void
 hook_emit_free (const HookCaller *caller, void *block)
 {
-  HookThread *thread = is_plain () ? enter_at_once (caller) : NULL;
+  HookThread *thread = enter_at_once (caller);
 
   if (unlikely (thread == NULL) && (thread = enter_to_free (caller, block)) == NULL)
     return;

@@ -197,6 +197,7 @@ enum
 {
   HOOK_WIPED = 0, /* fresh, or inherited by a forked child: the kernel wiped it */
   HOOK_IDLE,
+  HOOK_CAREFUL,   /* idle, but of an event more is to be done than telling it: blocks are sampled, or the heap is watched for peaks */
   HOOK_BUSY,
   HOOK_OFF,
 };
@@ -214,7 +215,7 @@ typedef struct
 {
   HatWireOwn own;
   volatile uint32_t state;
-  uint32_t ring_index;
+  uint32_t idle;      /* the state after an event: HOOK_IDLE, HOOK_CAREFUL, or HOOK_OFF */
   uint64_t *body;
   uint64_t head;      /* next word to write; published in ring->head */
   uint64_t limit;     /* head may go up to here without looking at the reader */
@@ -232,6 +233,7 @@ typedef struct
   uint32_t rest, last_rest;    /* walks without looking */
   /* Up to here an event reads two cache lines. */
   uint64_t last_shape;         /* id */
+  uint32_t ring_index;
   uint64_t page_lo, page_hi;   /* memory found readable in this walk */
   bool is_in_watched;          /* an address of this walk is in a watched function */
   uint32_t used_frame_pointers;/* frames of this walk without unwind information */
@@ -265,6 +267,8 @@ extern __thread HookLocals hook_locals HOOK_TLS;
 
 typedef struct
 {
+  _Alignas (64) bool foreign; /* it is not the C library, or not found so far: its functions may call each other by
+                                 their public names */
   void *(*malloc) (size_t);
   void *(*calloc) (size_t, size_t);
   void *(*realloc) (void *, size_t);
@@ -281,8 +285,6 @@ typedef struct
   int (*dlclose) (void *);
   uint64_t start, end;           /* of the object that provides malloc */
   uint64_t hook_start, hook_end; /* of ourselves */
-  bool foreign;        /* it is not the C library, or not found so far: its functions may call each other by their public
-                          names */
   const char *path;
 } HookProvider;
 

@@ -310,7 +310,7 @@ hook_session_lose_clock (void)
     return;
   __atomic_fetch_add (&hook_session.header->lost_events, 1, __ATOMIC_RELAXED);
   hook_session_disarm ();
-  if (thread && thread->state == HOOK_IDLE)
+  if (thread && thread->state == thread->idle)
     thread->state = HOOK_OFF;
 }
 
@@ -422,6 +422,7 @@ claim_ring (HookThread *memory, uint32_t tid)
       thread->body = body;
       thread->head = __atomic_load_n (&ring->head, __ATOMIC_RELAXED);
       thread->limit = 0;
+      thread->idle = hook_sample_bytes || hook_watches_peak ? HOOK_CAREFUL : HOOK_IDLE;
       thread->n_pending = 0;
       thread->last_tick = hook_tick ();
       ring->waiting = 0;
@@ -532,7 +533,7 @@ hook_session_enter (const HookCaller *caller)
       thread->busy_sp = hook_caller_sp (caller);
       return thread;
     }
-  if (thread && thread->state == HOOK_IDLE)
+  if (thread && (thread->state == HOOK_IDLE || thread->state == HOOK_CAREFUL))
     {
       thread->busy_sp = hook_caller_sp (caller);
       thread->state = HOOK_BUSY;
