@@ -24,7 +24,7 @@ typedef enum
   HAT_COLUMN_SURVIVOR_NEW,      /* stacks not seen before in this column, signed difference to the last such one */
   HAT_COLUMN_SURVIVOR_SIZES,    /* 0 = as last time with this stack, else size + 1 (2^64 - 1 wraps to nothing: refused) */
   HAT_COLUMN_SURVIVOR_ADDRESSES,/* HAT_ADDRESS_* */
-  HAT_COLUMN_OLD_DEATHS,        /* signed difference of block ids to the last old death */
+  HAT_COLUMN_OLD_DEATHS,        /* if any: HatDeathCode, then one a death */
   HAT_COLUMN_TRANSIENT_STACKS,
   HAT_COLUMN_TRANSIENT_NEW,
   HAT_COLUMN_TRANSIENT_SIZES,
@@ -40,6 +40,10 @@ typedef enum
  * compress better without the others in between. */
 #define HAT_N_PLANES 3u
 
+#define HAT_COLUMN_NUMBERS (HAT_CHUNK_EVENTS * 2u) /* at most: two an event */
+#define HAT_PLANE_MAX (HAT_COLUMN_NUMBERS * 8u) /* bytes of any plane: the last 50 bits of each number are in plane 2 */
+
+/* Planes 0 and 1 have room for HAT_COLUMN_NUMBERS from the start, and one more: no number needs to ask. */
 typedef struct
 {
   HatBytes planes[HAT_N_PLANES];
@@ -48,20 +52,29 @@ typedef struct
 static inline void
 hat_column_put (HatColumnWriter *column, guint64 value)
 {
+  HatBytes *first = &column->planes[0], *second = &column->planes[1];
   if (G_LIKELY (value < 0x80))
     {
-      hat_bytes_put_byte (&column->planes[0], (guint8) value);
+      first->data[first->len++] = (guint8) value;
       return;
     }
-  hat_bytes_put_byte (&column->planes[0], (guint8) (value | 0x80));
+  first->data[first->len++] = (guint8) (value | 0x80);
   value >>= 7;
-  if (value < 0x80)
-    {
-      hat_bytes_put_byte (&column->planes[1], (guint8) value);
-      return;
-    }
-  hat_bytes_put_byte (&column->planes[1], (guint8) (value | 0x80));
-  hat_bytes_put_varint (&column->planes[2], value >> 7);
+  second->data[second->len++] = (guint8) ((value & 0x7f) | (guint8) (value >= 0x80) << 7);
+  if (value >= 0x80)
+    hat_bytes_put_varint (&column->planes[2], value >> 7);
+}
+
+/* The same where it is random whether a number has one byte or two: both are written without a branch, and the second one counts if it is wanted. */
+static inline void
+hat_column_put_random (HatColumnWriter *column, guint64 value)
+{
+  HatBytes *first = &column->planes[0], *second = &column->planes[1];
+  first->data[first->len++] = (guint8) ((value & 0x7f) | (guint8) (value >= 0x80) << 7);
+  second->data[second->len] = (guint8) ((value >> 7 & 0x7f) | (guint8) (value >= 0x4000) << 7);
+  second->len += value >= 0x80;
+  if (value >= 0x4000)
+    hat_bytes_put_varint (&column->planes[2], value >> 14);
 }
 
 static inline void
@@ -136,6 +149,51 @@ enum
 
 #define HAT_TICK_NS 100000
 
+/* Which of two ways to write a number has taken fewer bits of late: the second one if above 0. Writer and reader keep it alike. */
+typedef gint32 HatChoice;
+
+static inline guint
+hat_n_bits (guint64 value)
+{
+  return 64 - (guint) __builtin_clzll (value | 1);
+}
+
+static inline void
+hat_choice_learn (HatChoice *choice, guint64 first, guint64 second)
+{
+  const gint32 gain = (gint32) hat_n_bits (first) - (gint32) hat_n_bits (second);
+  *choice += (gain * 256 - *choice) >> 4;
+}
+
+/* What a chunk knows of a thread. */
+typedef struct
+{
+  guint32 last_made;      /* block of the chunk + 1; 0 = none, as below */
+  guint32 survivor_stack; /* number of its last survivor's stack + 1 */
+  guint32 stack;          /* number of its last block's stack + 1 */
+  HatChoice choice;       /* of a survivor's address: from `last` or from `lowest` */
+  guint64 last, last_end, lowest; /* of its survivors */
+} HatThreadState;
+
+/* Learns an address; `footprint` of its block. */
+static inline void
+hat_thread_state_survivor (HatThreadState *state, guint64 address, guint64 footprint)
+{
+  if (G_LIKELY (state->last != 0))
+    hat_choice_learn (&state->choice, hat_zigzag ((gint64) (address - state->last)), address - state->lowest);
+  state->lowest = state->lowest == 0 ? address : MIN (state->lowest, address);
+  state->last = address;
+  state->last_end = address + footprint;
+}
+
+/* What a survivor's address is coded from. Half a bit is in favour of the lowest one: a difference to it is as likely large as small, which packs
+ * better than one between two random addresses. */
+static inline guint64
+hat_thread_state_base (const HatThreadState *state)
+{
+  return state->choice > -128 ? state->lowest : state->last;
+}
+
 static inline gboolean
 hat_kind_makes (guint8 kind)
 {
@@ -204,10 +262,10 @@ hat_pile_take (HatPile *pile, guint depth)
 /* Codes of a survivor's address: */
 enum
 {
-  HAT_SURVIVOR_NEXT = 0,      /* behind the survivor before */
+  HAT_SURVIVOR_NEXT = 0,      /* behind its thread's survivor before */
   HAT_SURVIVOR_CLASS_NEXT = 1,/* behind the last survivor of its class */
   HAT_SURVIVOR_CLASS_BEFORE = 2, /* in front of it */
-  HAT_SURVIVOR_UNALIGNED = 3, /* then the signed difference to the survivor before */
+  HAT_SURVIVOR_UNALIGNED = 3, /* then the signed difference to hat_thread_state_base() */
   HAT_SURVIVOR_FAR = 4,       /* + zigzag of the difference in units of 16 */
 };
 
@@ -226,10 +284,17 @@ enum
 /* Codes of a stack: */
 enum
 {
-  HAT_STACK_CODE_NEXT = 0, /* what followed the last stack when it was seen last */
+  HAT_STACK_CODE_NEXT = 0, /* what followed the thread's last stack when that was seen last */
   HAT_STACK_CODE_NEW = 1,  /* the next one of the column of new stacks */
   HAT_STACK_CODE_AGO = 2,  /* + how many new stacks ago it was new */
 };
+
+/* Codes of old deaths in a chunk: */
+typedef enum
+{
+  HAT_DEATH_CODE_STEP, /* signed difference of block ids to (the last old death + 1) */
+  HAT_DEATH_CODE_AGE,  /* how many blocks were made between it and the chunk */
+} HatDeathCode;
 
 /* Codes of a transient's death: */
 #define HAT_DEATH_NEAR 16u /* below: its number counted back from the youngest transient of the chunk */

@@ -10,8 +10,6 @@
 
 #include <zstd.h>
 
-/* The longest that events can be in any plane: two numbers each, the last 50 bits of both in plane 2. */
-#define PLANE_MAX (HAT_CHUNK_EVENTS * 16u)
 #define MAX_TICK (G_MAXINT64 / 4 / HAT_TICK_NS)
 
 struct _HatEventDecoder
@@ -35,7 +33,7 @@ struct _HatEventDecoder
   guint64 size[HAT_CHUNK_EVENTS], address[HAT_CHUNK_EVENTS];
 
   /* Per survivor, in order. */
-  guint32 survivor_stack[HAT_CHUNK_EVENTS]; /* its number */
+  guint32 survivor_stack[HAT_CHUNK_EVENTS]; /* its number, + 1 */
   guint64 survivor_size[HAT_CHUNK_EVENTS];
   guint64 survivor_address[HAT_CHUNK_EVENTS];
   guint32 n_survivors, n_old;
@@ -49,7 +47,9 @@ struct _HatEventDecoder
 
   HatPile piles[HAT_N_CLASSES];
   guint64 class_address[HAT_N_CLASSES];
-  GArray *last_made; /* per thread: its last block of the chunk + 1 */
+  GArray *threads; /* HatThreadState */
+  HatBlockId last_death;
+  HatDeathCode death_code;
 };
 
 HatEventDecoder *
@@ -57,7 +57,7 @@ hat_event_decoder_new (void)
 {
   HatEventDecoder *decoder = g_new0 (HatEventDecoder, 1);
   decoder->zstd = ZSTD_createDCtx ();
-  decoder->last_made = g_array_new (FALSE, TRUE, sizeof (guint32));
+  decoder->threads = g_array_new (FALSE, TRUE, sizeof (HatThreadState));
   return decoder;
 }
 
@@ -70,7 +70,7 @@ hat_event_decoder_free (HatEventDecoder *decoder)
     for (guint plane = 0; plane < HAT_N_PLANES; plane++)
       hat_bytes_clear (&decoder->unpacked[i][plane]);
   ZSTD_freeDCtx (decoder->zstd);
-  g_array_unref (decoder->last_made);
+  g_array_unref (decoder->threads);
   g_free (decoder);
 }
 
@@ -103,6 +103,7 @@ unpack (HatEventDecoder *self, const guint8 *payload, gsize n_bytes, const HatCh
   self->limits = limits;
   self->n_stacks = 0;
   self->last_new = 0;
+  self->last_death = chunk->first_block;
 
   const guint n_planes = HAT_N_COLUMNS * HAT_N_PLANES;
   gsize raw[HAT_N_COLUMNS * HAT_N_PLANES] = { 0 }, stored[HAT_N_COLUMNS * HAT_N_PLANES] = { 0 };
@@ -110,7 +111,7 @@ unpack (HatEventDecoder *self, const guint8 *payload, gsize n_bytes, const HatCh
   for (guint i = 0; i < n_planes; i++)
     if (present & (guint64) 1 << i)
       {
-        raw[i] = hat_reader_upto (&reader, PLANE_MAX);
+        raw[i] = hat_reader_upto (&reader, HAT_PLANE_MAX);
         stored[i] = hat_reader_upto (&reader, raw[i]);
       }
   for (guint i = 0; i < n_planes; i++)
@@ -195,23 +196,19 @@ runs_next (Runs *runs, HatEventDecoder *self, gint64 *out_time, guint32 *out_thr
 
 /* ---- stacks and sizes ---- */
 
-/* The number of the next stack; G_MAXUINT32 if damaged. `column` as in encode_stack_and_size(). */
+/* The number of the next stack, + 1; 0 if damaged. `column` and `before` as in encode_stack_and_size(). */
 static inline guint32
 decode_stack (HatEventDecoder *self, guint column, guint32 before)
 {
   guint32 number;
   const guint64 code = hat_column_get (&self->columns[column]);
   if (code == HAT_STACK_CODE_NEXT)
-    {
-      if (before == G_MAXUINT32 || self->follower[before] == G_MAXUINT32)
-        return G_MAXUINT32;
-      return self->follower[before];
-    }
+      return before == 0 ? 0 : self->follower[before - 1] + 1; /* none: wraps to 0 */
   if (code == HAT_STACK_CODE_NEW)
     {
       const guint64 stack = (guint64) (self->last_new + hat_column_get_signed (&self->columns[column + 1]));
       if (stack >= self->limits.n_stacks || self->n_stacks >= HAT_CHUNK_EVENTS)
-        return G_MAXUINT32;
+        return 0;
       number = self->n_stacks++;
       self->stacks[number] = self->last_new = (HatStackId) stack;
       self->follower[number] = G_MAXUINT32;
@@ -220,12 +217,12 @@ decode_stack (HatEventDecoder *self, guint column, guint32 before)
   else
     {
       if (code - HAT_STACK_CODE_AGO >= self->n_stacks)
-        return G_MAXUINT32;
+        return 0;
       number = self->n_stacks - 1 - (guint32) (code - HAT_STACK_CODE_AGO);
     }
-  if (before != G_MAXUINT32)
-    self->follower[before] = number;
-  return number;
+  if (before != 0)
+    self->follower[before - 1] = number;
+  return number + 1;
 }
 
 /* Size of a block with that stack, + 1; 0 if damaged. */
@@ -299,22 +296,38 @@ decode_kinds (HatEventDecoder *self)
     return "the number of blocks is wrong";
   self->n_survivors = survivors;
   self->n_old = old;
+  self->death_code = old > 0 ? hat_column_get_upto (&self->columns[HAT_COLUMN_OLD_DEATHS], HAT_DEATH_CODE_AGE) : HAT_DEATH_CODE_STEP;
   return NULL;
+}
+
+/* The thread of the events from here on, without their times. NULL if damaged. */
+static inline HatThreadState *
+next_thread_run (HatEventDecoder *self, HatColumnReader *threads, guint32 *end)
+{
+  const guint64 thread = hat_column_get (threads), n = hat_column_get_upto (threads, self->chunk.n_events);
+  *end += (guint32) n;
+  return n == 0 || thread >= self->threads->len ? NULL : &g_array_index (self->threads, HatThreadState, thread);
 }
 
 static gboolean
 decode_survivors (HatEventDecoder *self)
 {
   HatColumnReader *addresses = &self->columns[HAT_COLUMN_SURVIVOR_ADDRESSES];
+  HatColumnReader threads = self->columns[HAT_COLUMN_THREADS]; /* they are read again with the events */
+  HatThreadState *state = NULL;
   memset (self->class_address, 0, sizeof (self->class_address));
-  guint64 last = 0, last_end = 0;
-  guint32 stack = G_MAXUINT32;
-  for (guint32 i = 0; i < self->n_survivors; i++)
+  g_array_set_size (self->threads, 0);
+  g_array_set_size (self->threads, self->limits.n_threads);
+  for (guint32 event = 0, end = 0, i = 0; i < self->n_survivors; event++)
     {
-      stack = decode_stack (self, HAT_COLUMN_SURVIVOR_STACKS, stack);
-      if (stack == G_MAXUINT32)
+      if (event == end && (state = next_thread_run (self, &threads, &end)) == NULL)
         return FALSE;
-      const guint64 size = decode_size (self, HAT_COLUMN_SURVIVOR_STACKS, stack) - 1;
+      if (!(self->kinds[event] & HAT_KIND_SURVIVES))
+        continue;
+      const guint32 stack = state->survivor_stack = decode_stack (self, HAT_COLUMN_SURVIVOR_STACKS, state->survivor_stack);
+      if (stack == 0)
+        return FALSE;
+      const guint64 size = decode_size (self, HAT_COLUMN_SURVIVOR_STACKS, stack - 1) - 1;
       if (size == G_MAXUINT64)
         return FALSE;
       const guint64 footprint = hat_footprint (size);
@@ -322,30 +335,32 @@ decode_survivors (HatEventDecoder *self)
       const guint64 code = hat_column_get (addresses);
       guint64 address;
       if (code == HAT_SURVIVOR_NEXT)
-        address = last_end;
+        address = state->last_end;
       else if (code == HAT_SURVIVOR_CLASS_NEXT)
         address = *class_address + footprint;
       else if (code == HAT_SURVIVOR_CLASS_BEFORE)
         address = *class_address - footprint;
       else if (code == HAT_SURVIVOR_UNALIGNED)
-        address = last + (guint64) hat_column_get_signed (addresses);
+        address = hat_thread_state_base (state) + (guint64) hat_column_get_signed (addresses);
       else
-        address = last + ((guint64) hat_unzigzag (code - HAT_SURVIVOR_FAR) << 4);
-      last = *class_address = address;
-      last_end = address + footprint;
+        address = hat_thread_state_base (state) + ((guint64) hat_unzigzag (code - HAT_SURVIVOR_FAR) << 4);
+      *class_address = address;
+      hat_thread_state_survivor (state, address, footprint);
       self->survivor_stack[i] = stack;
       self->survivor_size[i] = size;
-      self->survivor_address[i] = address;
+      self->survivor_address[i++] = address;
     }
   return TRUE;
 }
 
 /* 0 if damaged. */
 static inline HatBlockId
-decode_old_death (HatEventDecoder *self, HatBlockId last)
+decode_old_death (HatEventDecoder *self)
 {
-  const HatBlockId old = last + 1 + (guint64) hat_column_get_signed (&self->columns[HAT_COLUMN_OLD_DEATHS]);
-  return old < self->chunk.first_block ? old : 0;
+  const HatBlockId first = self->chunk.first_block;
+  const guint64 code = hat_column_get (&self->columns[HAT_COLUMN_OLD_DEATHS]);
+  const HatBlockId old = self->death_code == HAT_DEATH_CODE_AGE ? first - 1 - code : self->last_death + 1 + (guint64) hat_unzigzag (code);
+  return old < first ? self->last_death = old : 0;
 }
 
 static gboolean
@@ -376,7 +391,6 @@ hat_event_decoder_span (HatEventDecoder *self, const guint8 *payload, gsize n_by
   Runs runs;
   runs_init (&runs, self);
   guint32 n_made = 0, n_born = 0, n_died = 0;
-  HatBlockId last_death = chunk->first_block;
   gint64 time = 0;
   for (guint32 i = 0; i < chunk->n_events; i++)
     {
@@ -385,10 +399,9 @@ hat_event_decoder_span (HatEventDecoder *self, const guint8 *payload, gsize n_by
         return "times or threads of events make no sense";
       if (kinds[i] & HAT_KIND_OLD)
         {
-          last_death = decode_old_death (self, last_death);
-          if (last_death == 0)
+          if (decode_old_death (self) == 0)
             return "a block dies that was never born";
-          died[n_died++] = last_death;
+          died[n_died++] = self->last_death;
         }
       if (kinds[i] & HAT_KIND_SURVIVES)
         {
@@ -396,7 +409,7 @@ hat_event_decoder_span (HatEventDecoder *self, const guint8 *payload, gsize n_by
                                      .size = self->survivor_size[n_born],
                                      .id = chunk->first_block + n_made,
                                      .birth_ns = time,
-                                     .stack = self->stacks[self->survivor_stack[n_born]],
+                                     .stack = self->stacks[self->survivor_stack[n_born] - 1],
                                      .thread = thread };
           n_born++;
         }
@@ -430,15 +443,12 @@ decode_forward (HatEventDecoder *self, HatEvent *events)
   const gboolean has_free_stacks = hat_reader_left (&free_stacks->planes[0]) > 0;
   const guint8 *kinds = self->kinds;
   const HatBlockId first_block = self->chunk.first_block;
-  HatBlockId last_death = first_block;
-  guint32 n_made = 0, n_survivors = 0, n_transients = 0, before = G_MAXUINT32, expected = 0;
+  guint32 n_made = 0, n_survivors = 0, n_transients = 0, expected = 0;
   guint64 last_unknown = 0, exception = next_exception (self);
   Runs runs;
 
   runs_init (&runs, self);
-  g_array_set_size (self->last_made, 0);
-  g_array_set_size (self->last_made, self->limits.n_threads);
-  guint32 *last_made = (guint32 *) (gpointer) self->last_made->data;
+  HatThreadState *threads = (HatThreadState *) (gpointer) self->threads->data; /* decode_survivors() made them */
   for (guint32 i = 0; i < self->chunk.n_events; i++)
     {
       const guint8 kind = kinds[i];
@@ -446,10 +456,11 @@ decode_forward (HatEventDecoder *self, HatEvent *events)
       *event = (HatEvent){ .kind = kind & HAT_KIND_MASK };
       if (!runs_next (&runs, self, &event->time_ns, &event->thread))
         return "times or threads of events make no sense";
+      HatThreadState *state = &threads[event->thread];
       if (kind & HAT_KIND_OLD)
         {
-          event->old = last_death = decode_old_death (self, last_death);
-          if (last_death == 0)
+          event->old = decode_old_death (self);
+          if (event->old == 0)
             return "a block dies that was never born";
         }
       else if (hat_kind_ends (kind))
@@ -473,29 +484,29 @@ decode_forward (HatEventDecoder *self, HatEvent *events)
           event->block = first_block + n_made;
           if (kind & HAT_KIND_SURVIVES)
             {
-              before = self->survivor_stack[n_survivors];
+              state->stack = self->survivor_stack[n_survivors];
               event->size = self->survivor_size[n_survivors];
               event->address = self->address[n_made] = self->survivor_address[n_survivors++];
             }
           else
             {
-              before = decode_stack (self, HAT_COLUMN_TRANSIENT_STACKS, before);
-              if (before == G_MAXUINT32)
+              state->stack = decode_stack (self, HAT_COLUMN_TRANSIENT_STACKS, state->stack);
+              if (state->stack == 0)
                 return "a stack that is not there";
-              event->size = decode_size (self, HAT_COLUMN_TRANSIENT_STACKS, before) - 1;
+              event->size = decode_size (self, HAT_COLUMN_TRANSIENT_STACKS, state->stack - 1) - 1;
               if (event->size == G_MAXUINT64)
                 return "a size that makes no sense";
               self->dead[n_transients] = FALSE;
               self->block_of[n_transients++] = n_made;
             }
-          event->stack = self->stacks[before];
+          event->stack = self->stacks[state->stack - 1];
           self->size[n_made] = event->size;
           self->known[n_made] = (kind & HAT_KIND_SURVIVES) != 0;
-          last_made[event->thread] = ++n_made;
+          state->last_made = ++n_made;
         }
       else if (event->kind == HAT_EVENT_FREE)
         {
-          const guint32 last = last_made[event->thread];
+          const guint32 last = state->last_made;
           event->temporary = last != 0 && event->old == first_block + last - 1;
           if (G_UNLIKELY (exception-- == 0))
             {

@@ -36,7 +36,7 @@ struct _HatEventEncoder
   HatEventBuffer *buffer; /* of this chunk */
 
   /* By block of the chunk. */
-  guint32 number[HAT_CHUNK_EVENTS]; /* of a transient among the transients; of the stack of a survivor */
+  guint32 number[HAT_CHUNK_EVENTS]; /* of a transient among the transients; of the stack of a survivor, + 1 */
   HatBlock born[HAT_CHUNK_EVENTS]; /* the survivors */
   guint32 n_born;
 
@@ -51,8 +51,8 @@ struct _HatEventEncoder
 
   HatPile piles[HAT_N_CLASSES];
   guint64 class_address[HAT_N_CLASSES];
-  GArray *last_made; /* per thread: its last block of the chunk + 1 */
-  GArray *runs;      /* Run */
+  GArray *threads; /* HatThreadState */
+  GArray *runs;    /* Run */
 };
 
 HatEventEncoder *
@@ -60,7 +60,10 @@ hat_event_encoder_new (void)
 {
   HatEventEncoder *encoder = g_new0 (HatEventEncoder, 1);
   encoder->zstd = ZSTD_createCCtx ();
-  encoder->last_made = g_array_new (FALSE, TRUE, sizeof (guint32));
+  encoder->threads = g_array_new (FALSE, TRUE, sizeof (HatThreadState));
+  for (guint i = 0; i < HAT_N_COLUMNS; i++)
+    for (guint plane = 0; plane < 2; plane++)
+      hat_bytes_reserve (&encoder->columns[i].planes[plane], HAT_COLUMN_NUMBERS + 1);
   encoder->runs = g_array_new (FALSE, FALSE, sizeof (Run));
   return encoder;
 }
@@ -75,7 +78,7 @@ hat_event_encoder_free (HatEventEncoder *encoder)
       hat_bytes_clear (&encoder->columns[i].planes[plane]);
   hat_bytes_clear (&encoder->packed);
   ZSTD_freeCCtx (encoder->zstd);
-  g_array_unref (encoder->last_made);
+  g_array_unref (encoder->threads);
   g_array_unref (encoder->runs);
   g_free (encoder);
 }
@@ -135,18 +138,39 @@ encode_kinds (HatEventEncoder *self)
     }
 }
 
+/* Random ids take a bit less as ages, others much less as steps: a quarter of a bit saved decides. */
+static void
+encode_old_deaths (HatEventEncoder *self)
+{
+  const HatEventBuffer *buffer = self->buffer;
+  HatColumnWriter *column = &self->columns[HAT_COLUMN_OLD_DEATHS];
+  HatBlockId last = buffer->first_block;
+  guint64 step_bits = 0, age_bits = 0;
+
+  if (buffer->n_died == 0)
+    return;
+  for (guint32 i = 0; i < buffer->n_died; last = buffer->died[i++])
+    {
+      step_bits += hat_n_bits (hat_zigzag ((gint64) (buffer->died[i] - last - 1)));
+      age_bits += hat_n_bits (buffer->first_block - 1 - buffer->died[i]);
+    }
+  const HatDeathCode code = age_bits + buffer->n_died / 4 < step_bits ? HAT_DEATH_CODE_AGE : HAT_DEATH_CODE_STEP;
+  hat_column_put (column, code);
+  last = buffer->first_block;
+  for (guint32 i = 0; i < buffer->n_died; last = buffer->died[i++])
+    if (code == HAT_DEATH_CODE_AGE)
+      hat_column_put (column, buffer->first_block - 1 - buffer->died[i]);
+    else
+      hat_column_put_signed (column, (gint64) (buffer->died[i] - last - 1));
+}
+
 /* What nearly never occurs. */
 static void
 encode_rarities (HatEventEncoder *self)
 {
   const HatEventBuffer *buffer = self->buffer;
-  guint64 last_death = buffer->first_block, last_unknown = 0;
+  guint64 last_unknown = 0;
 
-  for (guint32 i = 0; i < buffer->n_died; i++)
-    {
-      hat_column_put_signed (&self->columns[HAT_COLUMN_OLD_DEATHS], (gint64) (buffer->died[i] - last_death - 1));
-      last_death = buffer->died[i];
-    }
   for (guint i = 0; i < buffer->unknown_addresses->len; i++)
     {
       const guint64 address = g_array_index (buffer->unknown_addresses, guint64, i);
@@ -163,6 +187,28 @@ end_of_thread_run (const HatEventBuffer *buffer, guint32 run)
   return run + 1 < buffer->n_threads ? buffer->threads[run + 1].first : buffer->n_events;
 }
 
+static void
+encode_threads (HatEventEncoder *self)
+{
+  const HatEventBuffer *buffer = self->buffer;
+  HatColumnWriter *threads = &self->columns[HAT_COLUMN_THREADS];
+  guint32 max = 0;
+  for (guint32 run = 0; run < buffer->n_threads; run++)
+    {
+      max = MAX (max, buffer->threads[run].thread);
+      hat_column_put (threads, buffer->threads[run].thread);
+      hat_column_put (threads, end_of_thread_run (buffer, run) - buffer->threads[run].first);
+    }
+  g_array_set_size (self->threads, 0);
+  g_array_set_size (self->threads, max + 1);
+}
+
+static inline HatThreadState *
+state_of_run (HatEventEncoder *self, guint32 run)
+{
+  return &g_array_index (self->threads, HatThreadState, self->buffer->threads[run].thread);
+}
+
 /* A free is taken for temporary if it ends the block that its thread made last in this chunk; the exceptions are coded. */
 static void
 encode_temporary (HatEventEncoder *self)
@@ -170,13 +216,11 @@ encode_temporary (HatEventEncoder *self)
   const HatEventBuffer *buffer = self->buffer;
   guint32 n_made = 0, gap = 0;
 
-  g_array_set_size (self->last_made, 0);
   for (guint32 run = 0; run < buffer->n_threads; run++)
     {
-      const guint32 end = end_of_thread_run (buffer, run), thread = buffer->threads[run].thread;
-      if (G_UNLIKELY (thread >= self->last_made->len))
-        g_array_set_size (self->last_made, thread + 1);
-      guint32 last_made = g_array_index (self->last_made, guint32, thread);
+      const guint32 end = end_of_thread_run (buffer, run);
+      HatThreadState *state = state_of_run (self, run);
+      guint32 last_made = state->last_made;
       for (guint32 i = buffer->threads[run].first; i < end; i++)
         {
           const guint8 kind = buffer->kind[i];
@@ -194,19 +238,7 @@ encode_temporary (HatEventEncoder *self)
               gap = 0;
             }
         }
-      g_array_index (self->last_made, guint32, thread) = last_made;
-    }
-}
-
-static void
-encode_threads (HatEventEncoder *self)
-{
-  const HatEventBuffer *buffer = self->buffer;
-  HatColumnWriter *threads = &self->columns[HAT_COLUMN_THREADS];
-  for (guint32 run = 0; run < buffer->n_threads; run++)
-    {
-      hat_column_put (threads, buffer->threads[run].thread);
-      hat_column_put (threads, end_of_thread_run (buffer, run) - buffer->threads[run].first);
+      state->last_made = last_made;
     }
 }
 
@@ -319,7 +351,8 @@ number_of_stack (HatEventEncoder *self, HatStackId stack)
   return NO_NUMBER;
 }
 
-/* Codes stack and size of a block, given the stack of the one before. `column` is the first of three: codes, new, sizes. */
+/* Codes stack and size of a block, given the number of the stack of its thread's one before, + 1. Returns that of its own stack. `column` is the
+ * first of three: codes, new, sizes. */
 static guint32
 encode_stack_and_size (HatEventEncoder *self, guint column, guint32 before, HatStackId stack, guint64 size)
 {
@@ -332,28 +365,28 @@ encode_stack_and_size (HatEventEncoder *self, guint column, guint32 before, HatS
       hat_column_put_signed (new_stacks, (gint64) stack - self->last_new);
       self->last_new = stack;
     }
-  else if (before != NO_NUMBER && self->follower[before] == number)
+  else if (before != 0 && self->follower[before - 1] == number)
     hat_column_put (codes, HAT_STACK_CODE_NEXT);
   else
     hat_column_put (codes, HAT_STACK_CODE_AGO + self->n_stacks - 1 - number);
-  if (before != NO_NUMBER)
-    self->follower[before] = number;
+  if (before != 0)
+    self->follower[before - 1] = number;
 
-  hat_column_put (sizes, self->last_size[number] == size + 1 ? 0 : size + 1);
+  hat_column_put_random (sizes, self->last_size[number] == size + 1 ? 0 : size + 1);
   self->last_size[number] = size + 1;
-  return number;
+  return number + 1;
 }
 
 /* ---- survivors: the span ---- */
 
 static void
-encode_survivor_address (HatEventEncoder *self, guint64 address, guint64 size, guint64 *last, guint64 *last_end)
+encode_survivor_address (HatEventEncoder *self, HatThreadState *state, guint64 address, guint64 size)
 {
   HatColumnWriter *addresses = &self->columns[HAT_COLUMN_SURVIVOR_ADDRESSES];
   const guint64 footprint = hat_footprint (size);
   guint64 *class_address = &self->class_address[hat_size_class (size)];
-  const gint64 difference = (gint64) (address - *last);
-  if (address == *last_end)
+  const gint64 difference = (gint64) (address - hat_thread_state_base (state));
+  if (address == state->last_end)
     hat_column_put (addresses, HAT_SURVIVOR_NEXT);
   else if (address == *class_address + footprint)
     hat_column_put (addresses, HAT_SURVIVOR_CLASS_NEXT);
@@ -366,8 +399,8 @@ encode_survivor_address (HatEventEncoder *self, guint64 address, guint64 size, g
     }
   else
     hat_column_put (addresses, HAT_SURVIVOR_FAR + hat_zigzag (difference >> 4));
-  *last = *class_address = address;
-  *last_end = address + footprint;
+  *class_address = address;
+  hat_thread_state_survivor (state, address, footprint);
 }
 
 static void
@@ -376,9 +409,8 @@ encode_survivors (HatEventEncoder *self)
   const HatEventBuffer *buffer = self->buffer;
   memset (self->class_address, 0, sizeof (self->class_address));
   const Run *run = (const Run *) (gpointer) self->runs->data;
-  const HatThreadRun *thread = buffer->threads, *last_thread = &buffer->threads[buffer->n_threads - 1];
-  guint64 last = 0, last_end = 0;
-  guint32 before = NO_NUMBER, n_born = 0;
+  HatThreadState *state = state_of_run (self, 0);
+  guint32 thread_run = 0, thread_end = end_of_thread_run (buffer, 0), n_born = 0;
   for (guint32 block = 0; block < buffer->n_blocks; block++)
     {
       if (buffer->dies[block])
@@ -386,17 +418,21 @@ encode_survivors (HatEventEncoder *self)
       const guint32 at = buffer->made_at[block];
       while (at >= run->first + run->count)
         run++;
-      while (thread < last_thread && at >= thread[1].first)
-        thread++;
+      while (at >= thread_end)
+        {
+          state = state_of_run (self, ++thread_run);
+          thread_end = end_of_thread_run (buffer, thread_run);
+        }
       self->born[n_born++] = (HatBlock){ .address = buffer->extent[block].address,
                                          .size = buffer->extent[block].size,
                                          .id = buffer->first_block + block,
                                          .birth_ns = time_in_run (run, at),
                                          .stack = buffer->stack[block],
-                                         .thread = thread->thread };
-      before = encode_stack_and_size (self, HAT_COLUMN_SURVIVOR_STACKS, before, buffer->stack[block], buffer->extent[block].size);
-      self->number[block] = before;
-      encode_survivor_address (self, buffer->extent[block].address, buffer->extent[block].size, &last, &last_end);
+                                         .thread = buffer->threads[thread_run].thread };
+      state->survivor_stack = encode_stack_and_size (self, HAT_COLUMN_SURVIVOR_STACKS, state->survivor_stack, buffer->stack[block],
+                                                     buffer->extent[block].size);
+      self->number[block] = state->survivor_stack;
+      encode_survivor_address (self, state, buffer->extent[block].address, buffer->extent[block].size);
     }
   self->n_born = n_born;
 }
@@ -408,9 +444,15 @@ encode_transients (HatEventEncoder *self)
 {
   const HatEventBuffer *buffer = self->buffer;
   HatColumnWriter *deaths = &self->columns[HAT_COLUMN_TRANSIENT_DEATHS];
-  guint32 block = 0, n = 0, before = NO_NUMBER, expected = 0;
+  guint32 block = 0, n = 0, expected = 0, run = 0, end = 0;
+  HatThreadState *state = NULL;
   for (guint32 i = 0; i < buffer->n_events; i++)
     {
+      if (G_UNLIKELY (i == end))
+        {
+          state = state_of_run (self, run);
+          end = end_of_thread_run (buffer, run++);
+        }
       if (buffer->ended[i] != HAT_NOT_OURS)
         {
           const guint32 number = self->number[buffer->ended[i]];
@@ -428,11 +470,12 @@ encode_transients (HatEventEncoder *self)
         continue;
       if (buffer->dies[block])
         {
-          before = encode_stack_and_size (self, HAT_COLUMN_TRANSIENT_STACKS, before, buffer->stack[block], buffer->extent[block].size);
+          state->stack = encode_stack_and_size (self, HAT_COLUMN_TRANSIENT_STACKS, state->stack, buffer->stack[block],
+                                                buffer->extent[block].size);
           self->number[block] = n++;
         }
       else
-        before = self->number[block];
+        state->stack = self->number[block];
       block++;
     }
 }
@@ -562,10 +605,11 @@ hat_event_encoder_encode (HatEventEncoder *self, HatEventBuffer *buffer, gint64 
 
   encode_fates (self);
   encode_kinds (self);
+  encode_old_deaths (self);
   encode_rarities (self);
+  encode_threads (self);
   encode_temporary (self);
   const gint64 bound = encode_ticks (self, out_chunk, after_ns);
-  encode_threads (self);
   encode_survivors (self);
   encode_transients (self);
   encode_transient_addresses (self);
