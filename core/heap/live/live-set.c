@@ -27,17 +27,18 @@
 #define GROUP_BITS 6
 #define GROUP_LEAVES (1u << GROUP_BITS)
 
-#define FEW_KEYS 32u    /* are looked at without a loop */
-#define MANY_KEYS 64u   /* are searched; more have a table, if they can */
-#define GRAIN 16u       /* what dense leaves know of addresses */
+#define FEW_KEYS 32u  /* are looked at without a loop */
+#define MANY_KEYS 64u /* are searched; more have a table, if they can */
+#define GRAIN 16u     /* what dense leaves know of addresses */
 #define MAX_DENSE 255u
 
-/* Each part is written with eight bytes, the next one over what is too much. */
+/* Six bytes of the id, six of the size, four of the stack. The former two are written with eight, and the next one over what is too much. */
 typedef struct
 {
-  guint8 id[6], size[6], stack[4];
+  guint8 bytes[16];
 } Record;
-G_STATIC_ASSERT (sizeof (Record) == 16);
+#define SIZE_AT 6
+#define STACK_AT 12
 
 /* What finds a block stands next to the head, to be fetched with it. */
 typedef struct
@@ -51,7 +52,7 @@ typedef struct
   guint8 hole; /* dense: position + 1 of an unused record, whose first byte tells the next one; 0 = none */
   union
   {
-    guint16 keys[PAGE];           /* sparse: capacity of them */
+    guint16 keys[PAGE];             /* sparse: capacity of them */
     guint8 positions[PAGE / GRAIN]; /* dense: by key / GRAIN, position + 1, 0 = no block */
   };
 } Leaf;
@@ -117,9 +118,9 @@ leaf_memory (const Leaf *leaf)
 static inline void
 record_write (Record *record, HatBlockId id, guint64 size, HatStackId stack)
 {
-  memcpy (record->id, &id, sizeof id);
-  memcpy (record->size, &size, sizeof size);
-  memcpy (record->stack, &stack, sizeof stack);
+  memcpy (record->bytes, &id, sizeof id);
+  memcpy (record->bytes + SIZE_AT, &size, sizeof size);
+  memcpy (record->bytes + STACK_AT, &stack, sizeof stack);
 }
 
 static inline HatLiveBlock
@@ -127,9 +128,9 @@ record_read (const Record *record)
 {
   const guint64 mask = (1ull << 48) - 1;
   HatLiveBlock block;
-  memcpy (&block.id, record->id, sizeof block.id);
-  memcpy (&block.size, record->size, sizeof block.size);
-  memcpy (&block.stack, record->stack, sizeof block.stack);
+  memcpy (&block.id, record->bytes, sizeof block.id);
+  memcpy (&block.size, record->bytes + SIZE_AT, sizeof block.size);
+  memcpy (&block.stack, record->bytes + STACK_AT, sizeof block.stack);
   block.id &= mask;
   block.size &= mask;
   return block;
@@ -205,7 +206,7 @@ dense_add (Leaf *leaf, guint key, HatBlockId id, guint64 size, HatStackId stack)
   Record *record = &dense_records (leaf)[leaf->hole - 1];
   leaf->n++;
   leaf->positions[key / GRAIN] = leaf->hole;
-  leaf->hole = record->id[0];
+  leaf->hole = record->bytes[0];
   record_write (record, id, size, stack);
 }
 
@@ -218,27 +219,25 @@ leaf_add (Leaf *leaf, guint key, HatBlockId id, guint64 size, HatStackId stack)
     sparse_add (leaf, leaf->n, key, id, size, stack);
 }
 
-static inline HatLiveBlock
-sparse_remove (Leaf *leaf, guint n, guint position)
+static inline void
+sparse_remove (Leaf *leaf, gsize n, gsize position, HatLiveBlock *out_block)
 {
   Record *records = leaf_records (leaf);
-  const HatLiveBlock block = record_read (&records[position]);
+  *out_block = record_read (&records[position]);
   leaf->n = n - 1;
   records[position] = records[n - 1];
   leaf->keys[position] = leaf->keys[n - 1];
-  return block;
 }
 
-static inline HatLiveBlock
-dense_remove (Leaf *leaf, guint key, guint position)
+static inline void
+dense_remove (Leaf *leaf, guint key, gsize position, HatLiveBlock *out_block)
 {
   Record *record = &dense_records (leaf)[position];
-  const HatLiveBlock block = record_read (record);
+  *out_block = record_read (record);
   leaf->n--;
   leaf->positions[key / GRAIN] = 0;
-  record->id[0] = leaf->hole;
+  record->bytes[0] = leaf->hole;
   leaf->hole = position + 1;
-  return block;
 }
 
 static inline gboolean
@@ -292,7 +291,7 @@ leaf_new (HatLiveSet *set, guint n, gboolean is_dense)
     {
       memset (leaf->positions, 0, sizeof leaf->positions);
       for (guint i = 0; i < capacity; i++)
-        leaf_records (leaf)[i].id[0] = i + 1 < capacity ? i + 2 : 0;
+        leaf_records (leaf)[i].bytes[0] = i + 1 < capacity ? i + 2 : 0;
     }
   leaf_close (leaf);
   leaf_open (leaf);
@@ -574,18 +573,20 @@ hat_live_set_prefetch (const HatLiveSet *set, guint64 address)
   __builtin_prefetch (leaf + 128);
 }
 
-static inline void
+static inline gboolean
 count_added (HatLiveSet *set, guint64 size)
 {
   set->n_blocks++;
   set->n_bytes += size;
+  return TRUE;
 }
 
-static inline void
-count_removed (HatLiveSet *set, guint64 size)
+static inline gboolean
+count_removed (HatLiveSet *set, const HatLiveBlock *block)
 {
   set->n_blocks--;
-  set->n_bytes -= size;
+  set->n_bytes -= block->size;
+  return TRUE;
 }
 
 /* Groups and leaves that are not there, shared, or full. */
@@ -607,8 +608,7 @@ insert_slowly (HatLiveSet *set, guint64 address, HatBlockId id, guint64 size, Ha
   else
     leaf = leaf_remake (set, slot, key);
   leaf_add (leaf, key, id, size, stack);
-  count_added (set, size);
-  return TRUE;
+  return count_added (set, size);
 }
 
 /* Leaves that are not sparse with few keys. */
@@ -622,8 +622,7 @@ insert_dense (HatLiveSet *set, guint64 address, HatBlockId id, guint64 size, Hat
   if (G_UNLIKELY (leaf->positions[key / GRAIN]))
     return FALSE;
   dense_add (leaf, key, id, size, stack);
-  count_added (set, size);
-  return TRUE;
+  return count_added (set, size);
 }
 
 G_GNUC_NO_INLINE static gboolean
@@ -636,8 +635,7 @@ insert_among_many (HatLiveSet *set, guint64 address, HatBlockId id, guint64 size
   if (G_UNLIKELY (sparse_find (leaf, key) >= 0))
     return FALSE;
   sparse_add (leaf, leaf->n, key, id, size, stack);
-  count_added (set, size);
-  return TRUE;
+  return count_added (set, size);
 }
 
 /* Groups that are not where they are looked for first, or closed. */
@@ -664,8 +662,7 @@ hat_live_set_insert (HatLiveSet *set, guint64 address, HatBlockId id, guint64 si
   if (G_UNLIKELY (match_few (leaf, key, n)))
     return FALSE;
   sparse_add (leaf, n, key, id, size, stack);
-  count_added (set, size);
-  return TRUE;
+  return count_added (set, size);
 }
 
 /* As above. */
@@ -680,10 +677,9 @@ remove_slowly (HatLiveSet *set, guint64 address, HatLiveBlock *out_block)
   Entry *entry = entry_find (set, group_number (address));
   Group *group = own_group (set, entry);
   Leaf **slot = &group->leaves[leaf_number (address)], *leaf = *slot;
-  *out_block = record_read (&leaf_records (leaf)[position]);
-  count_removed (set, out_block->size);
   if (leaf->n == 1)
     {
+      *out_block = record_read (&leaf_records (leaf)[position]);
       leaf_unref (set, leaf);
       *slot = NO_LEAF;
       if (--group->n_leaves == 0)
@@ -692,26 +688,18 @@ remove_slowly (HatLiveSet *set, guint64 address, HatLiveBlock *out_block)
           entry->group = NULL;
           entry->number |= CLOSED;
         }
-      return TRUE;
+      return count_removed (set, out_block);
     }
   if (leaf->n_refs > 1)
     leaf = leaf_remake (set, slot, key);
   leaf_open (leaf);
   if (leaf->is_dense)
-    dense_remove (leaf, key, dense_find (leaf, key));
+    dense_remove (leaf, key, dense_find (leaf, key), out_block);
   else
-    sparse_remove (leaf, leaf->n, sparse_find (leaf, key));
+    sparse_remove (leaf, leaf->n, sparse_find (leaf, key), out_block);
   if (leaf_is_too_big (leaf, leaf->n))
     leaf_remake (set, slot, 0);
-  return TRUE;
-}
-
-static inline gboolean
-removed (HatLiveSet *set, HatLiveBlock block, HatLiveBlock *out_block)
-{
-  count_removed (set, block.size);
-  *out_block = block;
-  return TRUE;
+  return count_removed (set, out_block);
 }
 
 G_GNUC_NO_INLINE static gboolean
@@ -724,7 +712,8 @@ remove_dense (HatLiveSet *set, guint64 address, HatLiveBlock *out_block, Leaf *l
     return FALSE;
   if (G_UNLIKELY (leaf->n_refs > 1 || leaf_is_too_big (leaf, leaf->n - 1)))
     return remove_slowly (set, address, out_block);
-  return removed (set, dense_remove (leaf, key, position), out_block);
+  dense_remove (leaf, key, position, out_block);
+  return count_removed (set, out_block);
 }
 
 G_GNUC_NO_INLINE static gboolean
@@ -736,7 +725,8 @@ remove_among_many (HatLiveSet *set, guint64 address, HatLiveBlock *out_block, Le
     return FALSE;
   if (G_UNLIKELY (leaf->n_refs > 1 || leaf->n == 1 || leaf_is_too_big (leaf, leaf->n - 1)))
     return remove_slowly (set, address, out_block);
-  return removed (set, sparse_remove (leaf, leaf->n, position), out_block);
+  sparse_remove (leaf, leaf->n, position, out_block);
+  return count_removed (set, out_block);
 }
 
 G_GNUC_NO_INLINE static gboolean
@@ -762,7 +752,8 @@ hat_live_set_remove (HatLiveSet *set, guint64 address, HatLiveBlock *out_block)
   const guint32 hits = match_few (leaf, leaf_key (address), n);
   if (G_UNLIKELY (hits == 0))
     return FALSE;
-  return removed (set, sparse_remove (leaf, n, __builtin_ctz (hits)), out_block);
+  sparse_remove (leaf, n, (guint) __builtin_ctz (hits), out_block);
+  return count_removed (set, out_block);
 }
 
 gboolean
