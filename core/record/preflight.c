@@ -181,7 +181,8 @@ find_needed (const Elf *elf, gboolean (*wanted) (const char *name))
   return NULL;
 }
 
-/* The first defined function in a symbol table of the given type that is wanted. */
+/* The first defined function in a symbol table of the given type that is wanted. There may be a million: a table of names that ends with a
+ * NUL need not be searched for the end of each. */
 static const char *
 find_symbol (const Elf *elf, guint32 table_type, gboolean (*wanted) (const char *name))
 {
@@ -190,15 +191,18 @@ find_symbol (const Elf *elf, guint32 table_type, gboolean (*wanted) (const char 
     {
       if (table->sh_type != table_type || (strings = section_header (elf, table->sh_link)) == NULL)
         continue;
+      const char *names = at (elf, strings->sh_offset, strings->sh_size, 1);
+      if (names == NULL || strings->sh_size == 0 || names[strings->sh_size - 1] != 0)
+        continue;
       const guint64 n = table->sh_size / sizeof (Elf64_Sym);
       const Elf64_Sym *symbols = at (elf, table->sh_offset, n * sizeof (Elf64_Sym), 8);
       for (guint64 k = 0; symbols && k < n; k++)
         {
           const guint type = ELF64_ST_TYPE (symbols[k].st_info);
-          if (symbols[k].st_shndx == SHN_UNDEF || (type != STT_FUNC && type != STT_GNU_IFUNC))
+          if (symbols[k].st_shndx == SHN_UNDEF || (type != STT_FUNC && type != STT_GNU_IFUNC) || symbols[k].st_name >= strings->sh_size)
             continue;
-          const char *name = string_at (elf, strings->sh_offset + symbols[k].st_name);
-          if (name && wanted (name))
+          const char *name = names + symbols[k].st_name;
+          if (wanted (name))
             return name;
         }
     }
@@ -220,11 +224,18 @@ has_section (const Elf *elf, const char *wanted)
 
 /* ---- judging it ---- */
 
+/* Most names differ in the first two letters. */
+static inline gboolean
+begins_like (const char *name, const char *wanted)
+{
+  return name[0] == wanted[0] && name[1] == wanted[1];
+}
+
 static gboolean
 is_any_of (const char *name, const char *const *prefixes)
 {
   for (guint i = 0; prefixes[i]; i++)
-    if (g_str_has_prefix (name, prefixes[i]))
+    if (begins_like (name, prefixes[i]) && g_str_has_prefix (name, prefixes[i]))
       return TRUE;
   return FALSE;
 }
@@ -256,7 +267,7 @@ is_other_allocator (const char *name)
   static const char *const names[] = { "malloc", "je_malloc", "_rjem_malloc", "_rjem_je_malloc", "mi_malloc", "tc_malloc", "rpmalloc",
                                        "scalloc_malloc", "GC_malloc", NULL };
   for (guint i = 0; names[i]; i++)
-    if (strcmp (name, names[i]) == 0)
+    if (begins_like (name, names[i]) && strcmp (name, names[i]) == 0)
       return TRUE;
   return FALSE;
 }
