@@ -9,6 +9,7 @@
 #include <zstd.h>
 
 #define ZSTD_LEVEL 1 /* what the columns leave to find, 3 does not find either: it gains 1 % at most */
+#define MIN_MATCH 7  /* shorter ones are chance, and cost more than the bytes do */
 #define DEATHS_AHEAD 16u /* blocks that die soon are fetched: they lie anywhere in a megabyte */
 #define MIN_MAP_BITS 6
 #define MAX_MAP_BITS 18 /* it grows when it is half full */
@@ -60,6 +61,8 @@ hat_event_encoder_new (void)
 {
   HatEventEncoder *encoder = g_new0 (HatEventEncoder, 1);
   encoder->zstd = ZSTD_createCCtx ();
+  ZSTD_CCtx_setParameter (encoder->zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL);
+  ZSTD_CCtx_setParameter (encoder->zstd, ZSTD_c_minMatch, MIN_MATCH);
   encoder->threads = g_array_new (FALSE, TRUE, sizeof (HatThreadState));
   for (guint i = 0; i < HAT_N_COLUMNS; i++)
     for (guint plane = 0; plane < 2; plane++)
@@ -575,7 +578,7 @@ pack_columns (HatEventEncoder *self, HatBytes *out)
       const gsize bound = ZSTD_compressBound (plane->len);
       hat_bytes_reserve (&self->packed, bound);
       guint8 *to = self->packed.data + self->packed.len;
-      gsize stored = ZSTD_compressCCtx (self->zstd, to, bound, plane->data, plane->len, ZSTD_LEVEL);
+      gsize stored = ZSTD_compress2 (self->zstd, to, bound, plane->data, plane->len);
       if (ZSTD_isError (stored) || stored >= plane->len)
         {
           stored = plane->len;
