@@ -19,7 +19,8 @@ typedef enum
   HAT_COLUMN_SURVIVES,          /* plane 0: a bit per block made (low bits first): it outlives the chunk */
   HAT_COLUMN_OLD,               /* plane 0: a bit per block ended: it is older than the chunk */
   HAT_COLUMN_TICKS,             /* runs of events in one tick: gap to the last tick, number of events */
-  HAT_COLUMN_THREADS,           /* runs: thread, number of events */
+  HAT_COLUMN_THREADS,           /* of runs of events */
+  HAT_COLUMN_THREAD_RUNS,       /* number of events of each; apart, as two threads that take turns make one column of the simplest kind */
   HAT_COLUMN_SURVIVOR_STACKS,   /* HAT_STACK_CODE_* */
   HAT_COLUMN_SURVIVOR_NEW,      /* stacks not seen before in this column, signed difference to the last such one */
   HAT_COLUMN_SURVIVOR_SIZES,    /* 0 = as last time with this stack, else size + 1 (2^64 - 1 wraps to nothing: refused) */

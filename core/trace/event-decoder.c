@@ -135,7 +135,7 @@ unpack (HatEventDecoder *self, const guint8 *payload, gsize n_bytes, const HatCh
 
 typedef struct
 {
-  HatColumnReader *ticks, *threads;
+  HatColumnReader *ticks, *threads, *thread_runs;
   guint32 left; /* events after the current runs began */
   gint64 tick, from;
   guint64 step, at; /* 48.16 fixed point */
@@ -148,6 +148,7 @@ runs_init (Runs *runs, HatEventDecoder *self)
 {
   *runs = (Runs){ .ticks = &self->columns[HAT_COLUMN_TICKS],
                   .threads = &self->columns[HAT_COLUMN_THREADS],
+                  .thread_runs = &self->columns[HAT_COLUMN_THREAD_RUNS],
                   .left = self->chunk.n_events,
                   .tick = self->chunk.start_ns / HAT_TICK_NS - 1,
                   .from = self->chunk.start_ns };
@@ -182,7 +183,7 @@ runs_next (Runs *runs, HatEventDecoder *self, gint64 *out_time, guint32 *out_thr
   if (runs->thread_left == 0)
     {
       runs->thread = hat_column_get_upto (runs->threads, G_MAXUINT32);
-      runs->thread_left = hat_column_get_upto (runs->threads, self->chunk.n_events);
+      runs->thread_left = hat_column_get_upto (runs->thread_runs, self->chunk.n_events);
       if (runs->thread_left == 0 || runs->thread >= self->limits.n_threads)
         return FALSE;
     }
@@ -302,9 +303,9 @@ decode_kinds (HatEventDecoder *self)
 
 /* The thread of the events from here on, without their times. NULL if damaged. */
 static inline HatThreadState *
-next_thread_run (HatEventDecoder *self, HatColumnReader *threads, guint32 *end)
+next_thread_run (HatEventDecoder *self, HatColumnReader *threads, HatColumnReader *lengths, guint32 *end)
 {
-  const guint64 thread = hat_column_get (threads), n = hat_column_get_upto (threads, self->chunk.n_events);
+  const guint64 thread = hat_column_get (threads), n = hat_column_get_upto (lengths, self->chunk.n_events);
   *end += (guint32) n;
   return n == 0 || thread >= self->threads->len ? NULL : &g_array_index (self->threads, HatThreadState, thread);
 }
@@ -313,14 +314,15 @@ static gboolean
 decode_survivors (HatEventDecoder *self)
 {
   HatColumnReader *addresses = &self->columns[HAT_COLUMN_SURVIVOR_ADDRESSES];
-  HatColumnReader threads = self->columns[HAT_COLUMN_THREADS]; /* they are read again with the events */
+  /* They are read again with the events. */
+  HatColumnReader threads = self->columns[HAT_COLUMN_THREADS], lengths = self->columns[HAT_COLUMN_THREAD_RUNS];
   HatThreadState *state = NULL;
   memset (self->class_address, 0, sizeof (self->class_address));
   g_array_set_size (self->threads, 0);
   g_array_set_size (self->threads, self->limits.n_threads);
   for (guint32 event = 0, end = 0, i = 0; i < self->n_survivors; event++)
     {
-      if (event == end && (state = next_thread_run (self, &threads, &end)) == NULL)
+      if (event == end && (state = next_thread_run (self, &threads, &lengths, &end)) == NULL)
         return FALSE;
       if (!(self->kinds[event] & HAT_KIND_SURVIVES))
         continue;

@@ -194,13 +194,13 @@ static void
 encode_threads (HatEventEncoder *self)
 {
   const HatEventBuffer *buffer = self->buffer;
-  HatColumnWriter *threads = &self->columns[HAT_COLUMN_THREADS];
+  HatColumnWriter *threads = &self->columns[HAT_COLUMN_THREADS], *lengths = &self->columns[HAT_COLUMN_THREAD_RUNS];
   guint32 max = 0;
   for (guint32 run = 0; run < buffer->n_threads; run++)
     {
       max = MAX (max, buffer->threads[run].thread);
       hat_column_put (threads, buffer->threads[run].thread);
-      hat_column_put (threads, end_of_thread_run (buffer, run) - buffer->threads[run].first);
+      hat_column_put (lengths, end_of_thread_run (buffer, run) - buffer->threads[run].first);
     }
   g_array_set_size (self->threads, 0);
   g_array_set_size (self->threads, max + 1);
