@@ -114,6 +114,11 @@ class App:
         application = self.frame.get_parent()
         return [application.get_child_at_index(i) for i in reversed(range(application.get_child_count()))]
 
+    def n_on_screen(self):
+        """Windows, as the X server knows: GTK 4.8 crashes now and then if the bus asks after a dialog in the instant that it goes."""
+        found = subprocess.run(['xdotool', 'search', '--onlyvisible', '--pid', str(self.process.pid)], capture_output=True, text=True)
+        return len(found.stdout.split())
+
     def walk(self, node=None, depth=0, most=300):
         """Each node is a few calls over the bus: a table of blocks has 3,000, unless one looks at the first rows only."""
         if node is None:

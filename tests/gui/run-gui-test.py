@@ -67,12 +67,13 @@ def home(name):
 
 def save_as(app, action, path):
     """Through the file dialog, as typed."""
+    before = app.n_on_screen()
     app.act(app.frame, action)
     poll('the name can be typed', lambda: len(app.windows()) > 1 and app.focused('text'))
     x('key', '--clearmodifiers', 'ctrl+a')
     x('type', '--delay', '2', path)
     x('key', 'Return')
-    poll('the dialog is gone', lambda: len(app.windows()) == 1)
+    poll('the dialog is gone', lambda: app.n_on_screen() == before)
 
 
 def export_pictures(app):
