@@ -216,6 +216,14 @@ change_live (HatAccount *account, Site *site, gint64 n, guint64 size)
   site->live_bytes += (guint64) n * size;
 }
 
+/* An end that is no half of a reallocation. */
+static void
+end_block (HatAccount *account, Site *site, guint64 size)
+{
+  account->totals.bytes_freed += size;
+  change_live (account, site, -1, size);
+}
+
 /* Any but the plain ones. `site` is NULL if there is none. */
 static G_GNUC_NO_INLINE void
 apply_rare (HatAccount *account, const HatAccountChange *change, Site *site)
@@ -231,15 +239,13 @@ apply_rare (HatAccount *account, const HatAccountChange *change, Site *site)
       G_GNUC_FALLTHROUGH;
     case HAT_ACCOUNT_FREE:
       totals->frees++;
-      totals->bytes_freed += size;
-      change_live (account, site, -1, size);
+      end_block (account, site, size);
       break;
     case HAT_ACCOUNT_MISSED_FREE:
       if (moves)
         moves->missed++;
       totals->missed_frees++;
-      totals->bytes_freed += size;
-      change_live (account, site, -1, size);
+      end_block (account, site, size);
       break;
     case HAT_ACCOUNT_MOVED_AWAY:
       if (moves)
@@ -376,6 +382,8 @@ hat_account_apply (HatAccount *account)
 void
 hat_account_add (HatAccount *account, const HatEvent *event, HatStackId old_stack, guint64 old_size, gboolean inherited)
 {
+  const guint of_parent = inherited ? HAT_ACCOUNT_INHERITED : 0;
+
   switch ((HatEventKind) event->kind)
     {
     case HAT_EVENT_ALLOC:
@@ -385,14 +393,14 @@ hat_account_add (HatAccount *account, const HatEvent *event, HatStackId old_stac
       hat_account_add_free (account, old_stack, old_size, event->temporary, inherited, event->time_ns);
       break;
     case HAT_EVENT_REALLOC:
-      hat_account_queue (account, HAT_ACCOUNT_MOVED_AWAY | (inherited ? HAT_ACCOUNT_INHERITED : 0), old_stack, old_size, event->time_ns);
+      hat_account_queue (account, HAT_ACCOUNT_MOVED_AWAY | of_parent, old_stack, old_size, event->time_ns);
       hat_account_queue (account, HAT_ACCOUNT_MOVED_HERE, event->stack, event->size, event->time_ns);
       break;
     case HAT_EVENT_UNKNOWN_FREE:
       hat_account_queue (account, HAT_ACCOUNT_UNKNOWN_FREE, HAT_STACK_NONE, 0, event->time_ns);
       break;
     case HAT_EVENT_MISSED_FREE:
-      hat_account_queue (account, HAT_ACCOUNT_MISSED_FREE | (inherited ? HAT_ACCOUNT_INHERITED : 0), old_stack, old_size, event->time_ns);
+      hat_account_queue (account, HAT_ACCOUNT_MISSED_FREE | of_parent, old_stack, old_size, event->time_ns);
       break;
     }
 }
