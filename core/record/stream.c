@@ -419,6 +419,8 @@ hat_stream_expect (HatStream *stream, const HatRawEvent *events, guint n)
     }
 }
 
+/* The same as apply_alloc() and apply_free() do, over again: what they do for an event of any kind costs more, and what this spares is done once
+ * for many (finding the buffer and its end, the block's number, the time). For one event it would be longer than they are. */
 guint
 hat_stream_add_plain (HatStream *stream, HatStreamThread *thread, const HatRawEvent *events, guint n, guint64 limit, const HatClock *clock,
                       gint64 now_ns)

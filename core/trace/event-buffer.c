@@ -61,8 +61,7 @@ hat_event_buffer_add (HatEventBuffer *buffer, const HatEvent *event)
   if (hat_kind_makes (event->kind))
     hat_event_buffer_make (buffer, number, event->address, event->size, event->stack);
   buffer->n_frees += event->kind == HAT_EVENT_FREE;
-  if (event->kind == HAT_EVENT_UNKNOWN_FREE
-      || (event->kind == HAT_EVENT_FREE && (event->stack != HAT_STACK_NONE || buffer->free_stacks->len > 0)))
+  if (event->kind == HAT_EVENT_UNKNOWN_FREE || (event->kind == HAT_EVENT_FREE && event->stack != HAT_STACK_NONE))
     add_rarity (buffer, event);
   buffer->kind[number] = kind;
 }

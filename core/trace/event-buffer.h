@@ -37,7 +37,7 @@ typedef struct _HatEventBuffer
   guint32 n_events, n_blocks, n_died, n_threads, n_ticks, n_frees;
   guint32 last_thread; /* of the last event; G_MAXUINT32 = none */
   gint64 last_ns, next_tick_ns;
-  GArray *free_stacks;       /* HatStackId of each FREE so far, or empty while none has a stack */
+  GArray *free_stacks;       /* HatStackId of each FREE up to the last that has one */
   GArray *unknown_addresses; /* guint64 */
 
   /* By event. */
@@ -129,7 +129,7 @@ hat_event_buffer_add_alloc (HatEventBuffer *buffer, guint64 address, guint64 siz
   hat_event_buffer_make (buffer, number, address, size, stack);
 }
 
-/* A free without a stack, while no other has had one. */
+/* A free without a stack. */
 static inline void
 hat_event_buffer_add_free (HatEventBuffer *buffer, HatBlockId old, gboolean temporary, gint64 time_ns, guint32 thread)
 {

@@ -180,6 +180,8 @@ encode_rarities (HatEventEncoder *self)
       hat_column_put_signed (&self->columns[HAT_COLUMN_UNKNOWN_ADDRESSES], (gint64) (address - last_unknown));
       last_unknown = address;
     }
+  if (buffer->free_stacks->len > 0) /* the last frees may have none */
+    g_array_set_size (buffer->free_stacks, buffer->n_frees);
   for (guint i = 0; i < buffer->free_stacks->len; i++)
     hat_column_put (&self->columns[HAT_COLUMN_FREE_STACKS], g_array_index (buffer->free_stacks, HatStackId, i));
 }

@@ -404,6 +404,79 @@ test_waiting_reallocations (void)
   g_assert_cmpuint (ended, ==, 2134567);
 }
 
+/* Many at once or one at a time: the same events and totals. Some have to be taken one at a time, or have to wait. */
+static void
+test_plain_events (void)
+{
+  enum { N = 100000, N_PLACES = 500, MOST = 50, USED = offsetof (HatEvent, temporary) + 1, SITE = sizeof (HatSite) - offsetof (HatSite, allocations) };
+  Fixture fixture = fixture_new ();
+  const HatClock clock = { .rate = 25 << 24 };
+  const gint64 now_ns = (gint64) N * 20; /* earlier than some of the stamps say */
+  g_autofree HatRawEvent *said = g_new0 (HatRawEvent, N);
+  HatStream *streams[2];
+  HatStreamThread threads[2];
+  HatStackId stacks[7];
+  gboolean is_live[N_PLACES] = {};
+  guint64 n_plain = 0;
+
+  for (guint i = 0; i < 2; i++)
+    {
+      const guint process = add_process (&fixture, NULL);
+      streams[i] = hat_stream_new (fixture.writer, process, NULL);
+      threads[i] = (HatStreamThread) { hat_trace_writer_add_thread (fixture.writer, process, 1, NULL) };
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (stacks); i++)
+    stacks[i] = hat_trace_writer_add_stack (fixture.writer, HAT_STACK_NONE, hat_trace_writer_add_frame (fixture.writer, &(HatFrame){ .module = G_MAXUINT32, .offset = i }));
+  for (guint i = 0; i < N; i++)
+    {
+      const guint place = (guint) g_test_rand_int_range (0, N_PLACES), odd = (guint) g_test_rand_int_range (0, 100);
+      const gboolean is_free = odd == 0 ? !is_live[place] : is_live[place];
+      said[i] = (HatRawEvent) { .ticks = (guint64) i + odd % 3, .old_ticks = i, .address = 0x1000 + place * 16, .old = 0x1000 + place * 16,
+                                .number = odd, .stack = !is_free || odd == 1 ? stacks[place % G_N_ELEMENTS (stacks)] : HAT_STACK_NONE,
+                                .kind = !is_free ? HAT_RAW_ALLOC : odd == 2 ? HAT_RAW_REALLOC : HAT_RAW_FREE };
+      is_live[place] = said[i].kind != HAT_RAW_FREE;
+    }
+  for (guint i = 0; i < N;)
+    {
+      const guint end = MIN (i + (guint) g_test_rand_int_range (1, MOST), N);
+      const guint64 limit = g_test_rand_bit () ? G_MAXUINT64 : said[i].ticks;
+      while (i < end)
+        {
+          const guint n = hat_stream_add_plain (streams[1], &threads[1], &said[i], end - i, limit, &clock, now_ns);
+          for (const guint stop = i + MAX (n, 1); i < stop; i++)
+            {
+              const gint64 time_ns = MIN (hat_clock_ns (&clock, said[i].ticks), now_ns);
+              hat_stream_add (streams[0], &threads[0], &said[i], time_ns);
+              if (n == 0)
+                hat_stream_add (streams[1], &threads[1], &said[i], time_ns);
+            }
+          n_plain += n;
+        }
+      for (guint k = 0; k < 2; k++)
+        hat_stream_settle_all (streams[k]);
+    }
+  g_assert_cmpuint (n_plain, >, N / 4);
+  for (guint k = 0; k < 2; k++)
+    g_assert_cmpuint (hat_stream_totals (streams[k])->missed_frees, >, 0);
+  g_assert_cmpmem (hat_stream_totals (streams[0]), sizeof (HatTotals), hat_stream_totals (streams[1]), sizeof (HatTotals));
+  const HatSummary *by_one = hat_stream_summary (streams[0]), *by_many = hat_stream_summary (streams[1]);
+  g_assert_cmpuint (by_one->n_sites, ==, by_many->n_sites);
+  for (guint i = 0; i < by_one->n_sites; i++)
+    {
+      const HatSite *a = &by_one->sites[i], *b = &by_many->sites[i];
+      g_assert_cmpuint (a->stack, ==, b->stack);
+      g_assert_cmpmem (&a->allocations, SITE, &b->allocations, SITE);
+    }
+  for (guint k = 0; k < 2; k++)
+    hat_stream_free (streams[k]);
+
+  g_autoptr (HatTrace) trace = fixture_close (&fixture);
+  g_autoptr (GArray) one = read_events (trace, 0), many = read_events (trace, 1);
+  g_assert_cmpuint (one->len, ==, many->len);
+  for (guint i = 0; i < one->len; i++)
+    g_assert_cmpmem (&g_array_index (one, HatEvent, i), USED, &g_array_index (many, HatEvent, i), USED);
+}
+
 /* ---- what never comes ---- */
 
 static void
@@ -824,6 +897,7 @@ main (int argc, char **argv)
   g_test_add_func ("/stream/disagreeing-clocks-lose-nothing", test_disagreeing_clocks);
   g_test_add_func ("/stream/coarse-clocks-lose-nothing", test_coarse_clocks);
   g_test_add_func ("/stream/reallocations-that-wait-hold-their-place", test_waiting_reallocations);
+  g_test_add_func ("/stream/many-plain-events-are-as-each-by-itself", test_plain_events);
   g_test_add_data_func ("/stream/patience-has-an-end", GINT_TO_POINTER (FALSE), test_missed_and_unknown);
   g_test_add_data_func ("/stream/no-patience-when-all-have-spoken", GINT_TO_POINTER (TRUE), test_missed_and_unknown);
   g_test_add_func ("/stream/a-child-goes-on-where-its-parent-was", test_fork);
