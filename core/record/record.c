@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/heap/estimate.h"
 #include "core/record/proc.h"
 #include "core/record/record-private.h"
 #include "core/record/snapshot-stop.h"
@@ -336,7 +337,7 @@ answer_requests (HatRecorder *recorder)
       hat_request_answer (client, text != NULL,
                           text                                ? text
                           : recorder->snapshots               ? "no snapshot could be taken"
-                          : recorder->options->sample_bytes > 0 ? "a sampled recording has no snapshots"
+                          : recorder->options->sample_bytes > 0 ? HAT_SAMPLE_HAS_NO_SNAPSHOT
                                                                 : "it is recorded without snapshots");
     }
 }

@@ -22,8 +22,7 @@
 
 static const char why_unfreed[]
   = "never freed; the recording has no snapshot, so whether anything still points to it is not known";
-static const char why_unfreed_of_sample[]
-  = "never freed; a sampled recording has no snapshot, so whether anything still points to it is not known";
+static const char why_unfreed_of_sample[] = "never freed. " HAT_SAMPLE_HAS_NO_SNAPSHOT;
 
 /* A group of either kind. Strings are the graph's or constants. */
 typedef struct
@@ -398,7 +397,7 @@ append_group (GString *out, const Findings *findings, guint number)
       g_string_append_printf (out, "%s: %s, %s\n", hat_leak_class_name (group->leak_class), blocks, when);
       g_string_append_printf (out, "%15s", "");
       g_autofree char *slope = isnan (group->slope_bytes_per_s) ? NULL : hat_format_bytes ((guint64) group->slope_bytes_per_s);
-      g_autofree char *why = slope ? g_strdup_printf ("%s; grows %s/s", group->why, slope) : g_strdup (group->why);
+      g_autofree char *why = slope ? g_strdup_printf ("grows %s/s; %s", slope, group->why) : g_strdup (group->why);
       hat_plain_wrapped (out, why, 15);
       if (group->retained_bytes > group->bytes)
         {

@@ -61,7 +61,7 @@ paint_texts (gpointer data)
       g_assert_cmpfloat (used, <=, rect.width + 0.01);
       g_string_append_printf (widths, "%.3f of %.3f\n", used, hat_text_measure (text, i % 5, string));
     }
-  g_string_append_printf (widths, "%.3f\n", hat_text_wrap (text, HAT_FONT_NORMAL, color, (HatRect){ 200, 300, 90, 60 }, strings[2]));
+  g_string_append_printf (widths, "%.3f\n", hat_text_wrap (text, HAT_FONT_NORMAL, color, (HatRect){ 200, 300, 90, 60 }, HAT_ALIGN_CENTER, strings[2]));
   cairo_destroy (cr);
   cairo_surface_flush (surface);
   pixels = g_compute_checksum_for_data (G_CHECKSUM_SHA256, cairo_image_surface_get_data (surface), 400 * (gsize) cairo_image_surface_get_stride (surface));

@@ -408,7 +408,15 @@ test_waiting_reallocations (void)
 static void
 test_plain_events (void)
 {
-  enum { N = 100000, N_PLACES = 500, MOST = 50, USED = offsetof (HatEvent, temporary) + 1, SITE = sizeof (HatSite) - offsetof (HatSite, allocations) };
+  enum
+  {
+    N = 100000,
+    N_PLACES = 500,
+    MOST = 50,
+    /* without what is only padding */
+    USED = offsetof (HatEvent, temporary) + 1,
+    SITE = sizeof (HatSite) - offsetof (HatSite, allocations),
+  };
   Fixture fixture = fixture_new ();
   const HatClock clock = { .rate = 25 << 24 };
   const gint64 now_ns = (gint64) N * 20; /* earlier than some of the stamps say */
@@ -426,7 +434,10 @@ test_plain_events (void)
       threads[i] = (HatStreamThread) { hat_trace_writer_add_thread (fixture.writer, process, 1, NULL) };
     }
   for (guint i = 0; i < G_N_ELEMENTS (stacks); i++)
-    stacks[i] = hat_trace_writer_add_stack (fixture.writer, HAT_STACK_NONE, hat_trace_writer_add_frame (fixture.writer, &(HatFrame){ .module = G_MAXUINT32, .offset = i }));
+    {
+      const HatFrameId frame = hat_trace_writer_add_frame (fixture.writer, &(HatFrame){ .module = G_MAXUINT32, .offset = i });
+      stacks[i] = hat_trace_writer_add_stack (fixture.writer, HAT_STACK_NONE, frame);
+    }
   for (guint i = 0; i < N; i++)
     {
       const guint place = (guint) g_test_rand_int_range (0, N_PLACES), odd = (guint) g_test_rand_int_range (0, 100);

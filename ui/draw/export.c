@@ -189,7 +189,7 @@ paint_graph (const Picture *picture, cairo_t *cr, GError **error)
   if (snapshot >= n || !infos[snapshot].n_blocks)
     {
       if (hat_sample_bytes (picture->trace))
-        paint_no_graph (picture, "A sample has no graph", "Most blocks are unknown, and what points where with them. Record without --sample.", cr);
+        paint_no_graph (picture, "No snapshot was taken", HAT_SAMPLE_HAS_NO_SNAPSHOT " Record without --sample.", cr);
       else if (!n)
         paint_no_graph (picture, "No snapshot was taken", "Record without --no-snapshot, to the program's own end.", cr);
       else

@@ -170,7 +170,7 @@ paint_card (const HatCard *card, const HatPalette *palette, HatText *text, HatRe
       hat_text_line (text, HAT_FONT_SMALL, palette->dim_text,
                      (HatRect){ inside.x, inside.y, inside.width - used - 10, 18 }, HAT_ALIGN_LEFT, card->title);
       hat_text_wrap (text, HAT_FONT_SMALL, palette->text,
-                     (HatRect){ inside.x, inside.y + 21, inside.width, inside.height - 19 }, card->sentence);
+                     (HatRect){ inside.x, inside.y + 21, inside.width, inside.height - 19 }, HAT_ALIGN_LEFT, card->sentence);
       cairo_restore (cr);
       return;
     }
@@ -181,7 +181,7 @@ paint_card (const HatCard *card, const HatPalette *palette, HatText *text, HatRe
   used = 54
          + hat_text_wrap (text, HAT_FONT_NORMAL, palette->text,
                           (HatRect){ inside.x, inside.y + 54, inside.width, MIN (inside.height - 54, 56) },
-                          card->sentence);
+                          HAT_ALIGN_LEFT, card->sentence);
   inside.y += used + 10;
   inside.height -= used + 10;
   paint_picture (card, palette, text, inside, cr);

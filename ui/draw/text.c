@@ -215,14 +215,16 @@ hat_text_line (HatText *text, HatFont font, HatColor color, HatRect rect, HatAli
 }
 
 double
-hat_text_wrap (HatText *text, HatFont font, HatColor color, HatRect rect, const char *string)
+hat_text_wrap (HatText *text, HatFont font, HatColor color, HatRect rect, HatAlign align, const char *string)
 {
+  static const PangoAlignment alignments[] = { PANGO_ALIGN_LEFT, PANGO_ALIGN_CENTER, PANGO_ALIGN_RIGHT };
   PangoLayout *layout;
   int height;
 
   if (!string || rect.width < 8 || rect.height < 6)
     return 0;
   layout = layout_of (text, (Shape){ font, (int) rect.width, (int) rect.height, (char *) string });
+  pango_layout_set_alignment (layout, alignments[align]);
   pango_layout_get_size (layout, NULL, &height);
   set_color (text->cr, color);
   cairo_move_to (text->cr, rect.x, rect.y);
@@ -360,6 +362,6 @@ hat_paint_empty (HatText *text, const HatPalette *palette, HatRect rect, const c
 
   hat_text_line (text, HAT_FONT_TITLE, palette->dim_text, (HatRect){ rect.x, middle - 28, rect.width, 26 },
                  HAT_ALIGN_CENTER, title);
-  hat_text_line (text, HAT_FONT_NORMAL, palette->dim_text, (HatRect){ rect.x, middle + 2, rect.width, 20 },
+  hat_text_wrap (text, HAT_FONT_NORMAL, palette->dim_text, (HatRect){ rect.x, middle + 4, rect.width, MAX (rect.height / 2 - 4, 18) },
                  HAT_ALIGN_CENTER, sentence);
 }

@@ -35,7 +35,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatText, hat_text_free)
 /* One line, centred vertically in `rect`, elided. Returns its width as painted. */
 double hat_text_line (HatText *text, HatFont font, HatColor color, HatRect rect, HatAlign align, const char *string);
 /* Several lines from the top of `rect`, wrapped at words, elided at its bottom. Returns the height used. */
-double hat_text_wrap (HatText *text, HatFont font, HatColor color, HatRect rect, const char *string);
+double hat_text_wrap (HatText *text, HatFont font, HatColor color, HatRect rect, HatAlign align, const char *string);
 double hat_text_measure (HatText *text, HatFont font, const char *string);
 
 void hat_path_corners (cairo_t *cr, HatRect rect, double left, double right); /* closed; round corners of so many px at the left and right */
