@@ -78,8 +78,7 @@ struct _HatImages
   GPtrArray *running; /* those that are not finished, oldest first */
   HatImage *slots[HAT_WIRE_MAX_PROCESSES];
   gint64 waiting_since[HAT_WIRE_MAX_PROCESSES]; /* for the parent's FORK word */
-  HatRing *rings[HAT_WIRE_MAX_RINGS];
-  guint n_rings;      /* in use so far */
+  GPtrArray *rings;   /* HatRing by number, or NULL; as long as have been in use so far */
   GPtrArray *active;  /* HatRing; scratch of a round */
   GArray *newcomers;  /* slots of processes that are not registered yet, by start */
 

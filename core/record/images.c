@@ -71,6 +71,7 @@ hat_images_new (HatSession *session, const HatClock *clock, HatTraceWriter *writ
   images->data = data;
   images->all = g_ptr_array_new_with_free_func (free_image);
   images->running = g_ptr_array_new ();
+  images->rings = g_ptr_array_new ();
   images->active = g_ptr_array_new ();
   images->newcomers = g_array_new (FALSE, FALSE, sizeof (guint));
   images->sites = g_byte_array_new ();
@@ -86,9 +87,10 @@ hat_images_free (HatImages *images)
 {
   if (images == NULL)
     return;
-  for (guint i = 0; i < HAT_WIRE_MAX_RINGS; i++)
-    if (images->rings[i])
-      hat_ring_free (images->rings[i]);
+  for (guint i = 0; i < images->rings->len; i++)
+    if (images->rings->pdata[i])
+      hat_ring_free (images->rings->pdata[i]);
+  g_ptr_array_unref (images->rings);
   g_queue_clear_full (&images->fork_order, g_free);
   g_queue_clear (&images->heirless);
   g_hash_table_unref (images->forks);
@@ -382,12 +384,14 @@ find_newcomers (HatImages *images)
 {
   gboolean has_rings = FALSE;
 
-  images->n_rings = MIN (__atomic_load_n (&images->session->header->ring_hint, __ATOMIC_ACQUIRE), HAT_WIRE_MAX_RINGS);
+  const guint n_rings = MIN (__atomic_load_n (&images->session->header->ring_hint, __ATOMIC_ACQUIRE), HAT_WIRE_MAX_RINGS);
+  if (n_rings > images->rings->len)
+    g_ptr_array_set_size (images->rings, n_rings);
   g_array_set_size (images->newcomers, 0);
-  for (guint i = 0; i < images->n_rings; i++)
+  for (guint i = 0; i < images->rings->len; i++)
     {
       const HatWireRing *wire = hat_session_ring (images->session, i);
-      if (images->rings[i] || __atomic_load_n (&wire->state, __ATOMIC_ACQUIRE) != HAT_WIRE_RING_LIVE)
+      if (images->rings->pdata[i] || __atomic_load_n (&wire->state, __ATOMIC_ACQUIRE) != HAT_WIRE_RING_LIVE)
         continue;
       const guint slot = wire->process;
       has_rings = TRUE;
@@ -411,16 +415,15 @@ discover (HatImages *images)
     return;
   for (guint i = 0; i < images->newcomers->len; i++)
     register_slot (images, g_array_index (images->newcomers, guint, i));
-  for (guint i = 0; i < images->n_rings; i++)
+  for (guint i = 0; i < images->rings->len; i++)
     {
       HatWireRing *wire = hat_session_ring (images->session, i);
-      if (images->rings[i] || __atomic_load_n (&wire->state, __ATOMIC_ACQUIRE) != HAT_WIRE_RING_LIVE)
+      if (images->rings->pdata[i] || __atomic_load_n (&wire->state, __ATOMIC_ACQUIRE) != HAT_WIRE_RING_LIVE)
         continue;
       HatImage *image = wire->process < HAT_WIRE_MAX_PROCESSES ? images->slots[wire->process] : NULL;
       if (image == NULL || image->is_finished)
         continue;
-      images->rings[i] = hat_ring_new (images, i, image);
-      g_ptr_array_add (image->rings, images->rings[i]);
+      g_ptr_array_add (image->rings, images->rings->pdata[i] = hat_ring_new (images, i, image));
     }
 }
 

@@ -346,7 +346,7 @@ hat_image_reclaim_rings (HatImages *images, HatImage *image, gboolean all)
       if (!is_gone || (!all && __atomic_load_n (&ring->wire->head, __ATOMIC_ACQUIRE) != ring->decoder.at))
         continue;
       hat_session_release (ring->wire, __atomic_load_n (&ring->wire->head, __ATOMIC_ACQUIRE));
-      images->rings[ring->number] = NULL;
+      images->rings->pdata[ring->number] = NULL;
       __atomic_store_n (&ring->wire->state, HAT_WIRE_RING_FREE, __ATOMIC_RELEASE);
       g_ptr_array_remove_index_fast (image->rings, i - 1);
       hat_ring_free (ring);

@@ -44,7 +44,9 @@ void hat_writer_worker_put_snapshot (HatWriterWorker *worker, guint32 process, g
 void hat_writer_worker_put_contents (HatWriterWorker *worker, guint32 process, HatPart part, HatBytes payload);
 void hat_writer_worker_put_summary (HatWriterWorker *worker, guint32 process, const HatSummary *summary);
 void hat_writer_worker_put_end (HatWriterWorker *worker, gint64 duration_ns);
-/* Waits until the queue is empty. */
+/* What has been put is not put off any longer, unless the recording is very young. */
+void hat_writer_worker_hurry (HatWriterWorker *worker);
+/* Waits until the queue is empty, and helps. */
 void hat_writer_worker_wait (HatWriterWorker *worker);
 
 /* A buffer, to be begun. */

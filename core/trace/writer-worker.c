@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The writer's own thread: takes jobs in order, encodes, compresses, writes.
+/* The writer's own thread: takes jobs in order, encodes, compresses, writes. Who waits for it does some himself, and what is little and
+ * recent waits for that: a recording that is over at once needs no thread.
  *
  * It reads one chunk back for the exact time of the peak. Where the descriptor cannot be read, the peak's time is only near. */
 
@@ -20,6 +21,8 @@
 #define SNAPSHOT_LEVEL 1 /* of zstd: events wait for it */
 #define MAX_SPAN_BLOCKS 1000000u /* bounds the memory of a checkpoint that will not be stored */
 #define CHECKPOINT_CHUNKS (HAT_SPAN_CHUNKS * HAT_SPAN_CHUNKS)
+#define MAX_REST_US (50 * 1000) /* a job may wait so long for others */
+#define FEW_EVENTS 4096u /* take less time to encode than it takes to start a thread */
 
 typedef enum
 {
@@ -59,20 +62,20 @@ typedef struct
 
 struct _HatWriterWorker
 {
-  HatChunkSink sink; /* the thread's own, but for the atomic parts */
-  GThread *thread;
-  gint64 start_unix_us;
+  HatChunkSink sink; /* like all below `idle` his who does a job, but for the atomic parts */
+  GThread *thread; /* when first needed */
+  gint64 made_us;
 
   GMutex lock; /* of all that follows up to `idle` */
   GCond more, fewer;
   GQueue jobs; /* Job */
   guint waiting; /* jobs that is_big() */
-  gboolean busy, stopping;
+  gboolean busy; /* somebody does a job */
+  gboolean stopping; /* nothing is left to do */
   GPtrArray *idle; /* HatEventBuffer */
 
-  /* The thread's own. */
   GArray *processes; /* Process */
-  HatEventEncoder *encoder;
+  HatEventEncoder *encoder; /* when first needed: it is large */
   HatEventDecoder *decoder; /* when first needed */
   HatBytes payload, read_back;
 };
@@ -180,6 +183,8 @@ put_events (HatWriterWorker *worker, guint32 index, HatEventBuffer *buffer)
   Process *process = worker_process (worker, index);
   HatIndexEntry entry = { 0 };
   worker->payload.len = 0;
+  if (worker->encoder == NULL)
+    worker->encoder = hat_event_encoder_new ();
   hat_event_encoder_encode (worker->encoder, buffer, process->after_ns, &entry.events, &worker->payload);
   process->after_ns = entry.events.end_ns;
 
@@ -342,29 +347,40 @@ is_big (const Job *job)
   return job->kind == JOB_EVENTS || job->kind == JOB_CONTENTS;
 }
 
+/* Whether others have time to do something meanwhile. */
+static gboolean
+takes_time (const Job *job)
+{
+  return job->kind == JOB_EVENTS ? job->buffer->n_events > FEW_EVENTS : job->kind == JOB_CONTENTS || job->kind == JOB_SNAPSHOT;
+}
+
+/* Does the next job, if there is one and nobody does the one before. With the lock, which it gives up meanwhile. */
+static gboolean
+do_next (HatWriterWorker *worker)
+{
+  Job *job = worker->busy ? NULL : g_queue_pop_head (&worker->jobs);
+  if (job == NULL)
+    return FALSE;
+  worker->busy = TRUE;
+  g_mutex_unlock (&worker->lock);
+  const gboolean was_big = is_big (job);
+  do_job (worker, job);
+  job_free (worker, job);
+  g_mutex_lock (&worker->lock);
+  worker->busy = FALSE;
+  worker->waiting -= was_big;
+  g_cond_broadcast (&worker->fewer);
+  return TRUE;
+}
+
 static gpointer
 work (gpointer data)
 {
   HatWriterWorker *worker = data;
-  hat_chunk_sink_put_header (&worker->sink, worker->start_unix_us);
   g_mutex_lock (&worker->lock);
-  for (;;)
-    {
-      while (worker->jobs.length == 0 && !worker->stopping)
-        g_cond_wait (&worker->more, &worker->lock);
-      Job *job = g_queue_pop_head (&worker->jobs);
-      if (job == NULL)
-        break;
-      worker->busy = TRUE;
-      g_mutex_unlock (&worker->lock);
-      const gboolean was_big = is_big (job);
-      do_job (worker, job);
-      job_free (worker, job);
-      g_mutex_lock (&worker->lock);
-      worker->busy = FALSE;
-      worker->waiting -= was_big;
-      g_cond_broadcast (&worker->fewer);
-    }
+  while (!worker->stopping)
+    if (!do_next (worker))
+      g_cond_wait (&worker->more, &worker->lock);
   g_mutex_unlock (&worker->lock);
   return NULL;
 }
@@ -376,22 +392,15 @@ hat_writer_worker_new (int fd, const char *name, gint64 start_unix_us, HatWriteF
 {
   HatWriterWorker *worker = g_new0 (HatWriterWorker, 1);
   hat_chunk_sink_init (&worker->sink, fd, name, 0, write_func, user_data);
-  worker->start_unix_us = start_unix_us;
+  worker->made_us = g_get_monotonic_time ();
   worker->processes = g_array_new (FALSE, TRUE, sizeof (Process));
   g_array_set_clear_func (worker->processes, process_clear);
   worker->idle = g_ptr_array_new_with_free_func ((GDestroyNotify) hat_event_buffer_free);
-  worker->encoder = hat_event_encoder_new ();
   g_mutex_init (&worker->lock);
   g_cond_init (&worker->more);
   g_cond_init (&worker->fewer);
   g_queue_init (&worker->jobs);
-
-  /* Signals are for the thread that waits for the target. */
-  sigset_t all, before;
-  sigfillset (&all);
-  pthread_sigmask (SIG_SETMASK, &all, &before);
-  worker->thread = g_thread_new ("trace writer", work, worker);
-  pthread_sigmask (SIG_SETMASK, &before, NULL);
+  hat_chunk_sink_put_header (&worker->sink, start_unix_us);
   return worker;
 }
 
@@ -400,11 +409,15 @@ hat_writer_worker_free (HatWriterWorker *worker)
 {
   if (worker == NULL)
     return;
-  g_mutex_lock (&worker->lock);
-  worker->stopping = TRUE;
-  g_cond_signal (&worker->more);
-  g_mutex_unlock (&worker->lock);
-  g_thread_join (worker->thread);
+  hat_writer_worker_wait (worker);
+  if (worker->thread)
+    {
+      g_mutex_lock (&worker->lock);
+      worker->stopping = TRUE;
+      g_mutex_unlock (&worker->lock);
+      g_cond_signal (&worker->more);
+      g_thread_join (worker->thread);
+    }
 
   hat_chunk_sink_clear (&worker->sink);
   g_array_unref (worker->processes);
@@ -419,19 +432,53 @@ hat_writer_worker_free (HatWriterWorker *worker)
   g_free (worker);
 }
 
+/* Has the thread do what waits. */
+static void
+wake (HatWriterWorker *worker)
+{
+  if (worker->thread)
+    {
+      g_cond_signal (&worker->more);
+      return;
+    }
+  /* Signals are for the thread that waits for the target. */
+  sigset_t all, before;
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, &before);
+  worker->thread = g_thread_new ("trace writer", work, worker);
+  pthread_sigmask (SIG_SETMASK, &before, NULL);
+}
+
+static gboolean
+is_young (HatWriterWorker *worker)
+{
+  return worker->thread == NULL && g_get_monotonic_time () - worker->made_us < MAX_REST_US;
+}
+
+void
+hat_writer_worker_hurry (HatWriterWorker *worker)
+{
+  if (worker->thread == NULL && worker->jobs.length > 0 && !is_young (worker))
+    wake (worker);
+}
+
 static void
 put_job (HatWriterWorker *worker, Job job)
 {
+  const gboolean can_rest = is_young (worker) && !takes_time (&job);
+
   g_mutex_lock (&worker->lock);
   if (is_big (&job))
     {
       while (worker->waiting >= MAX_WAITING)
-        g_cond_wait (&worker->fewer, &worker->lock);
+        if (!do_next (worker))
+          g_cond_wait (&worker->fewer, &worker->lock);
       worker->waiting++;
     }
   g_queue_push_tail (&worker->jobs, g_memdup2 (&job, sizeof (job)));
-  g_cond_signal (&worker->more);
   g_mutex_unlock (&worker->lock);
+  if (!can_rest)
+    wake (worker);
 }
 
 void
@@ -489,7 +536,8 @@ hat_writer_worker_wait (HatWriterWorker *worker)
 {
   g_mutex_lock (&worker->lock);
   while (worker->jobs.length > 0 || worker->busy)
-    g_cond_wait (&worker->fewer, &worker->lock);
+    if (!do_next (worker))
+      g_cond_wait (&worker->fewer, &worker->lock);
   g_mutex_unlock (&worker->lock);
 }
 

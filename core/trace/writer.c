@@ -498,6 +498,8 @@ hat_trace_writer_flush (HatTraceWriter *writer, gboolean all, GError **error)
   put_what_is_due (writer, all);
   if (all)
     hat_writer_worker_wait (writer->worker);
+  else
+    hat_writer_worker_hurry (writer->worker);
   return report_failure (writer, error);
 }
 

@@ -5,7 +5,8 @@
  *
  * Definitions (modules, frames, stacks, processes, threads) are buffered and always reach the file before the first
  * chunk of events that refers to them. An event chunk closes after HAT_CHUNK_EVENTS events, or in
- * hat_trace_writer_flush() when it is older than 0.5 s. Compression and writing happen on a thread of the writer's own.
+ * hat_trace_writer_flush() when it is older than 0.5 s. Compression and writing happen on a thread of the writer's own,
+ * and at the end also on the caller's.
  * The first failure to write is sticky: everything after is dropped, and flush and finish report it; the bytes written
  * before stay a valid (incomplete) trace.
  *

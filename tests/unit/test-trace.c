@@ -70,6 +70,34 @@ test_events_come_back (void)
   fixture_remove (path);
 }
 
+/* More of them than chunks may wait for the writer's thread, which a recording so short does not start. */
+static void
+test_many_short_processes (void)
+{
+  enum
+  {
+    N = 40,
+  };
+  char *path = fixture_path ("short");
+  HatTraceWriter *writer = start (path);
+  Script *scripts[N];
+  for (guint i = 0; i < N; i++)
+    {
+      scripts[i] = script_new (writer, NULL);
+      script_run (scripts[i], 20 + i);
+    }
+  finish (writer, scripts[0]->time_ns);
+
+  g_autoptr (HatTrace) trace = open_complete (path);
+  g_assert_cmpuint (hat_trace_n_processes (trace), ==, N);
+  for (guint i = 0; i < N; i++)
+    {
+      script_check (scripts[i], trace, 20 + i);
+      script_free (scripts[i]);
+    }
+  fixture_remove (path);
+}
+
 static void
 test_a_standing_clock (void)
 {
@@ -711,6 +739,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/trace/events-come-back", test_events_come_back);
+  g_test_add_func ("/trace/many-short-processes", test_many_short_processes);
   g_test_add_func ("/trace/times-grow-when-the-clock-stands", test_a_standing_clock);
   g_test_add_func ("/trace/marks-lie-between-events", test_marks_lie_between_events);
   g_test_add_func ("/trace/definitions-come-back", test_definitions_come_back);
