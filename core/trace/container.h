@@ -8,7 +8,7 @@
 
 G_BEGIN_DECLS
 
-#define HAT_FORMAT_VERSION 2u
+#define HAT_FORMAT_VERSION 3u
 #define HAT_FILE_MAGIC "HEATLAS\n"
 #define HAT_CHUNK_MAGIC 0x4b4e4843u /* "CHNK" */
 #define HAT_CHUNK_MAX_BYTES (1u << 28)

@@ -15,15 +15,15 @@
 /* The order on disk. */
 typedef enum
 {
-  HAT_COLUMN_KINDS,             /* runs: HatEventKind in the low 3 bits, number of events - 1 above */
+  HAT_COLUMN_KINDS,             /* runs, of all events of one thread, then of the next: HatEventKind in the low 3 bits, events - 1 above */
   HAT_COLUMN_SURVIVES,          /* plane 0: a bit per block made (low bits first): it outlives the chunk */
   HAT_COLUMN_OLD,               /* plane 0: a bit per block ended: it is older than the chunk */
   HAT_COLUMN_TICKS,             /* runs of events in one tick: gap to the last tick, number of events */
   HAT_COLUMN_THREADS,           /* of runs of events */
-  HAT_COLUMN_THREAD_RUNS,       /* number of events of each; apart, as two threads that take turns make one column of the simplest kind */
+  HAT_COLUMN_THREAD_RUNS,       /* number of events of each, two in a byte: see HAT_RUN_MANY */
   HAT_COLUMN_SURVIVOR_STACKS,   /* HAT_STACK_CODE_* */
-  HAT_COLUMN_SURVIVOR_NEW,      /* stacks not seen before in this column, signed difference to the last such one */
-  HAT_COLUMN_SURVIVOR_SIZES,    /* 0 = as last time with this stack, else size + 1 (2^64 - 1 wraps to nothing: refused) */
+  HAT_COLUMN_SURVIVOR_NEW,      /* of stacks new to a thread: signed difference to the last one that was new to all, or which of these it is */
+  HAT_COLUMN_SURVIVOR_SIZES,    /* hat_column_put_size() of 0 = as last time with this stack, else size + 1 (2^64 - 1 wraps to nothing: refused) */
   HAT_COLUMN_SURVIVOR_ADDRESSES,/* HAT_ADDRESS_* */
   HAT_COLUMN_OLD_DEATHS,        /* if any: HatDeathCode, then one a death */
   HAT_COLUMN_TRANSIENT_STACKS,
@@ -66,16 +66,21 @@ hat_column_put (HatColumnWriter *column, guint64 value)
     hat_bytes_put_varint (&column->planes[2], value >> 7);
 }
 
-/* The same where it is random whether a number has one byte or two: both are written without a branch, and the second one counts if it is wanted. */
+/* A size + 1. From 128 on its lowest four bits are in plane 1: where sizes are random they are, and the bytes of plane 0 remain few. Without a
+ * branch, as it is random which sizes are small. */
+#define HAT_SIZE_STEPS 127u /* of 16 bytes that plane 0 can say; with these, plane 2 has the rest */
+
 static inline void
-hat_column_put_random (HatColumnWriter *column, guint64 value)
+hat_column_put_size (HatColumnWriter *column, guint64 value)
 {
   HatBytes *first = &column->planes[0], *second = &column->planes[1];
-  first->data[first->len++] = (guint8) ((value & 0x7f) | (guint8) (value >= 0x80) << 7);
-  second->data[second->len] = (guint8) ((value >> 7 & 0x7f) | (guint8) (value >= 0x4000) << 7);
-  second->len += value >= 0x80;
-  if (value >= 0x4000)
-    hat_bytes_put_varint (&column->planes[2], value >> 14);
+  const gboolean is_large = value >= 0x80;
+  const guint64 steps = (value >> 4) - 8;
+  first->data[first->len++] = (guint8) (is_large ? 0x80 | MIN (steps, HAT_SIZE_STEPS) : value);
+  second->data[second->len] = value & 15;
+  second->len += is_large;
+  if (G_UNLIKELY (is_large && steps >= HAT_SIZE_STEPS))
+    hat_bytes_put_varint (&column->planes[2], steps - HAT_SIZE_STEPS);
 }
 
 static inline void
@@ -111,6 +116,30 @@ hat_column_get (HatColumnReader *column)
   if (high < 0x80)
     return value;
   return value | hat_reader_varint (&column->planes[2]) << 14;
+}
+
+/* Wraps if damaged. */
+static inline guint64
+hat_column_get_size (HatColumnReader *column)
+{
+  HatReader *first = &column->planes[0], *second = &column->planes[1];
+  if (G_UNLIKELY (first->at == first->end))
+    {
+      first->bad = TRUE;
+      return 0;
+    }
+  const guint8 code = *first->at++;
+  if (code < 0x80)
+    return code;
+  if (G_UNLIKELY (second->at == second->end))
+    {
+      second->bad = TRUE;
+      return 0;
+    }
+  guint64 steps = code & 0x7f;
+  if (G_UNLIKELY (steps == HAT_SIZE_STEPS))
+    steps += hat_reader_varint (&column->planes[2]);
+  return (steps + 8) << 4 | (*second->at++ & 15);
 }
 
 static inline gint64
@@ -169,12 +198,26 @@ hat_choice_learn (HatChoice *choice, guint64 first, guint64 second)
 /* What a chunk knows of a thread. */
 typedef struct
 {
+  guint32 n_events;
+  guint32 first;          /* of its events, where they lie in order of threads; and number of its first stack: there are no more of them */
+  guint32 n_passed;       /* events, on the way through all of them */
+  guint32 n_stacks;
+  guint32 n_living, n_holes; /* its transients: see HAT_HOLE */
+  guint32 expected;       /* place among them behind the one that died last */
   guint32 last_made;      /* block of the chunk + 1; 0 = none, as below */
   guint32 survivor_stack; /* number of its last survivor's stack + 1 */
   guint32 stack;          /* number of its last block's stack + 1 */
   HatChoice choice;       /* of a survivor's address: from `last` or from `lowest` */
   guint64 last, last_end, lowest; /* of its survivors */
 } HatThreadState;
+
+/* Once all n_events are known. */
+static inline void
+hat_thread_states_place (HatThreadState *states, guint n)
+{
+  for (guint32 i = 0, first = 0; i < n; first += states[i++].n_events)
+    states[i].first = first;
+}
 
 /* Learns an address; `footprint` of its block. */
 static inline void
@@ -207,6 +250,9 @@ hat_kind_ends (guint8 kind)
   return (1u << HAT_EVENT_FREE | 1u << HAT_EVENT_REALLOC | 1u << HAT_EVENT_MISSED_FREE) >> (kind & HAT_KIND_MASK) & 1;
 }
 
+/* Lengths of runs of a thread's events - 1 in plane 0, in halves of bytes, the low one first. This one says that the rest is in plane 2. */
+#define HAT_RUN_MANY 15u
+
 /* Size classes as allocators have them: steps of 16 bytes, then a quarter of a power of two. */
 #define HAT_N_CLASSES 284u
 
@@ -219,6 +265,15 @@ hat_size_class (guint64 size)
   return 66 + 4 * (log2 - 10) + ((size >> (log2 - 2)) & 3);
 }
 
+/* Threads have freed addresses of their own, and last addresses of a class. Many threads may share a place: what it holds is a guess. */
+#define HAT_N_PLACES 512u
+
+static inline guint
+hat_place (guint32 thread, guint64 size)
+{
+  return (hat_size_class (size) + 37 * thread) % HAT_N_PLACES;
+}
+
 /* What a block takes up in a heap with 8 bytes before each block, 16 aligned: where the next one would begin. */
 static inline guint64
 hat_footprint (guint64 size)
@@ -227,7 +282,7 @@ hat_footprint (guint64 size)
   return MAX (bytes, 32);
 }
 
-/* Recently freed addresses of one class, last one first out. They lie in a row, `n` below `top`, and move down when the row is full. */
+/* Recently freed addresses of one place, last one first out. They lie in a row, `n` below `top`, and move down when the row is full. */
 #define HAT_PILE_DEPTH 64u
 typedef struct
 {
@@ -286,8 +341,9 @@ enum
 enum
 {
   HAT_STACK_CODE_NEXT = 0, /* what followed the thread's last stack when that was seen last */
-  HAT_STACK_CODE_NEW = 1,  /* the next one of the column of new stacks */
-  HAT_STACK_CODE_AGO = 2,  /* + how many new stacks ago it was new */
+  HAT_STACK_CODE_NEW = 1,  /* new to the chunk: the next difference in the column of new stacks */
+  HAT_STACK_CODE_OTHER = 2, /* new to the thread: the column of new stacks says how many stacks ago it was new to the chunk */
+  HAT_STACK_CODE_AGO = 3,  /* + how many of the thread's stacks ago it was new to the thread */
 };
 
 /* Codes of old deaths in a chunk: */
@@ -298,6 +354,42 @@ typedef enum
 } HatDeathCode;
 
 /* Codes of a transient's death: */
-#define HAT_DEATH_NEAR 16u /* below: its number counted back from the youngest transient of the chunk */
-#define HAT_DEATH_STEP 32u /* then below: zigzag of the difference to the successor of the last dead one */
-/* else + its number counted back from the youngest */
+#define HAT_DEATH_NEAR 16u /* below: how many of its thread's living ones are behind it */
+#define HAT_DEATH_STEP 32u /* then below: zigzag of the difference of its place to the expected one */
+#define HAT_DEATH_FOREIGN 48u /* it was made by another thread: then the signed difference of its block to the one behind the last such one */
+#define HAT_DEATH_FAR 33u /* else + how many are behind it: 16 and more */
+
+/* A thread's living transients lie in the order of their births. One that has died leaves a hole, which goes when it is the last in the row, or when
+ * more than a quarter are holes: then all move together. So its place is nearly its rank, without a tree. Blocks that another thread ends stay. The
+ * last of HAT_CHUNK_EVENTS blocks is no transient: */
+#define HAT_HOLE G_MAXUINT16
+
+/* Takes out a transient of the thread. `living` are those of the thread; `place`, if wanted, is told of each block that moves. */
+static inline void
+hat_thread_state_died (HatThreadState *state, guint16 *living, guint32 at, guint16 *place)
+{
+  living[at] = HAT_HOLE;
+  state->expected = at + 1;
+  state->n_holes++;
+  while (state->n_living > 0 && living[state->n_living - 1] == HAT_HOLE)
+    {
+      state->n_living--;
+      state->n_holes--;
+    }
+  if (state->n_holes * 4 <= state->n_living)
+    return;
+  guint32 n = 0, expected = 0;
+  for (guint32 i = 0; i < state->n_living; i++)
+    {
+      const guint16 block = living[i];
+      living[n] = block;
+      if (place && block != HAT_HOLE)
+        place[block] = (guint16) n;
+      n += block != HAT_HOLE;
+      if (i == at)
+        expected = n;
+    }
+  state->expected = expected;
+  state->n_living = n;
+  state->n_holes = 0;
+}

@@ -12,6 +12,20 @@
 
 #define MAX_TICK (G_MAXINT64 / 4 / HAT_TICK_NS)
 
+/* Events of one thread in a row. */
+typedef struct
+{
+  guint32 thread, end;
+} ThreadRun;
+
+/* A stack of a thread. */
+typedef struct
+{
+  HatStackId stack;
+  guint32 follower;  /* its number */
+  guint64 last_size; /* + 1 */
+} Stack;
+
 struct _HatEventDecoder
 {
   ZSTD_DCtx *zstd;
@@ -21,14 +35,14 @@ struct _HatEventDecoder
   HatEventLimits limits;
   gint64 bound;
 
-  guint8 kinds[HAT_CHUNK_EVENTS]; /* HAT_KIND_* by event */
+  ThreadRun runs[HAT_CHUNK_EVENTS];
+  guint8 kinds[HAT_CHUNK_EVENTS], by_thread[HAT_CHUNK_EVENTS]; /* HAT_KIND_* by event */
   guint8 survives[HAT_CHUNK_EVENTS / 8 + 1], is_old[HAT_CHUNK_EVENTS / 8 + 1];
 
-  /* By transient. */
-  guint32 block_of[HAT_CHUNK_EVENTS];
-  guint8 dead[HAT_CHUNK_EVENTS];
+  guint16 living[HAT_CHUNK_EVENTS]; /* transients, by thread */
 
   /* By block of the chunk. */
+  guint8 lives[HAT_CHUNK_EVENTS]; /* a transient, for the time being */
   guint8 known[HAT_CHUNK_EVENTS]; /* seen backwards: its address */
   guint64 size[HAT_CHUNK_EVENTS], address[HAT_CHUNK_EVENTS];
 
@@ -38,15 +52,13 @@ struct _HatEventDecoder
   guint64 survivor_address[HAT_CHUNK_EVENTS];
   guint32 n_survivors, n_old;
 
-  /* By number of a stack of the chunk. */
-  HatStackId stacks[HAT_CHUNK_EVENTS + 1];
-  guint32 follower[HAT_CHUNK_EVENTS + 1];
-  guint64 last_size[HAT_CHUNK_EVENTS + 1];
+  Stack stacks[HAT_CHUNK_EVENTS]; /* by number */
+  HatStackId all_stacks[HAT_CHUNK_EVENTS]; /* of the chunk, in the order in which they were new to it */
   guint32 n_stacks;
   HatStackId last_new;
 
-  HatPile piles[HAT_N_CLASSES];
-  guint64 class_address[HAT_N_CLASSES];
+  HatPile piles[HAT_N_PLACES];
+  guint64 class_address[HAT_N_PLACES];
   GArray *threads; /* HatThreadState */
   HatBlockId last_death;
   HatDeathCode death_code;
@@ -135,20 +147,21 @@ unpack (HatEventDecoder *self, const guint8 *payload, gsize n_bytes, const HatCh
 
 typedef struct
 {
-  HatColumnReader *ticks, *threads, *thread_runs;
+  HatColumnReader *ticks;
   guint32 left; /* events after the current runs began */
   gint64 tick, from;
   guint64 step, at; /* 48.16 fixed point */
   guint32 tick_left, tick_run;
-  guint32 thread, thread_left;
+  const ThreadRun *threads;
+  guint32 thread_left;
 } Runs;
 
 static void
 runs_init (Runs *runs, HatEventDecoder *self)
 {
   *runs = (Runs){ .ticks = &self->columns[HAT_COLUMN_TICKS],
-                  .threads = &self->columns[HAT_COLUMN_THREADS],
-                  .thread_runs = &self->columns[HAT_COLUMN_THREAD_RUNS],
+                  .threads = self->runs,
+                  .thread_left = self->runs[0].end,
                   .left = self->chunk.n_events,
                   .tick = self->chunk.start_ns / HAT_TICK_NS - 1,
                   .from = self->chunk.start_ns };
@@ -182,13 +195,11 @@ runs_next (Runs *runs, HatEventDecoder *self, gint64 *out_time, guint32 *out_thr
     return FALSE;
   if (runs->thread_left == 0)
     {
-      runs->thread = hat_column_get_upto (runs->threads, G_MAXUINT32);
-      runs->thread_left = hat_column_get_upto (runs->thread_runs, self->chunk.n_events);
-      if (runs->thread_left == 0 || runs->thread >= self->limits.n_threads)
-        return FALSE;
+      runs->threads++;
+      runs->thread_left = runs->threads->end - runs->threads[-1].end;
     }
   *out_time = runs->from + (gint64) (runs->at >> 16);
-  *out_thread = runs->thread;
+  *out_thread = runs->threads->thread;
   runs->at += runs->step;
   runs->tick_left--;
   runs->thread_left--;
@@ -197,32 +208,45 @@ runs_next (Runs *runs, HatEventDecoder *self, gint64 *out_time, guint32 *out_thr
 
 /* ---- stacks and sizes ---- */
 
-/* The number of the next stack, + 1; 0 if damaged. `column` and `before` as in encode_stack_and_size(). */
+/* A stack that is new to its thread; limits.n_stacks if damaged. */
+static HatStackId
+decode_new_stack (HatEventDecoder *self, HatColumnReader *column, gboolean is_new_to_all)
+{
+  if (!is_new_to_all)
+    {
+      const guint64 ago = hat_column_get (column);
+      return ago < self->n_stacks ? self->all_stacks[self->n_stacks - 1 - ago] : self->limits.n_stacks;
+    }
+  const guint64 stack = (guint64) (self->last_new + hat_column_get_signed (column));
+  if (stack >= self->limits.n_stacks)
+    return self->limits.n_stacks;
+  return self->all_stacks[self->n_stacks++] = self->last_new = (HatStackId) stack;
+}
+
+/* The number of the stack of the thread's next block, + 1; 0 if damaged. `column` and `before` as in encode_stack_and_size(). */
 static inline guint32
-decode_stack (HatEventDecoder *self, guint column, guint32 before)
+decode_stack (HatEventDecoder *self, guint column, HatThreadState *state, guint32 before)
 {
   guint32 number;
   const guint64 code = hat_column_get (&self->columns[column]);
   if (code == HAT_STACK_CODE_NEXT)
-      return before == 0 ? 0 : self->follower[before - 1] + 1; /* none: wraps to 0 */
-  if (code == HAT_STACK_CODE_NEW)
+      return before == 0 ? 0 : self->stacks[before - 1].follower + 1; /* none: wraps to 0 */
+  if (code < HAT_STACK_CODE_AGO)
     {
-      const guint64 stack = (guint64) (self->last_new + hat_column_get_signed (&self->columns[column + 1]));
-      if (stack >= self->limits.n_stacks || self->n_stacks >= HAT_CHUNK_EVENTS)
+      const HatStackId stack = decode_new_stack (self, &self->columns[column + 1], code == HAT_STACK_CODE_NEW);
+      if (stack >= self->limits.n_stacks)
         return 0;
-      number = self->n_stacks++;
-      self->stacks[number] = self->last_new = (HatStackId) stack;
-      self->follower[number] = G_MAXUINT32;
-      self->last_size[number] = 0;
+      number = state->first + state->n_stacks++; /* there are no more than blocks of the thread */
+      self->stacks[number] = (Stack){ .stack = stack, .follower = G_MAXUINT32 };
     }
   else
     {
-      if (code - HAT_STACK_CODE_AGO >= self->n_stacks)
+      if (code - HAT_STACK_CODE_AGO >= state->n_stacks)
         return 0;
-      number = self->n_stacks - 1 - (guint32) (code - HAT_STACK_CODE_AGO);
+      number = state->first + state->n_stacks - 1 - (guint32) (code - HAT_STACK_CODE_AGO);
     }
   if (before != 0)
-    self->follower[before - 1] = number;
+    self->stacks[before - 1].follower = number;
   return number + 1;
 }
 
@@ -230,10 +254,10 @@ decode_stack (HatEventDecoder *self, guint column, guint32 before)
 static inline guint64
 decode_size (HatEventDecoder *self, guint column, guint32 stack)
 {
-  const guint64 code = hat_column_get (&self->columns[column + 2]);
+  const guint64 code = hat_column_get_size (&self->columns[column + 2]);
   if (code != 0)
-    self->last_size[stack] = code;
-  return self->last_size[stack];
+    self->stacks[stack].last_size = code;
+  return self->stacks[stack].last_size;
 }
 
 /* ---- the span ---- */
@@ -250,34 +274,75 @@ take_bits (HatColumnReader *column, guint32 n, guint8 *bits)
   return TRUE;
 }
 
-/* Runs to one byte an event. */
+/* Which thread made which events: all that follows of a thread from what came before needs it. */
 static gboolean
-expand_kinds (HatEventDecoder *self, guint32 *out_made, guint32 *out_ended)
+decode_threads (HatEventDecoder *self)
 {
-  guint32 made = 0, ended = 0;
-  for (guint32 i = 0; i < self->chunk.n_events;)
+  HatColumnReader *threads = &self->columns[HAT_COLUMN_THREADS];
+  HatReader *halves = &self->columns[HAT_COLUMN_THREAD_RUNS].planes[0], *rest = &self->columns[HAT_COLUMN_THREAD_RUNS].planes[2];
+  const guint32 n_events = self->chunk.n_events;
+  g_array_set_size (self->threads, 0);
+  g_array_set_size (self->threads, self->limits.n_threads);
+  for (guint32 run = 0, end = 0, two = 0; end < n_events; run++, two >>= 4)
+    {
+      const guint64 thread = hat_column_get (threads);
+      if (run % 2 == 0)
+        {
+          const guint8 *byte = hat_reader_data (halves, 1);
+          if (byte == NULL)
+            return FALSE;
+          two = *byte;
+        }
+      const guint64 n = (two & 15) + 1 + ((two & 15) == HAT_RUN_MANY ? hat_reader_upto (rest, n_events) : 0);
+      if (n > n_events - end || thread >= self->limits.n_threads)
+        return FALSE;
+      end += (guint32) n;
+      g_array_index (self->threads, HatThreadState, thread).n_events += (guint32) n;
+      self->runs[run] = (ThreadRun){ (guint32) thread, end };
+    }
+  hat_thread_states_place ((HatThreadState *) (gpointer) self->threads->data, self->threads->len);
+  return TRUE;
+}
+
+/* Runs to one byte an event, by thread, and these to the events. */
+static gboolean
+expand_kinds (HatEventDecoder *self)
+{
+  HatThreadState *threads = (HatThreadState *) (gpointer) self->threads->data;
+  const guint32 n_events = self->chunk.n_events;
+  for (guint32 i = 0; i < n_events;)
     {
       const guint64 code = hat_column_get_upto (&self->columns[HAT_COLUMN_KINDS], HAT_CHUNK_EVENTS << 3);
       const guint8 kind = code & HAT_KIND_MASK;
-      const guint32 run = (guint32) (code >> 3) + 1;
-      if (kind > HAT_EVENT_MISSED_FREE || run > self->chunk.n_events - i)
+      const guint32 n = (guint32) (code >> 3) + 1;
+      if (kind > HAT_EVENT_MISSED_FREE || n > n_events - i)
         return FALSE;
-      memset (self->kinds + i, kind, run);
-      i += run;
-      made += hat_kind_makes (kind) ? run : 0;
-      ended += hat_kind_ends (kind) ? run : 0;
+      memset (self->by_thread + i, kind, n);
+      i += n;
     }
-  *out_made = made;
-  *out_ended = ended;
+  for (guint32 run = 0, i = 0; i < n_events; i = self->runs[run++].end)
+    {
+      HatThreadState *state = &threads[self->runs[run].thread];
+      const guint32 n = self->runs[run].end - i;
+      memcpy (self->kinds + i, self->by_thread + state->first + state->n_passed, n);
+      state->n_passed += n;
+    }
   return TRUE;
 }
 
 static const char *
 decode_kinds (HatEventDecoder *self)
 {
-  guint32 made, ended, survivors = 0, old = 0;
-  if (!expand_kinds (self, &made, &ended))
+  guint32 made = 0, ended = 0, survivors = 0, old = 0;
+  if (!decode_threads (self))
+    return "threads of events make no sense";
+  if (!expand_kinds (self))
     return "an event of an unknown kind";
+  for (guint32 i = 0; i < self->chunk.n_events; i++)
+    {
+      made += hat_kind_makes (self->kinds[i]);
+      ended += hat_kind_ends (self->kinds[i]);
+    }
   if (made != self->chunk.n_blocks || !take_bits (&self->columns[HAT_COLUMN_SURVIVES], made, self->survives)
       || !take_bits (&self->columns[HAT_COLUMN_OLD], ended, self->is_old))
     return "the number of blocks is wrong";
@@ -301,39 +366,27 @@ decode_kinds (HatEventDecoder *self)
   return NULL;
 }
 
-/* The thread of the events from here on, without their times. NULL if damaged. */
-static inline HatThreadState *
-next_thread_run (HatEventDecoder *self, HatColumnReader *threads, HatColumnReader *lengths, guint32 *end)
-{
-  const guint64 thread = hat_column_get (threads), n = hat_column_get_upto (lengths, self->chunk.n_events);
-  *end += (guint32) n;
-  return n == 0 || thread >= self->threads->len ? NULL : &g_array_index (self->threads, HatThreadState, thread);
-}
-
 static gboolean
 decode_survivors (HatEventDecoder *self)
 {
   HatColumnReader *addresses = &self->columns[HAT_COLUMN_SURVIVOR_ADDRESSES];
-  /* They are read again with the events. */
-  HatColumnReader threads = self->columns[HAT_COLUMN_THREADS], lengths = self->columns[HAT_COLUMN_THREAD_RUNS];
-  HatThreadState *state = NULL;
+  const ThreadRun *run = self->runs;
   memset (self->class_address, 0, sizeof (self->class_address));
-  g_array_set_size (self->threads, 0);
-  g_array_set_size (self->threads, self->limits.n_threads);
-  for (guint32 event = 0, end = 0, i = 0; i < self->n_survivors; event++)
+  for (guint32 event = 0, i = 0; i < self->n_survivors; event++)
     {
-      if (event == end && (state = next_thread_run (self, &threads, &lengths, &end)) == NULL)
-        return FALSE;
       if (!(self->kinds[event] & HAT_KIND_SURVIVES))
         continue;
-      const guint32 stack = state->survivor_stack = decode_stack (self, HAT_COLUMN_SURVIVOR_STACKS, state->survivor_stack);
+      while (event >= run->end)
+        run++;
+      HatThreadState *state = &g_array_index (self->threads, HatThreadState, run->thread);
+      const guint32 stack = state->survivor_stack = decode_stack (self, HAT_COLUMN_SURVIVOR_STACKS, state, state->survivor_stack);
       if (stack == 0)
         return FALSE;
       const guint64 size = decode_size (self, HAT_COLUMN_SURVIVOR_STACKS, stack - 1) - 1;
       if (size == G_MAXUINT64)
         return FALSE;
       const guint64 footprint = hat_footprint (size);
-      guint64 *class_address = &self->class_address[hat_size_class (size)];
+      guint64 *class_address = &self->class_address[hat_place (run->thread, size)];
       const guint64 code = hat_column_get (addresses);
       guint64 address;
       if (code == HAT_SURVIVOR_NEXT)
@@ -411,7 +464,7 @@ hat_event_decoder_span (HatEventDecoder *self, const guint8 *payload, gsize n_by
                                      .size = self->survivor_size[n_born],
                                      .id = chunk->first_block + n_made,
                                      .birth_ns = time,
-                                     .stack = self->stacks[self->survivor_stack[n_born] - 1],
+                                     .stack = self->stacks[self->survivor_stack[n_born] - 1].stack,
                                      .thread = thread };
           n_born++;
         }
@@ -435,22 +488,52 @@ next_exception (HatEventDecoder *self)
   return hat_reader_left (&column->planes[0]) > 0 ? hat_column_get (column) : G_MAXUINT64;
 }
 
+/* The transient that a thread ends; n_made, the number of blocks until now, if damaged. */
+static inline guint32
+decode_death (HatEventDecoder *self, HatThreadState *state, guint32 n_made, guint32 *next_foreign)
+{
+  HatColumnReader *deaths = &self->columns[HAT_COLUMN_TRANSIENT_DEATHS];
+  guint16 *living = self->living + state->first;
+  const guint64 code = hat_column_get (deaths);
+  guint64 at; /* wraps to too large if damaged */
+  if (code < HAT_DEATH_NEAR)
+    at = state->n_living - 1 - code;
+  else if (code < HAT_DEATH_NEAR + HAT_DEATH_STEP)
+    at = state->expected + (guint64) hat_unzigzag (code - HAT_DEATH_NEAR);
+  else if (code == HAT_DEATH_FOREIGN)
+    {
+      const guint64 block = *next_foreign + (guint64) hat_column_get_signed (deaths);
+      if (block >= n_made || !self->lives[block])
+        return n_made;
+      *next_foreign = (guint32) block + 1;
+      self->lives[block] = FALSE;
+      return (guint32) block;
+    }
+  else
+    at = state->n_living - 1 - (code - HAT_DEATH_FAR);
+  if (at >= state->n_living || living[at] == HAT_HOLE || !self->lives[living[at]])
+    return n_made;
+  const guint32 block = living[at];
+  self->lives[block] = FALSE;
+  hat_thread_state_died (state, living, (guint32) at, NULL);
+  return block;
+}
+
 /* The forward pass: everything but the addresses of transients. */
 static const char *
 decode_forward (HatEventDecoder *self, HatEvent *events)
 {
-  HatColumnReader *deaths = &self->columns[HAT_COLUMN_TRANSIENT_DEATHS];
   HatColumnReader *free_stacks = &self->columns[HAT_COLUMN_FREE_STACKS];
   HatColumnReader *unknown = &self->columns[HAT_COLUMN_UNKNOWN_ADDRESSES];
   const gboolean has_free_stacks = hat_reader_left (&free_stacks->planes[0]) > 0;
   const guint8 *kinds = self->kinds;
   const HatBlockId first_block = self->chunk.first_block;
-  guint32 n_made = 0, n_survivors = 0, n_transients = 0, expected = 0;
+  guint32 n_made = 0, n_survivors = 0, next_foreign = 0;
   guint64 last_unknown = 0, exception = next_exception (self);
   Runs runs;
 
   runs_init (&runs, self);
-  HatThreadState *threads = (HatThreadState *) (gpointer) self->threads->data; /* decode_survivors() made them */
+  HatThreadState *threads = (HatThreadState *) (gpointer) self->threads->data; /* decode_threads() made them */
   for (guint32 i = 0; i < self->chunk.n_events; i++)
     {
       const guint8 kind = kinds[i];
@@ -467,19 +550,10 @@ decode_forward (HatEventDecoder *self, HatEvent *events)
         }
       else if (hat_kind_ends (kind))
         {
-          const guint64 code = hat_column_get (deaths);
-          guint64 number; /* wraps to too large if damaged */
-          if (code < HAT_DEATH_NEAR)
-            number = n_transients - 1 - code;
-          else if (code < HAT_DEATH_NEAR + HAT_DEATH_STEP)
-            number = expected + (guint64) hat_unzigzag (code - HAT_DEATH_NEAR);
-          else
-            number = n_transients - 1 - (code - HAT_DEATH_NEAR - HAT_DEATH_STEP);
-          if (number >= n_transients || self->dead[number])
+          const guint32 block = decode_death (self, state, n_made, &next_foreign);
+          if (block == n_made)
             return "a block dies that is not alive";
-          self->dead[number] = TRUE;
-          expected = (guint32) number + 1;
-          event->old = first_block + self->block_of[number];
+          event->old = first_block + block;
         }
       if (hat_kind_makes (kind))
         {
@@ -492,18 +566,18 @@ decode_forward (HatEventDecoder *self, HatEvent *events)
             }
           else
             {
-              state->stack = decode_stack (self, HAT_COLUMN_TRANSIENT_STACKS, state->stack);
+              state->stack = decode_stack (self, HAT_COLUMN_TRANSIENT_STACKS, state, state->stack);
               if (state->stack == 0)
                 return "a stack that is not there";
               event->size = decode_size (self, HAT_COLUMN_TRANSIENT_STACKS, state->stack - 1) - 1;
               if (event->size == G_MAXUINT64)
                 return "a size that makes no sense";
-              self->dead[n_transients] = FALSE;
-              self->block_of[n_transients++] = n_made;
+              self->living[state->first + state->n_living++] = (guint16) n_made;
             }
-          event->stack = self->stacks[state->stack - 1];
+          event->stack = self->stacks[state->stack - 1].stack;
           self->size[n_made] = event->size;
           self->known[n_made] = (kind & HAT_KIND_SURVIVES) != 0;
+          self->lives[n_made] = !self->known[n_made];
           state->last_made = ++n_made;
         }
       else if (event->kind == HAT_EVENT_FREE)
@@ -525,13 +599,13 @@ decode_forward (HatEventDecoder *self, HatEvent *events)
 }
 
 static gboolean
-decode_transient_address (HatEventDecoder *self, guint32 block, guint64 *last)
+decode_transient_address (HatEventDecoder *self, guint32 thread, guint32 block, guint64 *last)
 {
   HatColumnReader *addresses = &self->columns[HAT_COLUMN_TRANSIENT_ADDRESSES];
   const guint64 size = self->size[block], code = hat_column_get (addresses);
   if (code <= HAT_TRANSIENT_PILE_MAX)
     {
-      HatPile *pile = &self->piles[hat_size_class (size)];
+      HatPile *pile = &self->piles[hat_place (thread, size)];
       if (code >= pile->n)
         return FALSE;
       *last = hat_pile_take (pile, (guint) code);
@@ -571,12 +645,12 @@ decode_backward (HatEventDecoder *self, HatEvent *events)
         {
           if (!(kinds[i] & HAT_KIND_SURVIVES))
             event->address = self->address[event->block - self->chunk.first_block];
-          hat_pile_push (&self->piles[hat_size_class (event->size)], event->address);
+          hat_pile_push (&self->piles[hat_place (event->thread, event->size)], event->address);
         }
       if (event->old >= self->chunk.first_block)
         {
           const guint32 old = (guint32) (event->old - self->chunk.first_block);
-          if (!decode_transient_address (self, old, &last))
+          if (!decode_transient_address (self, event->thread, old, &last))
             return FALSE;
           self->address[old] = last;
           self->known[old] = TRUE;

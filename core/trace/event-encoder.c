@@ -20,6 +20,15 @@ typedef struct
   guint32 number; /* + 1; 0 = empty */
 } Slot;
 
+/* A stack of a thread. */
+typedef struct
+{
+  HatStackId stack;
+  guint32 thread;
+  guint32 follower; /* its number */
+  guint64 last_size; /* + 1 */
+} Stack;
+
 /* Events of one tick. */
 typedef struct
 {
@@ -37,21 +46,23 @@ struct _HatEventEncoder
   HatEventBuffer *buffer; /* of this chunk */
 
   /* By block of the chunk. */
-  guint32 number[HAT_CHUNK_EVENTS]; /* of a transient among the transients; of the stack of a survivor, + 1 */
+  guint32 number[HAT_CHUNK_EVENTS]; /* of the stack of a survivor, + 1 */
+  guint16 place[HAT_CHUNK_EVENTS]; /* of a transient among those of its thread */
   HatBlock born[HAT_CHUNK_EVENTS]; /* the survivors */
   guint32 n_born;
 
-  /* By number of a stack of the chunk, in the order of the columns that introduce them. */
-  HatStackId stack[HAT_CHUNK_EVENTS + 1];
-  guint32 follower[HAT_CHUNK_EVENTS + 1];
-  guint64 last_size[HAT_CHUNK_EVENTS + 1];
-  guint32 n_stacks;
+  guint8 kinds[HAT_CHUNK_EVENTS]; /* by thread */
+  guint16 living[HAT_CHUNK_EVENTS]; /* likewise */
+
+  Stack stacks[2 * HAT_CHUNK_EVENTS]; /* by number */
+  guint32 n_stacks; /* of the chunk */
   HatStackId last_new;
+  guint32 n_in_map;
   guint map_bits; /* in use so far */
   Slot map[1u << MAX_MAP_BITS];
 
-  HatPile piles[HAT_N_CLASSES];
-  guint64 class_address[HAT_N_CLASSES];
+  HatPile piles[HAT_N_PLACES];
+  guint64 class_address[HAT_N_PLACES];
   GArray *threads; /* HatThreadState */
   GArray *runs;    /* Run */
 };
@@ -127,20 +138,6 @@ encode_fates (HatEventEncoder *self)
   put_word (old, bits, (n + 7) / 8);
 }
 
-static void
-encode_kinds (HatEventEncoder *self)
-{
-  const HatEventBuffer *buffer = self->buffer;
-  const guint8 *kind = buffer->kind;
-
-  for (guint32 i = 0, end; i < buffer->n_events; i = end)
-    {
-      for (end = i + 1; end < buffer->n_events && ((kind[end] ^ kind[i]) & HAT_KIND_MASK) == 0;)
-        end++;
-      hat_column_put (&self->columns[HAT_COLUMN_KINDS], (guint64) (end - i - 1) << 3 | (kind[i] & HAT_KIND_MASK));
-    }
-}
-
 /* Random ids take a bit less as ages, others much less as steps: a quarter of a bit saved decides. */
 static void
 encode_old_deaths (HatEventEncoder *self)
@@ -192,26 +189,62 @@ end_of_thread_run (const HatEventBuffer *buffer, guint32 run)
   return run + 1 < buffer->n_threads ? buffer->threads[run + 1].first : buffer->n_events;
 }
 
+static inline HatThreadState *
+state_of_run (HatEventEncoder *self, guint32 run)
+{
+  return &g_array_index (self->threads, HatThreadState, self->buffer->threads[run].thread);
+}
+
 static void
 encode_threads (HatEventEncoder *self)
 {
   const HatEventBuffer *buffer = self->buffer;
-  HatColumnWriter *threads = &self->columns[HAT_COLUMN_THREADS], *lengths = &self->columns[HAT_COLUMN_THREAD_RUNS];
+  HatColumnWriter *threads = &self->columns[HAT_COLUMN_THREADS];
+  HatBytes *lengths = self->columns[HAT_COLUMN_THREAD_RUNS].planes;
   guint32 max = 0;
   for (guint32 run = 0; run < buffer->n_threads; run++)
     {
       max = MAX (max, buffer->threads[run].thread);
       hat_column_put (threads, buffer->threads[run].thread);
-      hat_column_put (lengths, end_of_thread_run (buffer, run) - buffer->threads[run].first);
+      const guint32 more = end_of_thread_run (buffer, run) - buffer->threads[run].first - 1, half = MIN (more, HAT_RUN_MANY);
+      if (run % 2 == 0)
+        lengths[0].data[lengths[0].len++] = (guint8) half;
+      else
+        lengths[0].data[lengths[0].len - 1] |= (guint8) (half << 4);
+      if (half == HAT_RUN_MANY)
+        hat_bytes_put_varint (&lengths[2], more - HAT_RUN_MANY);
     }
   g_array_set_size (self->threads, 0);
   g_array_set_size (self->threads, max + 1);
+  for (guint32 run = 0; run < buffer->n_threads; run++)
+    state_of_run (self, run)->n_events += end_of_thread_run (buffer, run) - buffer->threads[run].first;
+  hat_thread_states_place ((HatThreadState *) (gpointer) self->threads->data, self->threads->len);
 }
 
-static inline HatThreadState *
-state_of_run (HatEventEncoder *self, guint32 run)
+/* Threads that take turns would make a random sequence of what is a regular one in each. */
+static void
+encode_kinds (HatEventEncoder *self)
 {
-  return &g_array_index (self->threads, HatThreadState, self->buffer->threads[run].thread);
+  const HatEventBuffer *buffer = self->buffer;
+  const guint8 *kinds = buffer->kind;
+
+  if (self->threads->len > 1)
+    {
+      for (guint32 run = 0, n; run < buffer->n_threads; run++)
+        {
+          HatThreadState *state = state_of_run (self, run);
+          n = end_of_thread_run (buffer, run) - buffer->threads[run].first;
+          memcpy (self->kinds + state->first + state->n_passed, buffer->kind + buffer->threads[run].first, n);
+          state->n_passed += n;
+        }
+      kinds = self->kinds;
+    }
+  for (guint32 i = 0, end; i < buffer->n_events; i = end)
+    {
+      for (end = i + 1; end < buffer->n_events && ((kinds[end] ^ kinds[i]) & HAT_KIND_MASK) == 0;)
+        end++;
+      hat_column_put (&self->columns[HAT_COLUMN_KINDS], (guint64) (end - i - 1) << 3 | (kinds[i] & HAT_KIND_MASK));
+    }
 }
 
 /* A free is taken for temporary if it ends the block that its thread made last in this chunk; the exceptions are coded. */
@@ -318,15 +351,24 @@ hat_event_encoder_time (HatEventEncoder *self, guint32 index)
 /* ---- stacks and sizes ---- */
 
 #define NO_NUMBER G_MAXUINT32
+#define ALL_THREADS G_MAXUINT32 /* the stacks of the chunk, numbered from ALL_STACKS on */
+#define ALL_STACKS HAT_CHUNK_EVENTS
 
-/* The stack's slot, or the empty one where it belongs. */
+/* The slot of a thread's stack, or the empty one where it belongs. */
 static inline Slot *
-slot_of_stack (HatEventEncoder *self, HatStackId stack)
+slot_of_stack (HatEventEncoder *self, guint32 thread, HatStackId stack)
 {
-  guint32 at = (stack * 0x9E3779B1u) >> (32 - self->map_bits);
-  while (self->map[at].number != 0 && self->map[at].stack != stack)
+  guint32 at = ((stack + thread * 0x85EBCA6Bu) * 0x9E3779B1u) >> (32 - self->map_bits);
+  while (self->map[at].number != 0 && (self->map[at].stack != stack || self->stacks[self->map[at].number - 1].thread != thread))
     at = (at + 1) & ((1u << self->map_bits) - 1);
   return &self->map[at];
+}
+
+static void
+put_stacks_in_map (HatEventEncoder *self, guint32 thread, guint32 first, guint32 n)
+{
+  for (guint32 i = first; i < first + n; i++)
+    *slot_of_stack (self, thread, self->stacks[i].stack) = (Slot){ self->stacks[i].stack, i + 1 };
 }
 
 /* Few chunks have many stacks: a small map stays in the cache. */
@@ -335,61 +377,82 @@ resize_map (HatEventEncoder *self, guint bits)
 {
   self->map_bits = bits;
   memset (self->map, 0, sizeof (*self->map) << bits);
-  for (guint32 i = 0; i < self->n_stacks; i++)
-    *slot_of_stack (self, self->stack[i]) = (Slot){ self->stack[i], i + 1 };
+  for (guint i = 0; i < self->threads->len; i++)
+    {
+      const HatThreadState *state = &g_array_index (self->threads, HatThreadState, i);
+      put_stacks_in_map (self, i, state->first, state->n_stacks);
+    }
+  put_stacks_in_map (self, ALL_THREADS, ALL_STACKS, self->n_stacks);
 }
 
-/* Number of a stack in the chunk, NO_NUMBER if it is new (it then gets the next one). */
+/* Number of a stack of a thread or of all, NO_NUMBER if it is new: it then gets this one. */
 static inline guint32
-number_of_stack (HatEventEncoder *self, HatStackId stack)
+number_of_stack (HatEventEncoder *self, guint32 thread, HatStackId stack, guint32 next)
 {
-  Slot *slot = slot_of_stack (self, stack);
+  Slot *slot = slot_of_stack (self, thread, stack);
   if (slot->number != 0)
     return slot->number - 1;
-  const guint32 number = self->n_stacks++;
-  *slot = (Slot){ stack, number + 1 };
-  self->stack[number] = stack;
-  self->follower[number] = NO_NUMBER;
-  self->last_size[number] = 0;
-  if (G_UNLIKELY (self->n_stacks * 2 > 1u << self->map_bits))
+  *slot = (Slot){ stack, next + 1 };
+  self->stacks[next] = (Stack){ .stack = stack, .thread = thread, .follower = NO_NUMBER };
+  if (G_UNLIKELY (++self->n_in_map * 2 > 1u << self->map_bits))
     resize_map (self, self->map_bits + 1);
   return NO_NUMBER;
 }
 
-/* Codes stack and size of a block, given the number of the stack of its thread's one before, + 1. Returns that of its own stack. `column` is the
- * first of three: codes, new, sizes. */
-static guint32
-encode_stack_and_size (HatEventEncoder *self, guint column, guint32 before, HatStackId stack, guint64 size)
+/* A stack that is new to its thread. */
+static void
+encode_new_stack (HatEventEncoder *self, HatColumnWriter *columns, HatStackId stack)
 {
-  HatColumnWriter *codes = &self->columns[column], *new_stacks = &self->columns[column + 1], *sizes = &self->columns[column + 2];
-  guint32 number = number_of_stack (self, stack);
+  /* If there is one thread, what is new to it is new to all. */
+  const guint32 number = self->buffer->n_threads == 1 ? NO_NUMBER : number_of_stack (self, ALL_THREADS, stack, ALL_STACKS + self->n_stacks);
   if (number == NO_NUMBER)
     {
-      number = self->n_stacks - 1;
-      hat_column_put (codes, HAT_STACK_CODE_NEW);
-      hat_column_put_signed (new_stacks, (gint64) stack - self->last_new);
+      hat_column_put (&columns[0], HAT_STACK_CODE_NEW);
+      hat_column_put_signed (&columns[1], (gint64) stack - self->last_new);
       self->last_new = stack;
+      self->n_stacks++;
     }
-  else if (before != 0 && self->follower[before - 1] == number)
-    hat_column_put (codes, HAT_STACK_CODE_NEXT);
   else
-    hat_column_put (codes, HAT_STACK_CODE_AGO + self->n_stacks - 1 - number);
-  if (before != 0)
-    self->follower[before - 1] = number;
+    {
+      hat_column_put (&columns[0], HAT_STACK_CODE_OTHER);
+      hat_column_put (&columns[1], ALL_STACKS + self->n_stacks - 1 - number);
+    }
+}
 
-  hat_column_put_random (sizes, self->last_size[number] == size + 1 ? 0 : size + 1);
-  self->last_size[number] = size + 1;
+/* Codes stack and size of a block of the thread, given the number of the stack of its one before, + 1. Returns that of its own stack. `column` is
+ * the first of three: codes, new, sizes. */
+static guint32
+encode_stack_and_size (HatEventEncoder *self, guint column, guint32 thread, guint32 before, HatStackId stack, guint64 size)
+{
+  HatThreadState *state = &g_array_index (self->threads, HatThreadState, thread);
+  HatColumnWriter *columns = &self->columns[column];
+  guint32 number = number_of_stack (self, thread, stack, state->first + state->n_stacks);
+  if (number == NO_NUMBER)
+    {
+      number = state->first + state->n_stacks++;
+      encode_new_stack (self, columns, stack);
+    }
+  else if (before != 0 && self->stacks[before - 1].follower == number)
+    hat_column_put (&columns[0], HAT_STACK_CODE_NEXT);
+  else
+    hat_column_put (&columns[0], HAT_STACK_CODE_AGO + state->first + state->n_stacks - 1 - number);
+  if (before != 0)
+    self->stacks[before - 1].follower = number;
+
+  Stack *own = &self->stacks[number];
+  hat_column_put_size (&columns[2], own->last_size == size + 1 ? 0 : size + 1);
+  own->last_size = size + 1;
   return number + 1;
 }
 
 /* ---- survivors: the span ---- */
 
 static void
-encode_survivor_address (HatEventEncoder *self, HatThreadState *state, guint64 address, guint64 size)
+encode_survivor_address (HatEventEncoder *self, guint32 thread, HatThreadState *state, guint64 address, guint64 size)
 {
   HatColumnWriter *addresses = &self->columns[HAT_COLUMN_SURVIVOR_ADDRESSES];
   const guint64 footprint = hat_footprint (size);
-  guint64 *class_address = &self->class_address[hat_size_class (size)];
+  guint64 *class_address = &self->class_address[hat_place (thread, size)];
   const gint64 difference = (gint64) (address - hat_thread_state_base (state));
   if (address == state->last_end)
     hat_column_put (addresses, HAT_SURVIVOR_NEXT);
@@ -428,28 +491,52 @@ encode_survivors (HatEventEncoder *self)
           state = state_of_run (self, ++thread_run);
           thread_end = end_of_thread_run (buffer, thread_run);
         }
+      const guint32 thread = buffer->threads[thread_run].thread;
       self->born[n_born++] = (HatBlock){ .address = buffer->extent[block].address,
                                          .size = buffer->extent[block].size,
                                          .id = buffer->first_block + block,
                                          .birth_ns = time_in_run (run, at),
                                          .stack = buffer->stack[block],
-                                         .thread = buffer->threads[thread_run].thread };
-      state->survivor_stack = encode_stack_and_size (self, HAT_COLUMN_SURVIVOR_STACKS, state->survivor_stack, buffer->stack[block],
+                                         .thread = thread };
+      state->survivor_stack = encode_stack_and_size (self, HAT_COLUMN_SURVIVOR_STACKS, thread, state->survivor_stack, buffer->stack[block],
                                                      buffer->extent[block].size);
       self->number[block] = state->survivor_stack;
-      encode_survivor_address (self, state, buffer->extent[block].address, buffer->extent[block].size);
+      encode_survivor_address (self, thread, state, buffer->extent[block].address, buffer->extent[block].size);
     }
   self->n_born = n_born;
 }
 
 /* ---- transients ---- */
 
+/* `next_foreign`: the block behind the last one that a thread ended which had not made it. */
+static inline void
+encode_death (HatEventEncoder *self, HatThreadState *state, guint32 block, guint32 *next_foreign)
+{
+  HatColumnWriter *deaths = &self->columns[HAT_COLUMN_TRANSIENT_DEATHS];
+  guint16 *living = self->living + state->first;
+  const guint32 at = self->place[block], behind = state->n_living - 1 - at;
+  const guint64 step = hat_zigzag ((gint64) at - state->expected);
+  if (G_UNLIKELY (at >= state->n_living || living[at] != block))
+    {
+      hat_column_put (deaths, HAT_DEATH_FOREIGN);
+      hat_column_put_signed (deaths, (gint64) block - *next_foreign);
+      *next_foreign = block + 1;
+      return;
+    }
+  if (behind < HAT_DEATH_NEAR)
+    hat_column_put (deaths, behind);
+  else if (step < HAT_DEATH_STEP)
+    hat_column_put (deaths, HAT_DEATH_NEAR + step);
+  else
+    hat_column_put (deaths, HAT_DEATH_FAR + behind);
+  hat_thread_state_died (state, living, at, self->place);
+}
+
 static void
 encode_transients (HatEventEncoder *self)
 {
   const HatEventBuffer *buffer = self->buffer;
-  HatColumnWriter *deaths = &self->columns[HAT_COLUMN_TRANSIENT_DEATHS];
-  guint32 block = 0, n = 0, expected = 0, run = 0, end = 0;
+  guint32 block = 0, run = 0, end = 0, next_foreign = 0;
   HatThreadState *state = NULL;
   for (guint32 i = 0; i < buffer->n_events; i++)
     {
@@ -459,25 +546,15 @@ encode_transients (HatEventEncoder *self)
           end = end_of_thread_run (buffer, run++);
         }
       if (buffer->ended[i] != HAT_NOT_OURS)
-        {
-          const guint32 number = self->number[buffer->ended[i]];
-          const guint32 age = n - 1 - number;
-          const guint64 step = hat_zigzag ((gint64) number - expected);
-          if (age < HAT_DEATH_NEAR)
-            hat_column_put (deaths, age);
-          else if (step < HAT_DEATH_STEP)
-            hat_column_put (deaths, HAT_DEATH_NEAR + step);
-          else
-            hat_column_put (deaths, HAT_DEATH_NEAR + HAT_DEATH_STEP + age);
-          expected = number + 1;
-        }
+        encode_death (self, state, buffer->ended[i], &next_foreign);
       if (!hat_kind_makes (buffer->kind[i]))
         continue;
       if (buffer->dies[block])
         {
-          state->stack = encode_stack_and_size (self, HAT_COLUMN_TRANSIENT_STACKS, state->stack, buffer->stack[block],
-                                                buffer->extent[block].size);
-          self->number[block] = n++;
+          state->stack = encode_stack_and_size (self, HAT_COLUMN_TRANSIENT_STACKS, buffer->threads[run - 1].thread, state->stack,
+                                                buffer->stack[block], buffer->extent[block].size);
+          self->living[state->first + state->n_living] = (guint16) block;
+          self->place[block] = (guint16) state->n_living++;
         }
       else
         state->stack = self->number[block];
@@ -504,12 +581,12 @@ depth_in_pile (const HatPile *pile, guint64 address)
 }
 
 static void
-encode_transient_address (HatEventEncoder *self, guint32 block, guint64 *last)
+encode_transient_address (HatEventEncoder *self, guint32 thread, guint32 block, guint64 *last)
 {
   const HatEventBuffer *buffer = self->buffer;
   HatColumnWriter *addresses = &self->columns[HAT_COLUMN_TRANSIENT_ADDRESSES];
   const guint64 address = buffer->extent[block].address, size = buffer->extent[block].size;
-  HatPile *pile = &self->piles[hat_size_class (size)];
+  HatPile *pile = &self->piles[hat_place (thread, size)];
   const guint depth = depth_in_pile (pile, address);
   const gint64 difference = (gint64) (address - *last);
   if (depth < pile->n)
@@ -537,23 +614,26 @@ static void
 encode_transient_addresses (HatEventEncoder *self)
 {
   HatEventBuffer *buffer = self->buffer;
-  for (guint i = 0; i < HAT_N_CLASSES; i++)
+  for (guint i = 0; i < HAT_N_PLACES; i++)
     self->piles[i].top = self->piles[i].n = 0;
   guint64 last = 0;
-  guint32 block = buffer->n_blocks;
+  guint32 block = buffer->n_blocks, run = buffer->n_threads - 1;
   for (guint32 i = buffer->n_events; i-- > 0;)
     {
+      if (i + 1 == buffer->threads[run].first)
+        run--;
+      const guint32 thread = buffer->threads[run].thread;
       if (i >= DEATHS_AHEAD && buffer->ended[i - DEATHS_AHEAD] != HAT_NOT_OURS)
         __builtin_prefetch (&buffer->extent[buffer->ended[i - DEATHS_AHEAD]]);
       if (hat_kind_makes (buffer->kind[i]))
         {
           block--;
-          hat_pile_push (&self->piles[hat_size_class (buffer->extent[block].size)], buffer->extent[block].address);
+          hat_pile_push (&self->piles[hat_place (thread, buffer->extent[block].size)], buffer->extent[block].address);
         }
       const guint32 ended = buffer->ended[i];
       if (ended != HAT_NOT_OURS)
         {
-          encode_transient_address (self, ended, &last);
+          encode_transient_address (self, thread, ended, &last);
           buffer->dies[ended] = FALSE; /* seen backwards, it has come alive: from here on its address is known */
         }
     }
@@ -601,19 +681,19 @@ hat_event_encoder_encode (HatEventEncoder *self, HatEventBuffer *buffer, gint64 
   for (guint i = 0; i < HAT_N_COLUMNS; i++)
     for (guint plane = 0; plane < HAT_N_PLANES; plane++)
       self->columns[i].planes[plane].len = 0;
-  self->n_stacks = 0;
-  resize_map (self, MIN_MAP_BITS);
+  self->n_stacks = self->n_in_map = 0;
   self->last_new = 0;
   self->buffer = buffer;
   *out_chunk = (HatChunk){ .first_event = buffer->first_event, .n_events = buffer->n_events,
                            .first_block = buffer->first_block, .n_blocks = buffer->n_blocks };
 
   encode_fates (self);
-  encode_kinds (self);
   encode_old_deaths (self);
   encode_rarities (self);
   encode_threads (self);
+  encode_kinds (self);
   encode_temporary (self);
+  resize_map (self, MIN_MAP_BITS);
   const gint64 bound = encode_ticks (self, out_chunk, after_ns);
   encode_survivors (self);
   encode_transients (self);
