@@ -172,7 +172,11 @@ look_up (Answer *self, HatModuleFiles *files, const HatSymbolOptions *options, c
     hat_module_files_open_shared (files, options);
   if (dwarf && !hat_debug_info_find (dwarf, files->shared, self->found, progress, error))
     return FALSE;
-  self->table = hat_symbol_table_new (files->image, hat_module_files_table (files), HAT_SYMBOLS_FUNCTIONS);
+  const GArray *locations = self->found->locations;
+  g_autofree guint64 *addresses = g_new (guint64, locations->len);
+  for (guint i = 0; i < locations->len; i++)
+    addresses[i] = g_array_index (locations, HatCodeLocation, i).address;
+  self->table = hat_symbol_table_new_for (files->image, hat_module_files_table (files), HAT_SYMBOLS_FUNCTIONS, addresses, locations->len);
   return TRUE;
 }
 

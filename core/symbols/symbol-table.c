@@ -56,8 +56,88 @@ is_of_kind (int type, HatSymbolKind kind)
   return type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE;
 }
 
+/* ---- what is wanted ---- */
+
+/* A library has a hundred thousand symbols, and often names of a few addresses are wanted. Those that say anything of them start where a symbol
+ * starts that covers one, or that is the last one before it; of several at one place all count, as only the best is the name. */
+typedef struct
+{
+  const guint64 *addresses; /* sorted */
+  guint n;
+  guint64 *nearest; /* by address: 1 + the last start behind the address before it, up to it; 0 = none */
+  GArray *starts;   /* guint64 */
+  gboolean is_known; /* all starts are, sorted */
+} Wanted;
+
+static guint
+first_from (const guint64 *sorted, guint n, guint64 address)
+{
+  guint low = 0;
+  while (low < n)
+    {
+      const guint middle = low + (n - low) / 2;
+      if (sorted[middle] < address)
+        low = middle + 1;
+      else
+        n = middle;
+    }
+  return low;
+}
+
+static gboolean
+covers (const Wanted *wanted, guint at, const Symbol *symbol)
+{
+  return symbol->is_sized && wanted->addresses[at] < symbol->end;
+}
+
+/* Whether to look closer at a symbol of which start, size and end are known. */
+static gboolean
+is_wanted (const Wanted *wanted, const Symbol *symbol)
+{
+  if (wanted->is_known)
+    {
+      const guint at = first_from ((const guint64 *) (gpointer) wanted->starts->data, wanted->starts->len, symbol->start);
+      return at < wanted->starts->len && g_array_index (wanted->starts, guint64, at) == symbol->start;
+    }
+  const guint at = first_from (wanted->addresses, wanted->n, symbol->start);
+  return at < wanted->n && (covers (wanted, at, symbol) || symbol->start + 1 > wanted->nearest[at]);
+}
+
 static void
-add_section (GArray *symbols, Elf *elf, Elf_Scn *section, HatSymbolKind kind)
+note_start (Wanted *wanted, const Symbol *symbol)
+{
+  const guint at = first_from (wanted->addresses, wanted->n, symbol->start);
+
+  if (covers (wanted, at, symbol))
+    g_array_append_val (wanted->starts, symbol->start);
+  wanted->nearest[at] = MAX (wanted->nearest[at], symbol->start + 1);
+}
+
+static int
+compare_starts (const void *a, const void *b)
+{
+  const guint64 one = *(const guint64 *) a, other = *(const guint64 *) b;
+  return one < other ? -1 : one > other;
+}
+
+static void
+wanted_finish (Wanted *wanted)
+{
+  for (guint i = 0; i < wanted->n; i++)
+    if (wanted->nearest[i] != 0)
+      {
+        const guint64 start = wanted->nearest[i] - 1;
+        g_array_append_val (wanted->starts, start);
+      }
+  g_array_sort (wanted->starts, compare_starts);
+  wanted->is_known = TRUE;
+}
+
+/* ---- reading ---- */
+
+/* Without `symbols` only `wanted` hears of what there is. */
+static void
+add_section (GArray *symbols, Elf *elf, Elf_Scn *section, HatSymbolKind kind, Wanted *wanted)
 {
   GElf_Shdr header;
   Elf_Data *data = gelf_getshdr (section, &header) ? elf_getdata (section, NULL) : NULL;
@@ -68,21 +148,40 @@ add_section (GArray *symbols, Elf *elf, Elf_Scn *section, HatSymbolKind kind)
   for (int i = 1; i < count; i++)
     {
       GElf_Sym symbol;
-      if (!gelf_getsym (data, i, &symbol))
+      if (!gelf_getsym (data, i, &symbol) || !is_of_kind (GELF_ST_TYPE (symbol.st_info), kind))
         continue;
-      if (!is_of_kind (GELF_ST_TYPE (symbol.st_info), kind))
+      Symbol one = { .start = symbol.st_value, .is_sized = symbol.st_size > 0 && symbol.st_size <= G_MAXUINT64 - symbol.st_value };
+      one.end = one.is_sized ? symbol.st_value + symbol.st_size : 0;
+      if (wanted && !is_wanted (wanted, &one))
         continue;
-      const char *name = elf_strptr (elf, header.sh_link, symbol.st_name);
-      guint64 end = name && name[0] && name[0] != '$' ? section_end (elf, &symbol, kind) : 0;
+      one.name = elf_strptr (elf, header.sh_link, symbol.st_name);
+      guint64 end = one.name && one.name[0] && one.name[0] != '$' ? section_end (elf, &symbol, kind) : 0;
       if (end == 0)
         continue;
-      gboolean is_sized = symbol.st_size > 0 && symbol.st_size <= G_MAXUINT64 - symbol.st_value;
-      Symbol one = { .start = symbol.st_value,
-                     .end = is_sized ? symbol.st_value + symbol.st_size : end,
-                     .name = name,
-                     .rank = rank_of (&symbol, name),
-                     .is_sized = is_sized };
+      if (symbols == NULL)
+        {
+          note_start (wanted, &one);
+          continue;
+        }
+      one.end = one.is_sized ? one.end : end;
+      one.rank = rank_of (&symbol, one.name);
       g_array_append_val (symbols, one);
+    }
+}
+
+static void
+add_sections (GArray *symbols, const HatElfFile *image, const HatElfFile *with_table, HatSymbolKind kind, Wanted *wanted)
+{
+  const struct
+  {
+    const HatElfFile *file;
+    const char *name;
+  } sources[] = { { with_table, ".symtab" }, { image, ".dynsym" } };
+  for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
+    {
+      Elf_Scn *section = sources[i].file ? hat_elf_file_section (sources[i].file, sources[i].name) : NULL;
+      if (section)
+        add_section (symbols, sources[i].file->elf, section, kind, wanted);
     }
 }
 
@@ -130,17 +229,22 @@ hat_symbol_table_new (const HatElfFile *image, const HatElfFile *with_table, Hat
 {
   HatSymbolTable *table = g_new0 (HatSymbolTable, 1);
   table->symbols = g_array_new (FALSE, FALSE, sizeof (Symbol));
-  const struct
-  {
-    const HatElfFile *file;
-    const char *name;
-  } sources[] = { { with_table, ".symtab" }, { image, ".dynsym" } };
-  for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
-    {
-      Elf_Scn *section = sources[i].file ? hat_elf_file_section (sources[i].file, sources[i].name) : NULL;
-      if (section)
-        add_section (table->symbols, sources[i].file->elf, section, kind);
-    }
+  add_sections (table->symbols, image, with_table, kind, NULL);
+  finish (table->symbols);
+  return table;
+}
+
+HatSymbolTable *
+hat_symbol_table_new_for (const HatElfFile *image, const HatElfFile *with_table, HatSymbolKind kind, const guint64 *addresses, guint n)
+{
+  HatSymbolTable *table = g_new0 (HatSymbolTable, 1);
+  table->symbols = g_array_new (FALSE, FALSE, sizeof (Symbol));
+  g_autofree guint64 *nearest = g_new0 (guint64, n);
+  g_autoptr (GArray) starts = g_array_new (FALSE, FALSE, sizeof (guint64));
+  Wanted wanted = { .addresses = addresses, .n = n, .nearest = nearest, .starts = starts };
+  add_sections (NULL, image, with_table, kind, &wanted);
+  wanted_finish (&wanted);
+  add_sections (table->symbols, image, with_table, kind, &wanted);
   finish (table->symbols);
   return table;
 }

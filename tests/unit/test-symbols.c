@@ -13,6 +13,7 @@
 #include "core/heapatlas.h"
 #include "core/symbols/ahead-private.h"
 #include "core/symbols/module-symbols.h"
+#include "core/symbols/symbol-table.h"
 #include "core/trace/writer.h"
 
 static char *work_dir;
@@ -1066,6 +1067,60 @@ test_program_notes (void)
     }
 }
 
+/* ---- a table of what is wanted ---- */
+
+#define CODE_BYTES 600u
+
+/* A library whose symbols lie across, in and upon each other, with sizes and without. */
+static char *
+build_tangle (void)
+{
+  g_autofree char *from = product ("tangle.s");
+  g_autoptr (GString) text = g_string_new (".text\ncode:\n");
+
+  for (guint i = 0; i < 150; i++)
+    {
+      if (g_test_rand_bit ())
+        g_string_append_printf (text, ".globl s%u\n", i);
+      if (g_test_rand_bit ())
+        g_string_append_printf (text, ".type s%u, @function\n", i);
+      if (g_test_rand_bit ())
+        g_string_append_printf (text, ".size s%u, %d\n", i, g_test_rand_int_range (1, 60));
+      g_string_append_printf (text, ".set s%u, code + %d\n", i, g_test_rand_int_range (0, CODE_BYTES / 4) * 4);
+    }
+  g_string_append_printf (text, ".fill %u\n", CODE_BYTES);
+  g_assert_true (g_file_set_contents (from, text->str, -1, NULL));
+  g_free (run ("gcc -shared -nostdlib -o tangle.so tangle.s"));
+  return product ("tangle.so");
+}
+
+static void
+test_table_of_wanted (void)
+{
+  g_autofree char *path = build_tangle ();
+  g_autoptr (HatElfFile) file = hat_elf_file_open (path);
+  g_autoptr (HatSymbolTable) all = hat_symbol_table_new (file, file, HAT_SYMBOLS_FUNCTIONS);
+  const guint64 code = hat_elf_file_code_start (file);
+  guint n_named = 0;
+
+  for (guint round = 0; round < 300; round++)
+    {
+      guint64 wanted[CODE_BYTES];
+      guint n = 0;
+      const gint share = g_test_rand_int_range (1, 100);
+      for (guint i = 0; i < CODE_BYTES; i++)
+        if (g_test_rand_int_range (0, 100) < share)
+          wanted[n++] = code + i - 4;
+      g_autoptr (HatSymbolTable) some = hat_symbol_table_new_for (file, file, HAT_SYMBOLS_FUNCTIONS, wanted, n);
+      for (guint i = 0; i < n; i++)
+        {
+          g_assert_cmpstr (hat_symbol_table_find (some, wanted[i]), ==, hat_symbol_table_find (all, wanted[i]));
+          n_named += hat_symbol_table_find (all, wanted[i]) != NULL;
+        }
+    }
+  g_assert_cmpuint (n_named, >, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -1080,6 +1135,7 @@ main (int argc, char **argv)
   g_test_add_func ("/symbols/split-typed-and-compressed-forms-agree", test_other_forms);
   g_test_add_func ("/symbols/shared-debug-file-is-followed", test_shared_debug_file);
   g_test_add_func ("/symbols/names-of-c", test_names_of_c);
+  g_test_add_func ("/symbols/table-of-what-is-wanted", test_table_of_wanted);
   g_test_add_func ("/symbols/program-notes", test_program_notes);
   g_test_add_func ("/symbols/dropped-function-claims-nothing", test_dropped_function_claims_nothing);
   g_test_add_func ("/symbols/stripped-function-is-one", test_stripped_function_is_one);
