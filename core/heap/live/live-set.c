@@ -32,13 +32,14 @@
 #define GRAIN 16u     /* what dense leaves know of addresses */
 #define MAX_DENSE 255u
 
-/* Six bytes of the id, six of the size, four of the stack. The former two are written with eight, and the next one over what is too much. */
+/* Id, the size's low 16 bits above it; its high 32 bits, the stack above them. Whoever reads a record soon after it was written gets both words
+ * from the processor's queue of stores, as it could not with fields that are written one over the other. */
 typedef struct
 {
-  guint8 bytes[16];
+  guint64 id_size, size_stack;
 } Record;
-#define SIZE_AT 6
-#define STACK_AT 12
+#define ID_BITS 48
+#define LOW_SIZE_BITS 16
 
 /* What finds a block stands next to the head, to be fetched with it. */
 typedef struct
@@ -49,7 +50,7 @@ typedef struct
   guint16 capacity;
   guint16 records; /* where Record[capacity] begins, a multiple of 16 bytes from the leaf's beginning */
   guint8 is_dense;
-  guint8 hole; /* dense: position + 1 of an unused record, whose first byte tells the next one; 0 = none */
+  guint8 hole; /* dense: position + 1 of an unused record, whose id tells the next one; 0 = none */
   union
   {
     guint16 keys[PAGE];             /* sparse: capacity of them */
@@ -118,22 +119,16 @@ leaf_memory (const Leaf *leaf)
 static inline void
 record_write (Record *record, HatBlockId id, guint64 size, HatStackId stack)
 {
-  memcpy (record->bytes, &id, sizeof id);
-  memcpy (record->bytes + SIZE_AT, &size, sizeof size);
-  memcpy (record->bytes + STACK_AT, &stack, sizeof stack);
+  record->id_size = id | size << ID_BITS;
+  record->size_stack = size >> LOW_SIZE_BITS | (guint64) stack << 32;
 }
 
 static inline HatLiveBlock
 record_read (const Record *record)
 {
-  const guint64 mask = (1ull << 48) - 1;
-  HatLiveBlock block;
-  memcpy (&block.id, record->bytes, sizeof block.id);
-  memcpy (&block.size, record->bytes + SIZE_AT, sizeof block.size);
-  memcpy (&block.stack, record->bytes + STACK_AT, sizeof block.stack);
-  block.id &= mask;
-  block.size &= mask;
-  return block;
+  return (HatLiveBlock) { .id = record->id_size & ((1ull << ID_BITS) - 1),
+                          .size = record->id_size >> ID_BITS | (record->size_stack & G_MAXUINT32) << LOW_SIZE_BITS,
+                          .stack = (HatStackId) (record->size_stack >> 32) };
 }
 
 static inline __m128i
@@ -206,7 +201,7 @@ dense_add (Leaf *leaf, guint key, HatBlockId id, guint64 size, HatStackId stack)
   Record *record = &dense_records (leaf)[leaf->hole - 1];
   leaf->n++;
   leaf->positions[key / GRAIN] = leaf->hole;
-  leaf->hole = record->bytes[0];
+  leaf->hole = (guint8) record->id_size;
   record_write (record, id, size, stack);
 }
 
@@ -236,7 +231,7 @@ dense_remove (Leaf *leaf, guint key, gsize position, HatLiveBlock *out_block)
   *out_block = record_read (record);
   leaf->n--;
   leaf->positions[key / GRAIN] = 0;
-  record->bytes[0] = leaf->hole;
+  record->id_size = leaf->hole;
   leaf->hole = position + 1;
 }
 
@@ -291,7 +286,7 @@ leaf_new (HatLiveSet *set, guint n, gboolean is_dense)
     {
       memset (leaf->positions, 0, sizeof leaf->positions);
       for (guint i = 0; i < capacity; i++)
-        leaf_records (leaf)[i].bytes[0] = i + 1 < capacity ? i + 2 : 0;
+        leaf_records (leaf)[i].id_size = i + 1 < capacity ? i + 2 : 0;
     }
   leaf_close (leaf);
   leaf_open (leaf);
