@@ -4,8 +4,6 @@
 
 #include "core/record/intern.h"
 
-#include <string.h>
-
 #include "core/trace/big-array.h"
 
 static inline guint32
@@ -25,16 +23,6 @@ find (HatIntern *intern, guint64 key)
   return &intern->slots[at];
 }
 
-/* Look-ups go anywhere in the table: with small pages each would miss the processor's table of pages, too. */
-static HatInternSlot *
-slots_new (guint bits)
-{
-  const gsize n_bytes = sizeof (HatInternSlot) << bits;
-  HatInternSlot *slots = g_aligned_alloc (1, n_bytes, n_bytes < HAT_BIG_BYTES ? 64 : HAT_BIG_BYTES);
-
-  return memset (hat_big_advise (slots, n_bytes), 0, n_bytes);
-}
-
 static void
 grow (HatIntern *intern)
 {
@@ -42,11 +30,11 @@ grow (HatIntern *intern)
   HatInternSlot *old = intern->slots;
 
   intern->bits = old ? intern->bits + 1 : 10;
-  intern->slots = slots_new (intern->bits);
+  intern->slots = hat_big_new0 (HatInternSlot, (gsize) 1 << intern->bits);
   for (guint32 i = 0; i < n_old; i++)
     if (old[i].value != 0)
       *find (intern, old[i].key) = old[i];
-  g_aligned_free (old);
+  g_free (old);
 }
 
 HatInternSlot *
@@ -73,6 +61,6 @@ hat_intern_prefetch (const HatIntern *intern, guint64 key)
 void
 hat_intern_clear (HatIntern *intern)
 {
-  g_aligned_free (intern->slots);
+  g_free (intern->slots);
   *intern = (HatIntern) {};
 }

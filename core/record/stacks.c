@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/record/intern.h"
+#include "core/trace/big-array.h"
 #include "core/wire/wire.h"
 
 #define NO_MODULE G_MAXUINT32
@@ -46,9 +47,10 @@ struct _HatStacks
   guint32 *frame_of_ip; /* frame + 1, 0 = not looked up yet */
   GHashTable *modules;  /* identity as text -> writer's module + 1 */
   GHashTable *frames;   /* FrameKey -> HatFrameId; asked once per address */
-  GArray *first_children; /* FirstChild, by HatStackId */
-  HatIntern others;       /* the other children: parent << 32 | frame -> HatStackId */
-  GByteArray *loader_stacks; /* bit by HatStackId: its innermost frame is the loader's */
+  FirstChild *first_children; /* by HatStackId */
+  guint n, capacity;          /* stacks */
+  HatIntern others; /* the other children: parent << 32 | frame -> HatStackId */
+  GByteArray *loader_frames, *loader_stacks; /* bits by HatFrameId, HatStackId: it, or its innermost frame, is the loader's */
   HatFrameId cut;
   gboolean has_cut;
 };
@@ -76,8 +78,11 @@ hat_stacks_new (HatTraceWriter *writer, const guint64 *ips)
   stacks->frame_of_ip = g_new0 (guint32, HAT_WIRE_MAX_IPS);
   stacks->modules = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   stacks->frames = g_hash_table_new_full (hash_frame, equal_frames, g_free, NULL);
-  stacks->first_children = g_array_new (FALSE, TRUE, sizeof (FirstChild));
-  g_array_set_size (stacks->first_children, N_ROOTS);
+  stacks->capacity = 1024;
+  stacks->first_children = g_new (FirstChild, stacks->capacity);
+  for (; stacks->n < N_ROOTS; stacks->n++)
+    stacks->first_children[stacks->n] = (FirstChild) {};
+  stacks->loader_frames = g_byte_array_new ();
   stacks->loader_stacks = g_byte_array_new ();
   return stacks;
 }
@@ -90,7 +95,8 @@ hat_stacks_free (HatStacks *stacks)
   g_free (stacks->frame_of_ip);
   g_hash_table_unref (stacks->modules);
   g_hash_table_unref (stacks->frames);
-  g_array_unref (stacks->first_children);
+  g_free (stacks->first_children);
+  g_byte_array_unref (stacks->loader_frames);
   g_byte_array_unref (stacks->loader_stacks);
   hat_intern_clear (&stacks->others);
   g_free (stacks);
@@ -183,6 +189,33 @@ find_mapped (const HatModules *modules, guint64 address)
 
 /* ---- frames and stacks ---- */
 
+static inline gboolean
+has_bit (const GByteArray *bits, guint32 i)
+{
+  return i / 8 < bits->len && bits->data[i / 8] >> i % 8 & 1;
+}
+
+static void
+set_bit (GByteArray *bits, guint32 i)
+{
+  const guint before = bits->len;
+
+  if (i / 8 >= before)
+    {
+      g_byte_array_set_size (bits, i / 8 + 1);
+      memset (bits->data + before, 0, bits->len - before);
+    }
+  bits->data[i / 8] |= 1 << i % 8;
+}
+
+static gboolean
+is_loader (HatStacks *stacks, guint32 module)
+{
+  guint n;
+  const char *name = module == NO_MODULE ? NULL : strrchr (hat_trace_writer_modules (stacks->writer, &n)[module].path, '/');
+  return name && g_str_has_prefix (name, "/ld-");
+}
+
 HatFrameId
 hat_stacks_frame_in (HatStacks *stacks, guint32 module, guint64 offset, gboolean exact)
 {
@@ -194,6 +227,8 @@ hat_stacks_frame_in (HatStacks *stacks, guint32 module, guint64 offset, gboolean
     {
       known = GUINT_TO_POINTER (hat_trace_writer_add_frame (stacks->writer, &frame));
       g_hash_table_insert (stacks->frames, g_memdup2 (&key, sizeof key), known);
+      if (is_loader (stacks, module))
+        set_bit (stacks->loader_frames, GPOINTER_TO_UINT (known));
     }
   return GPOINTER_TO_UINT (known);
 }
@@ -245,36 +280,32 @@ hat_stacks_cut_frame (HatStacks *stacks)
   return stacks->cut;
 }
 
-static gboolean
-is_loader (const char *path)
+static void
+grow (HatStacks *stacks)
 {
-  const char *name = strrchr (path, '/');
-  return name && g_str_has_prefix (name, "/ld-");
+  stacks->capacity *= 2;
+  stacks->first_children = g_renew (FirstChild, stacks->first_children, stacks->capacity);
+  hat_big_advise (stacks->first_children, stacks->capacity * sizeof (FirstChild));
 }
 
 static HatStackId
 add_node (HatStacks *stacks, HatStackId parent, HatFrameId frame)
 {
-  const FirstChild none = { 0 };
-  guint n;
-  const guint32 module = hat_trace_writer_frames (stacks->writer, &n)[frame].module;
   const HatStackId stack = hat_trace_writer_add_stack (stacks->writer, parent, frame);
 
-  g_array_append_val (stacks->first_children, none);
-  if (stacks->loader_stacks->len <= stack / 8)
-    {
-      const guint8 zero = 0;
-      g_byte_array_append (stacks->loader_stacks, &zero, 1);
-    }
-  if (module != NO_MODULE && is_loader (hat_trace_writer_modules (stacks->writer, &n)[module].path))
-    stacks->loader_stacks->data[stack / 8] |= 1 << stack % 8;
+  g_assert (stack == stacks->n);
+  if (G_UNLIKELY (stacks->n == stacks->capacity))
+    grow (stacks);
+  stacks->first_children[stacks->n++] = (FirstChild) {};
+  if (G_UNLIKELY (has_bit (stacks->loader_frames, frame)))
+    set_bit (stacks->loader_stacks, stack);
   return stack;
 }
 
 HatStackId
 hat_stacks_node (HatStacks *stacks, HatStackId parent, HatFrameId frame)
 {
-  const FirstChild first = g_array_index (stacks->first_children, FirstChild, parent);
+  const FirstChild first = stacks->first_children[parent];
 
   if (G_UNLIKELY (frame == HAT_OWN_FRAME))
     return parent;
@@ -283,7 +314,7 @@ hat_stacks_node (HatStacks *stacks, HatStackId parent, HatFrameId frame)
   if (first.child == 0)
     {
       const FirstChild child = { frame, add_node (stacks, parent, frame) };
-      return (g_array_index (stacks->first_children, FirstChild, parent) = child).child;
+      return (stacks->first_children[parent] = child).child;
     }
   HatInternSlot *slot = hat_intern (&stacks->others, (guint64) parent << 32 | frame);
   if (slot->value == 0)
@@ -298,14 +329,14 @@ hat_stacks_prefetch (HatStacks *stacks, HatStackId parent, guint32 ip_index)
 
   if (frame == 0)
     return;
-  __builtin_prefetch (&g_array_index (stacks->first_children, FirstChild, parent));
+  __builtin_prefetch (&stacks->first_children[parent]);
   hat_intern_prefetch (&stacks->others, (guint64) parent << 32 | (frame - 1));
 }
 
 gboolean
 hat_stacks_is_loader (HatStacks *stacks, HatStackId stack)
 {
-  return stack / 8 < stacks->loader_stacks->len && stacks->loader_stacks->data[stack / 8] >> stack % 8 & 1;
+  return has_bit (stacks->loader_stacks, stack);
 }
 
 guint32
@@ -318,11 +349,11 @@ hat_modules_at (const HatModules *modules, guint64 address)
 HatStackNode *
 hat_stacks_nodes (HatStacks *stacks, guint *out_n)
 {
-  HatStackNode *nodes = g_new0 (HatStackNode, stacks->first_children->len);
+  HatStackNode *nodes = g_new0 (HatStackNode, stacks->n);
 
-  for (HatStackId parent = 0; parent < stacks->first_children->len; parent++)
+  for (HatStackId parent = 0; parent < stacks->n; parent++)
     {
-      const FirstChild *first = &g_array_index (stacks->first_children, FirstChild, parent);
+      const FirstChild *first = &stacks->first_children[parent];
       if (first->child != 0)
         nodes[first->child] = (HatStackNode) { parent, first->frame };
     }
@@ -333,7 +364,7 @@ hat_stacks_nodes (HatStacks *stacks, guint *out_n)
         nodes[slot->value] = (HatStackNode) { slot->key >> 32, (HatFrameId) slot->key };
     }
   nodes[HAT_STACK_TRUNCATED].parent = HAT_STACK_TRUNCATED;
-  *out_n = stacks->first_children->len;
+  *out_n = stacks->n;
   return nodes;
 }
 

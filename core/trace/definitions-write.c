@@ -92,14 +92,17 @@ hat_write_stacks (HatBytes *out, guint first, const HatStackNode *stacks, guint 
 {
   hat_bytes_put_varint (out, first);
   hat_bytes_put_varint (out, n);
+  hat_bytes_reserve (out, (gsize) n * 2 * HAT_VARINT_BYTES);
+  guint8 *at = out->data + out->len;
   for (guint i = 0; i < n; i++)
-    hat_bytes_put_varint (out, first + i - stacks[i].parent);
+    at = hat_varint_write (at, first + i - stacks[i].parent);
   gint64 next = 0; /* frames are numbered as they are met: often the next one */
   for (guint i = 0; i < n; i++)
     {
-      hat_bytes_put_signed (out, next - stacks[i].frame);
+      at = hat_varint_write (at, hat_zigzag (next - stacks[i].frame));
       next = MAX (next, (gint64) stacks[i].frame + 1);
     }
+  out->len = (gsize) (at - out->data);
 }
 
 void

@@ -46,7 +46,8 @@ struct _HatTraceWriter
   GStringChunk *strings;
   GArray *modules; /* HatModule */
   GArray *frames;  /* HatFrame */
-  GArray *stacks;  /* HatStackNode: new ones */
+  HatStackNode *stacks; /* new ones */
+  guint n_stacks, max_stacks;
   guint n_modules_put, n_frames_put, n_stacks_put;
 };
 
@@ -127,7 +128,6 @@ hat_trace_writer_new_with_write (const char *path, int fd, gint64 start_unix_us,
   writer->strings = g_string_chunk_new (1024);
   writer->modules = g_array_new (FALSE, FALSE, sizeof (HatModule));
   writer->frames = g_array_new (FALSE, FALSE, sizeof (HatFrame));
-  writer->stacks = g_array_new (FALSE, FALSE, sizeof (HatStackNode));
   writer->n_stacks_put = 2; /* the two roots */
   writer->worker = hat_writer_worker_new (fd, writer->name, start_unix_us, write_func, user_data);
   return writer;
@@ -153,7 +153,7 @@ hat_trace_writer_free (HatTraceWriter *writer)
   g_string_chunk_free (writer->strings);
   g_array_unref (writer->modules);
   g_array_unref (writer->frames);
-  g_array_unref (writer->stacks);
+  g_free (writer->stacks);
   g_free (writer);
 }
 
@@ -250,10 +250,14 @@ hat_trace_writer_add_frame (HatTraceWriter *writer, const HatFrame *frame)
 HatStackId
 hat_trace_writer_add_stack (HatTraceWriter *writer, HatStackId parent, HatFrameId frame)
 {
-  const HatStackNode node = { parent, frame };
-  const HatStackId id = writer->n_stacks_put + writer->stacks->len;
+  const HatStackId id = writer->n_stacks_put + writer->n_stacks;
   g_assert (parent < id && frame < writer->frames->len);
-  g_array_append_val (writer->stacks, node);
+  if (G_UNLIKELY (writer->n_stacks == writer->max_stacks))
+    {
+      writer->max_stacks = MAX (1024, writer->max_stacks * 2);
+      writer->stacks = g_renew (HatStackNode, writer->stacks, writer->max_stacks);
+    }
+  writer->stacks[writer->n_stacks++] = (HatStackNode) { parent, frame };
   return id;
 }
 
@@ -297,14 +301,13 @@ put_shared_definitions (HatTraceWriter *writer)
       hat_writer_worker_put (writer->worker, HAT_TYPE_FRAMES, 0, payload);
       writer->n_frames_put = writer->frames->len;
     }
-  if (writer->stacks->len > 0)
+  if (writer->n_stacks > 0)
     {
       HatBytes payload = { 0 };
-      hat_write_stacks (&payload, writer->n_stacks_put, (const HatStackNode *) (gpointer) writer->stacks->data,
-                        writer->stacks->len);
+      hat_write_stacks (&payload, writer->n_stacks_put, writer->stacks, writer->n_stacks);
       hat_writer_worker_put (writer->worker, HAT_TYPE_STACKS, 0, payload);
-      writer->n_stacks_put += writer->stacks->len;
-      g_array_set_size (writer->stacks, 0);
+      writer->n_stacks_put += writer->n_stacks;
+      writer->n_stacks = 0;
     }
 }
 
