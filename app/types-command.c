@@ -17,6 +17,7 @@ static const char description[] =
   "listed, those that lose most to padding first. Of a TRACE these are the types\n"
   "of the program and of the libraries that came with it, and what is live of\n"
   "them at the end (at the peak, if nothing is), objects in other objects counted.\n"
+  "Types of one name are told apart by where they are defined: node at list.c:12.\n"
   "\n"
   "Examples:\n"
   "  heapatlas types ./app Node\n"

@@ -14,7 +14,7 @@ enum
 struct _HatTypeCounts
 {
   HatTypeCount blocks;
-  GHashTable *found; /* Key -> itself */
+  GHashTable *found; /* Key -> itself; by name and size */
 };
 
 struct _HatSeenTypes
@@ -24,11 +24,13 @@ struct _HatSeenTypes
   HatLive *live; /* its blocks */
 };
 
-typedef struct
+typedef struct _Key
 {
   const char *name;
   guint64 size;
+  guint64 fingerprint;
   HatTypeCount count;
+  struct _Key *next; /* of the same name and size */
 } Key;
 
 static guint
@@ -46,10 +48,22 @@ equal_keys (gconstpointer a, gconstpointer b)
 }
 
 static void
-free_key (gpointer data)
+free_keys (gpointer data)
 {
-  g_free ((char *) ((Key *) data)->name);
-  g_free (data);
+  for (Key *key = data, *next; key; key = next)
+    {
+      next = key->next;
+      g_free ((char *) key->name);
+      g_free (key);
+    }
+}
+
+static Key *
+find_key (Key *key, guint64 fingerprint)
+{
+  while (key && key->fingerprint != fingerprint)
+    key = key->next;
+  return key;
 }
 
 /* ---- blocks ---- */
@@ -195,14 +209,22 @@ name_counts (Counter *counter, HatTypeCounts *counts, const guint64 *all)
     if (all[id])
       {
         const HatType *type = hat_types_get (counter->types, id);
-        Key *key = g_new (Key, 1), *other;
-        *key = (Key){ g_strdup (type->name), type->size, { all[id], all[id] * type->size } };
-        if ((other = g_hash_table_lookup (counts->found, key)))
+        Key wanted = { .name = type->name, .size = type->size, .fingerprint = hat_types_fingerprint (counter->types, id) };
+        Key *first = g_hash_table_lookup (counts->found, &wanted), *key = find_key (first, wanted.fingerprint);
+        if (!key)
           {
-            key->count.objects += other->count.objects;
-            key->count.bytes += other->count.bytes;
+            key = g_memdup2 (&wanted, sizeof wanted);
+            key->name = g_strdup (type->name);
+            if (first)
+              {
+                key->next = first->next;
+                first->next = key;
+              }
+            else
+              g_hash_table_add (counts->found, key);
           }
-        g_hash_table_replace (counts->found, key, key);
+        key->count.objects += all[id];
+        key->count.bytes += all[id] * type->size;
       }
 }
 
@@ -217,7 +239,7 @@ hat_type_counts_new (HatHeap *heap, HatTypes *kept, const HatLive *live, HatSeen
   g_autofree guint64 *all = g_new0 (guint64, counter.n_types + 1);
   g_autofree const HatBlockType **of_stack = counter.of_stack = g_new0 (const HatBlockType *, counter.n_stacks + 1);
 
-  counts->found = g_hash_table_new_full (hash_key, equal_keys, NULL, free_key);
+  counts->found = g_hash_table_new_full (hash_key, equal_keys, NULL, free_keys);
   for (guint i = 0; i < n; i++)
     of_stack[stacks[i].stack] = &stacks[i].type;
   read_snapshot (seen, heap, live->time_ns, progress);
@@ -245,9 +267,11 @@ hat_type_counts_free (HatTypeCounts *counts)
 }
 
 HatTypeCount
-hat_type_counts_find (const HatTypeCounts *counts, const char *name, guint64 size)
+hat_type_counts_find (const HatTypeCounts *counts, HatTypes *types, HatTypeId id)
 {
-  const Key *key = g_hash_table_lookup (counts->found, &(Key){ .name = name, .size = size });
+  const HatType *type = hat_types_get (types, id);
+  Key *first = g_hash_table_lookup (counts->found, &(Key){ .name = type->name, .size = type->size });
+  const Key *key = first ? find_key (first, hat_types_fingerprint (types, hat_types_definition (types, id))) : NULL;
   return key ? key->count : (HatTypeCount){ 0 };
 }
 

@@ -31,8 +31,8 @@ HatTypeCounts *hat_type_counts_new (HatHeap *heap, HatTypes *kept, const HatLive
 void hat_type_counts_free (HatTypeCounts *counts);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatTypeCounts, hat_type_counts_free)
 
-/* Of the type of that name and size, whichever HatTypes it is from; zeros if there is none. */
-HatTypeCount hat_type_counts_find (const HatTypeCounts *counts, const char *name, guint64 size);
+/* Of the type, whichever HatTypes it is from; zeros if there is none. */
+HatTypeCount hat_type_counts_find (const HatTypeCounts *counts, HatTypes *types, HatTypeId type);
 /* Blocks whose type is known. */
 HatTypeCount hat_type_counts_blocks (const HatTypeCounts *counts);
 

@@ -91,8 +91,15 @@ write_type (HatJson *json, const HatListedType *listed, gboolean has_counts)
   const HatType *type = hat_types_get (types, id);
   HatTypeId definition = hat_types_definition (types, id);
   const HatTypeLayout *layout = hat_types_layout (types, definition);
+  const char *file;
+  guint line;
   hat_json_begin_object (json, NULL);
   hat_json_string (json, "name", type->name);
+  if (hat_types_place (types, id, &file, &line))
+    {
+      hat_json_string (json, "file", file);
+      hat_json_uint (json, "line", line);
+    }
   hat_json_string (json, "kind", hat_type_kind_name (type->kind));
   hat_json_string (json, "language", hat_language_name (type->language));
   hat_json_uint (json, "size", type->size);

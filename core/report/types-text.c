@@ -154,7 +154,7 @@ append_type (GString *out, const HatListedType *listed, const HatTypesOptions *o
   const HatType *type = hat_types_get (types, id);
   HatTypeId definition = hat_types_definition (types, id);
   const HatTypeLayout *layout = hat_types_layout (types, definition);
-  g_autofree char *name = hat_plain_name (type->name, 4 * HAT_PLAIN_COLUMNS);
+  g_autofree char *name = hat_plain_name (hat_types_label (types, id), 4 * HAT_PLAIN_COLUMNS);
   gboolean is_enum = layout->has_tag || (layout->n_variants && type->kind == HAT_TYPE_STRUCT);
   g_string_append_printf (out, "%s %s\n", is_enum ? "enum" : hat_type_kind_name (type->kind), name);
   if (type->kind == HAT_TYPE_ALIAS)
@@ -224,10 +224,14 @@ append_row (GString *out, const Row *row, gboolean has_live)
 {
   const HatType *type = hat_types_get (row->of.types, row->of.id);
   g_autofree char *best = row->best_size ? g_strdup_printf ("%" G_GUINT64_FORMAT, row->best_size) : g_strdup ("");
-  g_autofree char *name = hat_plain_function (type->name, HAT_PLAIN_COLUMNS - (has_live ? 56 : 34));
+  /* Where it is defined is the end of the label, and stays whole: without it two rows would look the same. */
+  g_autofree char *place = hat_plain_name (hat_types_label (row->of.types, row->of.id) + strlen (type->name), HAT_PLAIN_COLUMNS);
+  const int room = HAT_PLAIN_COLUMNS - (has_live ? 56 : 34) - (int) hat_plain_width (place);
+  g_autofree char *name = hat_plain_function (type->name, MAX (room, 12));
   if (!has_live)
     {
-      g_string_append_printf (out, "%8" G_GUINT64_FORMAT "%7u%9" G_GUINT64_FORMAT "%7s  %s\n", type->size, row->align, row->lost, best, name);
+      g_string_append_printf (out, "%8" G_GUINT64_FORMAT "%7u%9" G_GUINT64_FORMAT "%7s  %s%s\n", type->size, row->align, row->lost, best, name,
+                              place);
       return;
     }
   if (row->of.live.objects)
@@ -238,7 +242,7 @@ append_row (GString *out, const Row *row, gboolean has_live)
     }
   else
     hat_plain_column (out, "", 31);
-  g_string_append_printf (out, "%8" G_GUINT64_FORMAT "%8" G_GUINT64_FORMAT "%7s  %s\n", type->size, row->lost, best, name);
+  g_string_append_printf (out, "%8" G_GUINT64_FORMAT "%8" G_GUINT64_FORMAT "%7s  %s%s\n", type->size, row->lost, best, name, place);
 }
 
 static void
@@ -282,11 +286,10 @@ list_types (GArray *listed, HatTypes *types, const HatTypesOptions *options, Hat
   const HatTypeId *ids = found ? (const HatTypeId *) found->data : hat_types_list (types, &n);
   for (guint i = 0; i < n; i++)
     {
-      const HatType *type = hat_types_get (types, ids[i]);
       HatListedType it = { types, ids[i], { 0 } };
       if (options->counts)
-        it.live = hat_type_counts_find (options->counts, type->name, type->size);
-      if (!others || (it.live.objects > 0 && !hat_types_named (others, type->name, type->size)))
+        it.live = hat_type_counts_find (options->counts, types, ids[i]);
+      if (!others || (it.live.objects > 0 && !hat_types_same (others, types, ids[i])))
         g_array_append_val (listed, it);
     }
 }

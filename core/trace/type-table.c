@@ -18,7 +18,8 @@ enum
   IS_SIGNED = 8,
   IS_PACKED = 16,
   HAS_TAG = 32,
-  ALL_FLAGS = 63,
+  HAS_PLACE = 64,
+  ALL_FLAGS = 127,
   MAX_BYTES_LOG = 48, /* of sizes and offsets: sums of them stay far from overflow */
 };
 
@@ -49,7 +50,8 @@ put_type (HatBytes *out, const HatKeptType *kept)
 {
   const HatType *type = &kept->type;
   const guint flags = (type->is_anonymous ? IS_ANONYMOUS : 0) | (type->is_declaration ? IS_DECLARATION : 0) | (type->is_variant ? IS_VARIANT : 0)
-                      | (type->is_signed ? IS_SIGNED : 0) | (kept->is_packed ? IS_PACKED : 0) | (kept->has_tag ? HAS_TAG : 0);
+                      | (type->is_signed ? IS_SIGNED : 0) | (kept->is_packed ? IS_PACKED : 0) | (kept->has_tag ? HAS_TAG : 0)
+                      | (kept->file ? HAS_PLACE : 0);
   hat_bytes_put_varint (out, kept->id);
   hat_bytes_put_varint (out, type->kind);
   hat_bytes_put_varint (out, type->language);
@@ -60,6 +62,8 @@ put_type (HatBytes *out, const HatKeptType *kept)
   hat_bytes_put_varint (out, kept->align);
   hat_bytes_put_varint (out, kept->n_fields);
   hat_bytes_put_varint (out, kept->n_variants);
+  if (kept->file)
+    hat_bytes_put_varint (out, kept->line);
   if (kept->has_tag)
     put_field (out, &kept->tag);
   for (guint i = 0; i < kept->n_fields; i++)
@@ -86,6 +90,8 @@ hat_write_types (HatBytes *out, const HatKeptType *types, guint n)
       const HatKeptType *kept = &types[i];
       put_name (&names, &n_names, kept->type.name);
       put_name (&names, &n_names, kept->niche);
+      if (kept->file)
+        put_name (&names, &n_names, kept->file);
       if (kept->has_tag)
         put_name (&names, &n_names, kept->tag.name);
       for (guint k = 0; k < kept->n_fields; k++)
@@ -196,6 +202,11 @@ read_type (TableReader *table, HatKeptType *kept)
   kept->align = hat_reader_upto (reader, 1 << 30);
   kept->n_fields = hat_reader_count (reader, 6);
   kept->n_variants = hat_reader_count (reader, 4);
+  if (flags & HAS_PLACE)
+    {
+      kept->file = none_if_empty (read_name (table));
+      kept->line = hat_reader_upto (reader, G_MAXUINT32);
+    }
   if (kept->has_tag)
     read_field (table, &kept->tag);
   HatField *fields = hat_store_alloc0 (table->trace->store, kept->n_fields * sizeof *fields);

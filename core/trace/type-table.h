@@ -94,6 +94,8 @@ typedef struct
   gboolean has_tag;
   HatField tag;
   const char *niche; /* or NULL */
+  const char *file;  /* where it is defined, if others have its name; else NULL */
+  guint32 line;
 } HatKeptType;
 
 /* ---- what the blocks of a stack are ---- */

@@ -25,6 +25,17 @@ hat_type_keeper_free (HatTypeKeeper *keeper)
 
 /* ---- to the trace ---- */
 
+/* Those of its name that are kept already: from now on it matters where they are defined. */
+static void
+say_places (HatTypes *types, HatTypeId type)
+{
+  const char *name = hat_types_info (types, type)->type.name;
+  for (HatTypeId at = hat_types_first_of_name (types, name); at; at = hat_types_info (types, at)->next)
+    if (at != type && hat_type_is_listed (hat_types_info (types, at))
+        && GPOINTER_TO_UINT (g_hash_table_lookup (types->keeper->ids, GUINT_TO_POINTER (at))) & WITH_PARTS)
+      g_array_append_val (types->keeper->waiting, at);
+}
+
 static HatTypeId
 keep (HatTypes *types, HatTypeId type, gboolean with_parts)
 {
@@ -44,6 +55,8 @@ keep (HatTypes *types, HatTypeId type, gboolean with_parts)
   const guint id = known ? known : keeper->n++;
   g_hash_table_insert (keeper->ids, GUINT_TO_POINTER (type), GUINT_TO_POINTER (id | (with_parts ? WITH_PARTS : 0)));
   g_array_append_val (keeper->waiting, type);
+  if (with_parts && hat_type_is_listed (hat_types_info (types, type)))
+    say_places (types, type);
   return id;
 }
 
@@ -115,7 +128,11 @@ copy_type (HatTypes *types, HatTypeId id, HatKeptTypes *kept, HatKeptType *out)
   if (!hat_type_has_parts (type))
     out->align = is_whole || type->kind == HAT_TYPE_BASE ? hat_types_align (types, definition) : 1;
   else if (is_whole && !type->is_declaration)
-    copy_layout (types, definition, kept, out);
+    {
+      copy_layout (types, definition, kept, out);
+      if (hat_types_place (types, definition, &out->file, &out->line))
+        out->file = copy_name (kept, out->file);
+    }
   else
     type->is_declaration = TRUE;
 }

@@ -132,6 +132,11 @@ HatTypeId hat_types_lookup (HatTypes *types, guint64 key);
 /* A new one; its name must stay. `die` may be NULL. */
 HatTypeId hat_types_add_type (HatTypes *types, const HatType *type, guint64 key, const Dwarf_Die *die);
 
+/* The first of that name, VOID: there is none; the others follow by `next`. */
+HatTypeId hat_types_first_of_name (HatTypes *types, const char *name);
+/* Whether hat_types_list() has it. */
+gboolean hat_type_is_listed (const HatTypeInfo *info);
+
 /* The DIE that the type was made from; FALSE if there is none. */
 gboolean hat_types_die (HatTypes *types, const HatTypeInfo *info, Dwarf_Die *out);
 

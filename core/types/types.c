@@ -283,9 +283,8 @@ hat_types_add_type (HatTypes *types, const HatType *type, guint64 key, const Dwa
   return id;
 }
 
-/* The first of that name; the others follow by `next`. */
-static HatTypeId
-first_of_name (HatTypes *types, const char *name)
+HatTypeId
+hat_types_first_of_name (HatTypes *types, const char *name)
 {
   for (; types->n_named < types->n; types->n_named++)
     {
@@ -422,10 +421,10 @@ hat_types_definition (HatTypes *types, HatTypeId id)
     }
   if (!type->is_declaration)
     return id;
-  for (HatTypeId at = first_of_name (types, type->name); at; at = hat_types_info (types, at)->next)
+  for (HatTypeId at = hat_types_first_of_name (types, type->name); at; at = hat_types_info (types, at)->next)
     {
       const HatType *same = &hat_types_info (types, at)->type;
-      if (!same->is_declaration && same->kind != HAT_TYPE_ALIAS)
+      if (!same->is_declaration && same->kind != HAT_TYPE_ALIAS && (type->size == 0 || same->size == type->size))
         return at;
     }
   return id;
@@ -435,7 +434,7 @@ HatTypeId
 hat_types_named (HatTypes *types, const char *name, guint64 size)
 {
   HatTypeId declared = HAT_TYPE_VOID;
-  for (HatTypeId at = first_of_name (types, name); at; at = hat_types_info (types, at)->next)
+  for (HatTypeId at = hat_types_first_of_name (types, name); at; at = hat_types_info (types, at)->next)
     {
       const HatType *type = hat_types_get (types, at);
       if (type->kind == HAT_TYPE_ALIAS || (size != G_MAXUINT64 && type->size != size))
@@ -445,6 +444,80 @@ hat_types_named (HatTypes *types, const char *name, guint64 size)
       declared = at;
     }
   return declared;
+}
+
+static guint64
+mix_field (HatTypes *types, guint64 print, const HatField *field)
+{
+  print = hat_type_mix (print, hat_type_hash (field->name));
+  print = hat_type_mix (print, hat_type_hash (hat_types_get (types, field->type)->name));
+  print = hat_type_mix (print, field->bit_size ? field->bit_offset : field->offset * 8);
+  return hat_type_mix (print, field->bit_size ? field->bit_size : field->size * 8);
+}
+
+guint64
+hat_types_fingerprint (HatTypes *types, HatTypeId id)
+{
+  const HatTypeLayout *layout = hat_types_layout (types, id);
+  guint64 print = hat_type_mix (layout->n_fields, layout->n_variants);
+  for (guint i = 0; i < layout->n_fields; i++)
+    print = mix_field (types, print, &layout->fields[i]);
+  for (guint i = 0; i < layout->n_variants; i++)
+    print = hat_type_mix (hat_type_mix (print, hat_type_hash (layout->variants[i].name)), (guint64) layout->variants[i].value);
+  return print;
+}
+
+HatTypeId
+hat_types_same (HatTypes *types, HatTypes *others, HatTypeId other)
+{
+  const HatType *its = hat_types_get (others, other);
+  const guint64 print = hat_types_fingerprint (others, other);
+  for (HatTypeId at = hat_types_first_of_name (types, its->name); at; at = hat_types_info (types, at)->next)
+    {
+      const HatType *type = hat_types_get (types, at);
+      if (type->kind == its->kind && type->size == its->size && !type->is_declaration && hat_types_fingerprint (types, at) == print)
+        return at;
+    }
+  return HAT_TYPE_VOID;
+}
+
+static gboolean
+has_namesake (HatTypes *types, const HatTypeInfo *info)
+{
+  HatTypeId at = hat_types_first_of_name (types, info->type.name);
+  while (at && (at == info->id || !hat_type_is_listed (hat_types_info (types, at))))
+    at = hat_types_info (types, at)->next;
+  return at != HAT_TYPE_VOID;
+}
+
+gboolean
+hat_types_place (HatTypes *types, HatTypeId id, const char **out_file, guint *out_line)
+{
+  const HatTypeInfo *info = hat_types_info (types, id);
+  Dwarf_Die die;
+  int line;
+  if (info->kept)
+    {
+      *out_file = info->kept->file;
+      *out_line = info->kept->line;
+      return *out_file != NULL;
+    }
+  if (!hat_type_is_listed (info) || !has_namesake (types, info) || !hat_types_die (types, info, &die) || dwarf_decl_line (&die, &line) != 0)
+    return FALSE;
+  *out_file = dwarf_decl_file (&die);
+  *out_line = (guint) line;
+  return *out_file != NULL;
+}
+
+const char *
+hat_types_label (HatTypes *types, HatTypeId id)
+{
+  const char *name = hat_types_get (types, id)->name, *file;
+  guint line;
+  if (!hat_types_place (types, id, &file, &line))
+    return name;
+  g_autofree char *base = g_path_get_basename (file), *label = g_strdup_printf ("%s at %s:%u", name, base, line);
+  return g_string_chunk_insert_const (types->strings, label);
 }
 
 HatTypeId
@@ -517,8 +590,8 @@ hat_types_align (HatTypes *types, HatTypeId id)
     }
 }
 
-static gboolean
-is_listed (const HatTypeInfo *info)
+gboolean
+hat_type_is_listed (const HatTypeInfo *info)
 {
   const HatType *type = &info->type;
   return hat_type_has_parts (type) && !type->is_anonymous && !type->is_declaration && !type->is_variant
@@ -543,7 +616,7 @@ hat_types_list (HatTypes *types, guint *out_n)
       types->list = g_array_new (FALSE, FALSE, sizeof (HatTypeId));
       types->n_listed = types->n;
       for (HatTypeId id = 0; id < types->n; id++)
-        if (is_listed (hat_types_info (types, id)))
+        if (hat_type_is_listed (hat_types_info (types, id)))
           g_array_append_val (types->list, id);
       g_array_sort_with_data (types->list, compare_names, types);
     }
@@ -594,9 +667,9 @@ hat_types_find (HatTypes *types, const char *name)
       const HatTypeInfo *info = hat_types_info (types, id);
       const HatType *type = &info->type;
       gboolean is_alias = type->kind == HAT_TYPE_ALIAS && strcmp (hat_types_get (types, hat_types_definition (types, id))->name, type->name) != 0;
-      if (!is_listed (info) && !((info->die || info->kept) && (type->kind == HAT_TYPE_BASE || is_alias)))
+      if (!hat_type_is_listed (info) && !((info->die || info->kept) && (type->kind == HAT_TYPE_BASE || is_alias)))
         continue;
-      if (strcmp (type->name, name) == 0)
+      if (strcmp (type->name, name) == 0 || (g_str_has_prefix (name, type->name) && strcmp (hat_types_label (types, id), name) == 0))
         g_array_append_val (exact, id);
       else if (hat_type_name_is (type->name, name))
         g_array_append_val (found, id);

@@ -95,6 +95,16 @@ guint32 hat_types_align (HatTypes *types, HatTypeId type);
 /* The variant whose tag has no value of its own, which with a niche is the one that has the fields; NULL: all have one. */
 const HatVariant *hat_type_layout_full_variant (const HatTypeLayout *layout);
 
+/* What tells types of one name apart: its fields' names, types and places, and its variants. The same in every HatTypes. */
+guint64 hat_types_fingerprint (HatTypes *types, HatTypeId type);
+/* The type of `others`, of the same name, size and fingerprint; VOID: there is none. */
+HatTypeId hat_types_same (HatTypes *types, HatTypes *others, HatTypeId other);
+
+/* Where the type is defined if others have its name; FALSE: none have, or that is not known. */
+gboolean hat_types_place (HatTypes *types, HatTypeId type, const char **out_file, guint *out_line);
+/* Its name, and that place: "node at list.c:12". hat_types_find() finds it. */
+const char *hat_types_label (HatTypes *types, HatTypeId type);
+
 /* Without aliases, const and volatile; a declaration becomes its definition if there is one in what was read. */
 HatTypeId hat_types_definition (HatTypes *types, HatTypeId type);
 

@@ -524,6 +524,44 @@ def live_objects_are_counted():
         equal((kept[name]['live_count'], kept[name]['wasted_live_bytes'], kept[name]['fields']), (*counts, held[name]['fields']), f'{name} without the binary')
 
 
+# Types of one name in two units, each by its first field: where it is defined, and what one of it loses to padding.
+NAMESAKES = {'node': {'tag': ('namesakes.c', 'struct node', 11), 'weight': ('namesakes-other.c', 'struct node', 0)},
+             'item': {'id': ('namesakes.c', 'typedef struct', 0), 'code': ('namesakes-other.c', 'typedef struct', 7)},
+             'pair': {'a': (None, None, 0)}}
+
+
+def place_of(file, text):
+    return (file, open(os.path.join(SOURCES, file)).read().splitlines().index(text) + 1) if file else (None, None)
+
+
+@check
+def types_of_one_name_are_told_apart():
+    program, trace, picture = path('namesakes'), path('namesakes.heapatlas'), path('namesakes.pdf')
+    shutil.copy(target('namesakes'), program)
+    truth = json.loads(record(trace, program, options=['-q']).stdout)
+    for file in [program, trace, trace]:
+        of = {name: {t['fields'][0]['name']: t for t in types_of(file) if t['name'] == name} for name in NAMESAKES}
+        for name, wanted in NAMESAKES.items():
+            places = {field: place_of(*where[:2]) for field, where in wanted.items()}
+            equal({field: (t.get('file') and os.path.basename(t['file']), t.get('line')) for field, t in of[name].items()}, places, f'places of {name}')
+            if file == trace:
+                live = dict(zip(wanted, truth[name]))
+                equal({field: t['live_count'] for field, t in of[name].items()}, live, f'live objects of {name}')
+                equal({field: t['wasted_live_bytes'] for field, t in of[name].items()}, {field: live[field] * wanted[field][2] for field in live}, 'padding')
+            for unit, line in places.values():
+                label = f'{name} at {unit}:{line}' if unit else name
+                assert any(row.endswith(f'  {label}') for row in run(HEAPATLAS, 'types', file).stdout.splitlines()), label
+                one = run(HEAPATLAS, 'types', file, label).stdout
+                equal(one.count('struct '), 1, f'types {label}: {one}')
+                assert one.startswith(f'struct {label}\n'), one
+        if file == trace and os.path.exists(program):
+            os.remove(program)  # the trace alone says the same
+    equal(run(HEAPATLAS, 'export', trace, '--view', 'types', '-o', picture).returncode, 0, 'export')
+    text = ' '.join(run('pdftotext', '-layout', picture, '-').stdout.split())
+    for unit, line in [place_of('namesakes.c', 'struct node'), place_of('namesakes-other.c', 'typedef struct')]:
+        assert f' at {unit}:{line}' in text, text
+
+
 @check
 def wrong_use():
     open(path('noise'), 'wb').write(b'noise' * 100)

@@ -198,7 +198,8 @@ add_everything (HatTraceWriter *writer)
   const HatField fields[] = { { "next", 2, HAT_FIELD_MEMBER, 0, 8, 8, 0, 0 }, { NULL, 3, HAT_FIELD_MEMBER, 8, 1, 4, 3, 66 } };
   const HatVariant variants[] = { { "None", TRUE, -1, FALSE, HAT_TYPE_VOID, 0 }, { "Some", FALSE, 0, TRUE, 1, 8 } };
   const HatKeptType types[] = {
-    { .id = 1, .type = { .name = "Node", .size = 16, .kind = HAT_TYPE_STRUCT, .language = HAT_LANGUAGE_C }, .align = 8, .n_fields = 2, .fields = fields },
+    { .id = 1, .type = { .name = "Node", .size = 16, .kind = HAT_TYPE_STRUCT, .language = HAT_LANGUAGE_C }, .align = 8, .n_fields = 2, .fields = fields,
+      .file = "/src/node.c", .line = 12 },
     { .id = 2, .type = { .name = "Node *", .size = 8, .target = 1, .kind = HAT_TYPE_POINTER }, .align = 8 },
     { .id = 3, .type = { .name = "int", .size = 4, .kind = HAT_TYPE_BASE, .is_signed = TRUE }, .align = 4 },
     { .id = 4, .type = { .name = "Later", .size = 24, .kind = HAT_TYPE_STRUCT, .is_declaration = TRUE } },
@@ -330,6 +331,8 @@ check_types (HatTrace *trace)
   g_assert_cmpstr (types[0].type.name, ==, "void");
   g_assert_true (types[1].type.kind == HAT_TYPE_STRUCT && types[1].type.language == HAT_LANGUAGE_C && types[1].align == 8 && !types[1].niche);
   g_assert_cmpuint (types[1].n_fields, ==, 2);
+  g_assert_cmpstr (types[1].file, ==, "/src/node.c");
+  g_assert_true (types[1].line == 12 && !types[4].file);
   g_assert_cmpstr (types[1].fields[0].name, ==, "next");
   g_assert_cmpstr (types[1].fields[1].name, ==, NULL);
   g_assert_true (types[1].fields[1].bit_size == 3 && types[1].fields[1].bit_offset == 66 && types[1].fields[1].size == 1);

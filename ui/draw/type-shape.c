@@ -360,7 +360,7 @@ hat_type_shape_new (HatTypes *types, HatTypeId id, guint tab, gboolean is_flat)
   const gboolean is_rust_enum = layout->n_variants > 0 && type->kind != HAT_TYPE_ENUM;
   Maker maker = maker_new (types, is_flat);
 
-  shape->title = g_strdup_printf ("%s %s", is_rust_enum ? "enum" : hat_type_kind_name (type->kind), hat_types_get (types, id)->name);
+  shape->title = g_strdup_printf ("%s %s", is_rust_enum ? "enum" : hat_type_kind_name (type->kind), hat_types_label (types, id));
   shape->facts = facts_of (types, definition, type, layout);
   shape->advice = advice_of (type, layout);
   set_tabs (shape, types, type, layout, tab);

@@ -40,7 +40,7 @@ read_rows (HatTypeBook *book, const HatProgress *progress, GError **error)
     {
       const HatTypeLayout *layout = hat_types_layout (book->types, list[i]);
       const HatType *type = hat_types_get (book->types, list[i]);
-      book->rows[i] = (HatTypeRow){ .name = type->name, .type = list[i], .n_holes = layout->n_holes, .size = type->size,
+      book->rows[i] = (HatTypeRow){ .name = hat_types_label (book->types, list[i]), .type = list[i], .n_holes = layout->n_holes, .size = type->size,
                                     .lost = layout->lost, .best_size = layout->best ? layout->best_size : type->size };
       if (i % HAT_LAYOUTS_KEPT != HAT_LAYOUTS_KEPT - 1)
         continue;
@@ -113,31 +113,31 @@ hat_type_book_find (HatTypeBook *book, const char *name)
 
 /* `known`: type -> 1 + whether it does. */
 static gboolean
-holds (HatTypes *types, HatTypeId id, const char *name, guint64 size, GHashTable *known, guint depth)
+holds (HatTypes *types, HatTypeId id, HatTypeId wanted, GHashTable *known, guint depth)
 {
   HatTypeId type = hat_types_definition (types, id);
   const HatType *its = hat_types_get (types, type);
   const guint before = GPOINTER_TO_UINT (g_hash_table_lookup (known, GUINT_TO_POINTER (type)));
-  gboolean is_held = its->size == size && g_str_equal (its->name, name);
+  gboolean is_held = type == wanted;
 
   if (before)
     return before - 1;
   if (!is_held && depth < MAX_DEPTH && its->kind == HAT_TYPE_ARRAY)
-    is_held = holds (types, its->target, name, size, known, depth + 1);
+    is_held = holds (types, its->target, wanted, known, depth + 1);
   else if (!is_held && depth < MAX_DEPTH && (its->kind == HAT_TYPE_STRUCT || its->kind == HAT_TYPE_CLASS))
     {
       const HatTypeLayout *layout = hat_types_layout (types, type);
       HatTypeId stored = hat_types_stored (types, type);
-      is_held = stored && holds (types, stored, name, size, known, depth + 1);
+      is_held = stored && holds (types, stored, wanted, known, depth + 1);
       for (guint i = 0; i < layout->n_fields && !is_held; i++)
-        is_held = layout->fields[i].size && holds (types, layout->fields[i].type, name, size, known, depth + 1);
+        is_held = layout->fields[i].size && holds (types, layout->fields[i].type, wanted, known, depth + 1);
     }
   g_hash_table_insert (known, GUINT_TO_POINTER (type), GUINT_TO_POINTER (1 + is_held));
   return is_held;
 }
 
 GHashTable *
-hat_type_book_stacks (HatTypeBook *book, const char *name, guint64 size)
+hat_type_book_stacks (HatTypeBook *book, HatTypeId type)
 {
   GHashTable *found = g_hash_table_new (NULL, NULL);
   g_autoptr (GHashTable) known = g_hash_table_new (NULL, NULL);
@@ -145,8 +145,9 @@ hat_type_book_stacks (HatTypeBook *book, const char *name, guint64 size)
   const HatStackType *stacks = hat_trace_stack_types (book->trace, &n);
 
   g_mutex_lock (&book->lock);
-  for (guint i = 0; i < n; i++)
-    if (stacks[i].type.type && holds (book->held, stacks[i].type.type, name, size, known, 0))
+  const HatTypeId wanted = hat_types_same (book->held, book->types, type);
+  for (guint i = 0; i < n && wanted; i++)
+    if (stacks[i].type.type && holds (book->held, stacks[i].type.type, wanted, known, 0))
       g_hash_table_add (found, GUINT_TO_POINTER (stacks[i].stack));
   g_mutex_unlock (&book->lock);
   return found;
@@ -156,13 +157,11 @@ HatTypeId
 hat_type_book_of_stack (HatTypeBook *book, HatStackId stack)
 {
   const HatBlockType *type = hat_trace_stack_type (book->trace, stack);
-  guint n;
-  const HatKeptType *kept = hat_trace_types (book->trace, &n);
 
-  if (!type || type->type == HAT_TYPE_VOID || type->type >= n)
+  if (!type || type->type == HAT_TYPE_VOID)
     return HAT_TYPE_VOID;
   g_mutex_lock (&book->lock);
-  HatTypeId found = hat_types_named (book->types, kept[type->type].type.name, kept[type->type].type.size);
+  HatTypeId found = hat_types_same (book->types, book->held, hat_types_definition (book->held, type->type));
   g_mutex_unlock (&book->lock);
   return found;
 }
@@ -234,16 +233,18 @@ hat_type_table_new (HatTypeBook *book, HatHeap *heap, const HatLive *live, gbool
   g_autoptr (HatTypeCounts) counts = hat_type_counts_new (heap, book->kept, live, book->seen, progress);
   g_mutex_unlock (&book->kept_lock);
   guint n_live = 0;
+  g_mutex_lock (&book->lock);
   for (guint i = 0; i < book->n; i++)
     {
       HatTypeRow *row = &table->rows[i];
-      HatTypeCount count = hat_type_counts_find (counts, row->name, row->size);
+      HatTypeCount count = hat_type_counts_find (counts, book->types, row->type);
       row->live = count.objects;
       row->live_bytes = count.bytes;
       row->wasted = row->lost * row->live;
       table->wasted += row->wasted;
       n_live += row->live > 0;
     }
+  g_mutex_unlock (&book->lock);
   table->has_live = n_live > 0;
   for (guint i = 0; i < book->n; i++)
     if (all || !table->has_live || table->rows[i].live)

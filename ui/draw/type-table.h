@@ -20,14 +20,14 @@ void hat_type_book_unref (HatTypeBook *book);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatTypeBook, hat_type_book_unref)
 GArray *hat_type_book_find (HatTypeBook *book, const char *name); /* hat_types_find() */
 /* The stacks that make such objects, alone or in others: a set of HatStackId. */
-GHashTable *hat_type_book_stacks (HatTypeBook *book, const char *name, guint64 size);
+GHashTable *hat_type_book_stacks (HatTypeBook *book, HatTypeId type);
 /* What a stack makes, in this book; VOID if it is not known or not in it. */
 HatTypeId hat_type_book_of_stack (HatTypeBook *book, HatStackId stack);
 HatTypeShape *hat_type_book_shape (HatTypeBook *book, HatTypeId type, guint tab, gboolean is_flat);
 
 typedef struct
 {
-  const char *name;
+  const char *name; /* hat_types_label() */
   HatTypeId type;
   guint32 n_holes;
   guint64 size, lost, best_size; /* of one object; best_size = size: it is */

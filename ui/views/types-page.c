@@ -26,7 +26,7 @@ struct _HatTypesPage
   HatTypeTable *table;
   HatTypeBook *books[2]; /* met while recording, all */
   const HatTrace *trace; /* theirs */
-  char *chosen;          /* name of the type that is shown */
+  HatTypeId chosen;      /* that is shown; VOID: none */
   gboolean is_filling, is_choosing;
 };
 
@@ -68,26 +68,25 @@ query_types (const HatQuestion *question, gpointer extra, const HatProgress *pro
 static void
 show_type (HatTypesPage *self, const HatTypeRow *row)
 {
-  gboolean is_same = row && g_strcmp0 (self->chosen, row->name) == 0;
+  const HatTypeId type = row ? row->type : HAT_TYPE_VOID;
 
-  g_free (self->chosen);
-  self->chosen = row ? g_strdup (row->name) : NULL;
-  if (!is_same || row == NULL)
-    hat_types_picture_show (self->picture, row ? self->table->book : NULL, row ? row->type : HAT_TYPE_VOID);
+  if (type != self->chosen || row == NULL)
+    hat_types_picture_show (self->picture, row ? self->table->book : NULL, type);
+  self->chosen = type;
 }
 
 /* The row of a type among those that are listed now, or GTK_INVALID_LIST_POSITION. */
 static guint
-position_of (HatTypesPage *self, const char *name)
+position_of (HatTypesPage *self, HatTypeId type)
 {
   GListModel *rows = G_LIST_MODEL (self->selection);
   const guint n = g_list_model_get_n_items (rows);
 
-  for (guint i = 0; name && i < n; i++)
+  for (guint i = 0; i < n; i++)
     {
       g_autoptr (GObject) object = g_list_model_get_item (rows, i);
       g_autoptr (HatTypeItem) item = unwrapped (object);
-      if (g_str_equal (hat_type_item_row (item)->name, name))
+      if (hat_type_item_row (item)->type == type && !hat_type_item_instances (item))
         return i;
     }
   return GTK_INVALID_LIST_POSITION;
@@ -109,10 +108,10 @@ create_instances (gpointer item, gpointer data)
 }
 
 static const HatTypeRow *
-row_of_name (HatTypesPage *self, const char *name)
+row_of_type (HatTypesPage *self, HatTypeId type)
 {
-  for (guint i = 0; name && i < self->table->n; i++)
-    if (g_str_equal (self->table->rows[i].name, name))
+  for (guint i = 0; i < self->table->n; i++)
+    if (self->table->rows[i].type == type)
       return &self->table->rows[i];
   return NULL;
 }
@@ -128,15 +127,15 @@ fill (HatTypesPage *self)
 
   self->is_filling = TRUE;
   gtk_single_selection_set_model (self->selection, sorted);
-  const HatTypeRow *row = row_of_name (self, self->chosen);
+  const HatTypeRow *row = row_of_type (self, self->chosen);
   if ((row == NULL || !strcasestr (row->name, filter)) && n > 0)
     {
       g_autoptr (GObject) object = g_list_model_get_item (G_LIST_MODEL (self->selection), 0);
       g_autoptr (HatTypeItem) item = unwrapped (object);
       g_autoptr (HatTypeItem) first = hat_type_item_instances (item) ? g_list_model_get_item (hat_type_item_instances (item), 0) : g_object_ref (item);
-      row = row_of_name (self, hat_type_item_row (first)->name);
+      row = row_of_type (self, hat_type_item_row (first)->type);
     }
-  choose_row (self, row ? position_of (self, row->name) : GTK_INVALID_LIST_POSITION);
+  choose_row (self, row ? position_of (self, row->type) : GTK_INVALID_LIST_POSITION);
   self->is_filling = FALSE;
   if (n == 0)
     hat_page_show_empty (HAT_PAGE (self), "edit-find-symbolic", "No type matches", "Change what is searched for.");
@@ -174,7 +173,7 @@ on_types (gpointer owner, gpointer answer, const GError *error)
     self->books[all] = hat_type_book_ref (table->book);
   /* The picture stays as it is if it shows the same type of the same book. */
   if (self->table && self->table->book != table->book)
-    g_clear_pointer (&self->chosen, g_free);
+    self->chosen = HAT_TYPE_VOID;
   g_clear_pointer (&self->table, hat_type_table_free);
   self->table = table;
   gtk_label_set_label (self->headline, table->headline);
@@ -230,7 +229,7 @@ on_row_selected (GtkSingleSelection *selection, GParamSpec *pspec, HatTypesPage 
     }
   const HatTypeRow *row = hat_type_item_row (item);
   HatHeap *heap = self->table->heap;
-  GHashTable *stacks = hat_type_book_stacks (self->table->book, row->name, row->size);
+  GHashTable *stacks = hat_type_book_stacks (self->table->book, row->type);
   show_type (self, row);
   if (g_hash_table_size (stacks) == 0)
     {
@@ -254,7 +253,7 @@ follow_selection (HatTypesPage *self)
     if (type != HAT_TYPE_VOID && self->table->rows[i].type == type)
       {
         self->is_filling = TRUE;
-        choose_row (self, position_of (self, self->table->rows[i].name));
+        choose_row (self, position_of (self, type));
         self->is_filling = FALSE;
         show_type (self, &self->table->rows[i]);
       }
@@ -269,7 +268,7 @@ hat_types_page_update (HatPage *page, HatChanges changes)
   if (changes & HAT_CHANGED_HEAP)
     {
       forget (self);
-      g_clear_pointer (&self->chosen, g_free);
+      self->chosen = HAT_TYPE_VOID;
     }
   if (changes & (HAT_CHANGED_HEAP | HAT_CHANGED_CURSOR))
     ask (self);
@@ -410,7 +409,6 @@ hat_types_page_dispose (GObject *object)
   g_clear_pointer (&self->table, hat_type_table_free);
   for (guint i = 0; i < G_N_ELEMENTS (self->books); i++)
     g_clear_pointer (&self->books[i], hat_type_book_unref);
-  g_clear_pointer (&self->chosen, g_free);
   G_OBJECT_CLASS (hat_types_page_parent_class)->dispose (object);
 }
 
