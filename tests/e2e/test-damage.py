@@ -3,7 +3,7 @@
 """Damaged and random input never crashes report, leaks, graph, check or export. Runs in the plain build and under ASan and UBSan.
 
 The trace to damage is made by the plain hook and recorder of the same build."""
-import os, random
+import os, random, resource, shutil
 from harness import *
 
 random.seed(int(os.environ.get('HAT_SEED', '20')))
@@ -17,7 +17,7 @@ def survives(file, what, views=(), allowed=None):
     for command in [['report', file, '--json'], ['report', file], ['leaks', file], ['graph', file], ['graph', file, '--json'], ['check', file],
                     ['types', file, '--json'],
                     *(['export', file, '--view', view, '--size', '320x200', '-o', path('damage.png')] for view in views or [random.choice(VIEWS)])]:
-        done = run(HEAPATLAS, *command, env=ENV, timeout=120)
+        done = run(HEAPATLAS, *command, env=ENV, timeout=3600, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (120, 120)))
         assert done.returncode in (allowed or ((0, 2, 3) if command[0] in ('graph', 'types') else (0, 3))), f'{what}: {command}: status {done.returncode}\n{done.stderr[-3000:]}'
         if done.returncode == 3:
             equal(done.stderr.strip().count('\n'), 0, f'{what}: one line: {done.stderr}')
@@ -34,7 +34,11 @@ def variant(data, what):
     file = path('bad.heapatlas')
     with open(file, 'wb') as f:
         f.write(data)
-    survives(file, what)
+    try:
+        survives(file, what)
+    except Exception:
+        shutil.copy(file, os.path.join(BUILD, 'bad.heapatlas'))  # the recording is another one each time: the seed alone does not make it again
+        raise
 
 
 @check

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the recording's design takes for granted, where it takes longest to break it. RISKS.md says which test is for which assumption.
 Facts that cannot fail are printed, too: "fact: NAME: VALUE"."""
-import os, subprocess, sys, threading, time
+import os, resource, subprocess, sys, threading, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'e2e'))
 from harness import BUILD, HEAPATLAS, PYTHON, TOP, check, equal, main, path, record, report, run, target
@@ -18,6 +18,12 @@ def totals_of(trace, *command, recorder=HEAPATLAS, **options):
     answer = report(trace, '--top', '1')
     assert answer['trace']['complete'], 'the trace is not complete'
     return answer['processes'][0]['totals']
+
+
+def used_seconds():
+    """Of the processor's time, by all that have ended: what others do beside takes as long as it likes."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def seconds(*command):
@@ -132,10 +138,10 @@ def names_from_a_gigabyte_of_debug_information():
     least = 1e9
     for n in range(3):
         env = dict(os.environ, XDG_CACHE_HOME=path(f'no-cache-{n}'))
-        start = time.monotonic()
+        before = used_seconds()
         equal(run(HEAPATLAS, 'record', '-q', '--no-snapshot', '-o', path('huge.heapatlas'), '--', program, env=env).returncode, 0, 'status')
-        least = min(least, time.monotonic() - start)
-    fact('recorded and named, a program with 1 GiB of debug information', f'{least * 1000:.0f} ms')
+        least = min(least, used_seconds() - before)
+    fact('recorded and named, a program with 1 GiB of debug information', f'{least * 1000:.0f} ms of processor time')
     assert least < 2, least
 
 
