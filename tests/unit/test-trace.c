@@ -98,6 +98,74 @@ test_many_short_processes (void)
   fixture_remove (path);
 }
 
+/* ---- which blocks die, in which order, and by which thread ---- */
+
+typedef enum
+{
+  OLDEST_FIRST,
+  YOUNGEST_FIRST,
+  IN_ANY_ORDER,
+  N_ORDERS,
+} Order;
+
+static void
+add (Script *script, HatEvent event)
+{
+  event.time_ns = script->time_ns += 300;
+  event.block = hat_trace_writer_add_event (script->writer, script->process, &event);
+  g_array_append_val (script->events, event);
+}
+
+/* Makes blocks, by thread 0, and ends the last `n_ended` of them: those of the chunk before, or of the same one. `ender`: 0, 1, or 2 for both. */
+static Script *
+run_deaths (HatTraceWriter *writer, Order order, guint n_ended, guint ender, gboolean same_chunk)
+{
+  enum { N = 3000 };
+  Script *script = script_new (writer, NULL);
+  g_autofree HatBlockId *ended = g_new (HatBlockId, n_ended);
+
+  for (guint i = 0; i < N; i++)
+    add (script, (HatEvent){ .kind = HAT_EVENT_ALLOC, .address = 0x10000 + i * 64, .size = i % 60, .stack = i % FIXTURE_STACKS });
+  if (!same_chunk)
+    g_assert_true (hat_trace_writer_flush (writer, TRUE, NULL));
+  for (guint i = 0; i < n_ended; i++)
+    ended[i] = order == YOUNGEST_FIRST ? N - i : N - n_ended + 1 + i;
+  for (guint i = n_ended; order == IN_ANY_ORDER && i > 1; i--)
+    {
+      const guint k = (guint) g_test_rand_int_range (0, (gint32) i);
+      const HatBlockId other = ended[k];
+      ended[k] = ended[i - 1];
+      ended[i - 1] = other;
+    }
+  for (guint i = 0; i < n_ended; i++)
+    add (script, (HatEvent){ .kind = HAT_EVENT_FREE, .old = ended[i], .thread = ender == 2 ? i / 3 % 2 : ender });
+  g_assert_true (hat_trace_writer_flush (writer, TRUE, NULL));
+  return script;
+}
+
+static void
+test_deaths_of_all_kinds (void)
+{
+  char *path = fixture_path ("deaths");
+  HatTraceWriter *writer = start (path);
+  g_autoptr (GPtrArray) scripts = g_ptr_array_new_with_free_func ((GDestroyNotify) script_free);
+  const guint few = 60, many = 2500;
+
+  for (guint order = 0; order < N_ORDERS; order++)
+    for (guint ender = 0; ender < 3; ender++)
+      for (guint kind = 0; kind < 4; kind++)
+        g_ptr_array_add (scripts, run_deaths (writer, order, kind % 2 ? few : many, ender, kind / 2));
+  finish (writer, 1000);
+
+  g_autoptr (HatTrace) trace = open_complete (path);
+  for (guint i = 0; i < scripts->len; i++)
+    {
+      const Script *script = scripts->pdata[i];
+      script_check (script, trace, script->events->len);
+    }
+  fixture_remove (path);
+}
+
 static void
 test_a_standing_clock (void)
 {
@@ -743,6 +811,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/trace/events-come-back", test_events_come_back);
   g_test_add_func ("/trace/many-short-processes", test_many_short_processes);
+  g_test_add_func ("/trace/deaths-of-all-kinds", test_deaths_of_all_kinds);
   g_test_add_func ("/trace/times-grow-when-the-clock-stands", test_a_standing_clock);
   g_test_add_func ("/trace/marks-lie-between-events", test_marks_lie_between_events);
   g_test_add_func ("/trace/definitions-come-back", test_definitions_come_back);
