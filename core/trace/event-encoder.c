@@ -382,7 +382,8 @@ resize_map (HatEventEncoder *self, guint bits)
       const HatThreadState *state = &g_array_index (self->threads, HatThreadState, i);
       put_stacks_in_map (self, i, state->first, state->n_stacks);
     }
-  put_stacks_in_map (self, ALL_THREADS, ALL_STACKS, self->n_stacks);
+  if (self->buffer->n_threads > 1)
+    put_stacks_in_map (self, ALL_THREADS, ALL_STACKS, self->n_stacks);
 }
 
 /* Number of a stack of a thread or of all, NO_NUMBER if it is new: it then gets this one. */
@@ -403,7 +404,7 @@ number_of_stack (HatEventEncoder *self, guint32 thread, HatStackId stack, guint3
 static void
 encode_new_stack (HatEventEncoder *self, HatColumnWriter *columns, HatStackId stack)
 {
-  /* If there is one thread, what is new to it is new to all. */
+  /* If there is one thread, what is new to it is new to all, and they are not in the map. */
   const guint32 number = self->buffer->n_threads == 1 ? NO_NUMBER : number_of_stack (self, ALL_THREADS, stack, ALL_STACKS + self->n_stacks);
   if (number == NO_NUMBER)
     {
