@@ -272,10 +272,19 @@ show_state (void)
   char line[4096];
   FILE *file = fopen ("/proc/self/status", "r");
   while (fgets (line, sizeof line, file))
-    if (strncmp (line, "Sig", 3) == 0 || strncmp (line, "Shd", 3) == 0 || strncmp (line, "Threads", 7) == 0
-        || strncmp (line, "CoreD", 5) == 0)
+    /* Those in the queues of all processes of the user: others change that. What is ours is in SigPnd, ShdPnd and timers. */
+    if (strncmp (line, "SigQ:", 5) == 0)
+      printf ("SigQ: of %s", strchr (line, '/') + 1);
+    else if (strncmp (line, "Sig", 3) == 0 || strncmp (line, "Shd", 3) == 0 || strncmp (line, "Threads", 7) == 0
+             || strncmp (line, "CoreD", 5) == 0)
       fputs (line, stdout);
   fclose (file);
+  if ((file = fopen ("/proc/self/timers", "r"))) /* each keeps a place in the queue */
+    {
+      while (fgets (line, sizeof line, file))
+        fputs (line, stdout);
+      fclose (file);
+    }
   for (int number = 1; number < 65; number++)
     {
       struct sigaction action = {};
