@@ -5,11 +5,12 @@ import json
 from harness import *
 
 
-def own_sums(name, own, keys):
+def own_sums(name, own, keys, options=()):
     """Records a target whose stdout is its counters; compares them with the sites whose stack `own` accepts."""
     trace = path(name + '.heapatlas')
-    done = record(trace, target(name), options=['-q'])
+    done = record(trace, target(name), options=['-q', *options])
     equal(done.returncode, 0, f'exit status of {name} ({done.stderr})')
+    assert 'state       whole' in run(HEAPATLAS, 'check', trace).stdout, 'the trace is not whole'
     counted = json.loads(done.stdout)
     process = report(trace)['processes'][0]
     for key in keys:
@@ -25,6 +26,11 @@ def own_sums(name, own, keys):
 @check
 def cxx_new_and_delete():
     own_sums('count-cxx', lambda f: f.split('(')[0].startswith('own_'), ['allocations', 'bytes', 'frees'])
+
+
+@check
+def frees_with_stacks_count_the_same():
+    own_sums('count-cxx', lambda f: f.split('(')[0].startswith('own_'), ['allocations', 'bytes', 'frees'], ['--free-stacks'])
 
 
 @check
