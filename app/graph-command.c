@@ -14,7 +14,15 @@ static const char description[] =
   "blocks of the same stack and type as one node.\n"
   "\n"
   "The file of --rules has lines weak:NAME+OFFSET: the pointer so many bytes into\n"
-  "blocks of that type, or allocated by that function, does not own.";
+  "blocks of that type, or allocated by that function, does not own.\n"
+  "\n"
+  "Examples:\n"
+  "  heapatlas graph app.heapatlas\n"
+  "  heapatlas graph app.heapatlas --paths-to-roots 0x55d0c0ffee10\n"
+  "  heapatlas graph app.heapatlas --type Branch --dot | dot -Tsvg -o branches.svg\n"
+  "\n"
+  "Exit status: 0 done, 2 wrong use, or no such snapshot, block or type,\n"
+  "3 could not read.";
 
 int
 hat_command_graph (int argc, char **argv)

@@ -11,7 +11,9 @@ static const char description[] =
   "looked at. The snapshot is in the trace that the recording writes.\n"
   "\n"
   "Example:\n"
-  "  heapatlas snapshot $(pidof app)";
+  "  heapatlas snapshot $(pidof app)\n"
+  "\n"
+  "Exit status: 0 it was taken, 2 wrong use, 3 it was not.";
 
 int
 hat_command_snapshot (int argc, char **argv)

@@ -37,8 +37,8 @@ hat_file_header_check (const HatFileHeader *header, GError **error)
     g_set_error_literal (error, HAT_ERROR, HAT_ERROR_DAMAGED, "damaged at offset 0: wrong checksum of the file header");
   else if (header->version != HAT_FORMAT_VERSION || header->header_bytes != sizeof (HatFileHeader))
     g_set_error (error, HAT_ERROR, HAT_ERROR_VERSION,
-                 "trace format %u, this Heap Atlas reads format %u: open it with a newer one", header->version,
-                 HAT_FORMAT_VERSION);
+                 "trace format %u, this Heap Atlas reads format %u: open it with %s one", header->version, HAT_FORMAT_VERSION,
+                 header->version < HAT_FORMAT_VERSION ? "an older" : "a newer");
   else
     return TRUE;
   return FALSE;

@@ -180,6 +180,14 @@ def man_page_and_completion():
     words = run('bash', '-c', f'. {TOP}/data/completions/heapatlas; COMP_WORDS=(heapatlas re); COMP_CWORD=1; '
                 'f=$(complete -p heapatlas | sed "s/.*-F \\([^ ]*\\) .*/\\1/"); $f heapatlas re heapatlas; echo "${COMPREPLY[@]}"').stdout.split()
     equal(set(words), {'record', 'report'}, 'completions of re')
+    sections = dict(re.findall(r'^\.SS (\w+)$(.*?)(?=^\.S)', text.replace(r'\-', '-'), re.M | re.S))
+    for command, section in sections.items():
+        options = set(re.findall(r'^  (?:-\w, )?(--[\w-]+)', run(HEAPATLAS, command, '--help').stdout, re.M)) - {'--help'}
+        equal(options - set(re.findall(r'--[\w-]+', section)), set(), f'options of {command} that its manual lacks')
+        words = run('bash', '-c', f'. {TOP}/data/completions/heapatlas; COMP_WORDS=(heapatlas {command} --); COMP_CWORD=2; '
+                    f'_heapatlas heapatlas -- {command}; echo "${{COMPREPLY[@]}}"').stdout.split()
+        equal(set(words) - {'--', '--help'}, options, f'completions of {command} --')
+    equal(set(sections), {'record', 'snapshot', 'report', 'leaks', 'graph', 'types', 'export', 'check'}, 'commands')
 
 
 @check
