@@ -257,7 +257,7 @@ typedef struct
   HookThread *thread;
   uint64_t fork_id;      /* a fork of this thread is under way */
   uint64_t provider_cfa; /* the program's frame that called a foreign allocator, else 0 */
-  int64_t sample_left;   /* bytes to the next sample point, if that is chosen */
+  int64_t sample_left;   /* bytes before the next sample point, if that is chosen */
   uint64_t sample_random;/* 0: not seeded */
 } HookLocals;
 
@@ -267,12 +267,16 @@ extern __thread HookLocals hook_locals HOOK_TLS;
 
 typedef struct
 {
-  _Alignas (64) bool foreign; /* it is not the C library, or not found so far: its functions may call each other by
-                                 their public names */
-  void *(*malloc) (size_t);
+  _Alignas (64) void *(*malloc) (size_t);
   void *(*calloc) (size_t, size_t);
   void *(*realloc) (void *, size_t);
   void (*free) (void *);
+  /* What those that we export go on to (interpose.c), in the same cache line. */
+  void *(*enter_malloc) (size_t);
+  void *(*enter_calloc) (size_t, size_t);
+  void *(*enter_realloc) (void *, size_t);
+  void (*enter_free) (void *);
+  bool foreign; /* it is not the C library, or not found so far: its functions may call each other by their public names */
   int (*posix_memalign) (void **, size_t, size_t);
   void *(*aligned_alloc) (size_t, size_t);
   void *(*memalign) (size_t, size_t);
@@ -295,6 +299,23 @@ void hook_provider_find (void);
 bool hook_provider_is_found (void);
 /* The first definition after ourselves in lookup order, or NULL. */
 void *hook_provider_symbol (const char *name);
+
+/* ---- interpose.c ---- */
+
+/* For any allocator and anything that is recorded. */
+void *hook_malloc (size_t size);
+void *hook_calloc (size_t count, size_t size);
+void *hook_realloc (void *old, size_t size);
+void hook_free (void *block);
+
+typedef enum
+{
+  HOOK_ALL_TOLD, /* the allocator is the C library's, in the next one, too */
+  HOOK_SAMPLED,
+  HOOK_PASSED_ON, /* nothing is recorded */
+} HookPurpose;
+/* Has the exported ones go on to others that do no more than that. Another thread may still be in those before. */
+void hook_interpose_for (HookPurpose purpose);
 
 /* ---- session.c ---- */
 
@@ -356,7 +377,7 @@ void hook_peak_shrink (const HookCaller *caller, void *block, bool may_hold);
 
 enum
 {
-  HOOK_FILTER_BITS = 15,
+  HOOK_FILTER_BITS = 20, /* so that an address is cut off by taking 32 bits of it */
 };
 
 extern uint64_t hook_sample_bytes; /* mean distance of sample points; 0: every block is recorded */
@@ -369,6 +390,8 @@ bool hook_sample_point (size_t size);
 void hook_sample_forked (void);
 /* FALSE: no room, counted as lost. */
 bool hook_sample_remember (const void *block);
+/* Whether the block was sampled. */
+bool hook_sample_has (const void *block);
 /* The rare rest of hook_sample_forget(). */
 bool hook_sample_remove (const void *block);
 
@@ -377,7 +400,7 @@ static inline bool
 hook_sample_hit (size_t size)
 {
   const int64_t left = hook_locals.sample_left - (int64_t) size;
-  if (unlikely (left <= 0))
+  if (unlikely (left < 0))
     return hook_sample_point (size);
   hook_locals.sample_left = left;
   return false;
@@ -388,7 +411,7 @@ hook_sample_hit (size_t size)
 static inline uint8_t *
 hook_sample_count (const void *block)
 {
-  return &hook_sample_filter[(uint64_t) block >> 12 & ((1u << HOOK_FILTER_BITS) - 1)];
+  return &hook_sample_filter[(uint32_t) (uint64_t) block >> (32 - HOOK_FILTER_BITS)];
 }
 
 /* Whether the block was sampled; not any more from now on. */
@@ -402,11 +425,23 @@ hook_sample_forget (const void *block)
 static inline bool
 hook_sample_skips_alloc (size_t size)
 {
-  const uint64_t left = (uint64_t) hook_locals.sample_left; /* 0 also if every block is told */
-  if (size >= left)
+  const int64_t left = hook_locals.sample_left - (int64_t) size;
+  if (left < 0 || !hook_sample_bytes)
     return false;
-  hook_locals.sample_left = (int64_t) (left - size);
+  hook_locals.sample_left = left;
   return true;
+}
+
+/* The first one once blocks are sampled, in the fewest instructions: what it takes is given back if there is more to it. */
+static inline bool
+hook_sample_passes (size_t size)
+{
+  bool is_hit;
+  __asm__ ("subq %2, %0" : "+m" (hook_locals.sample_left), "=@ccs" (is_hit) : "er" (size) : "cc");
+  if (likely (!is_hit))
+    return true;
+  hook_locals.sample_left += (int64_t) size;
+  return false;
 }
 
 static inline bool

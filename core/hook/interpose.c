@@ -13,11 +13,14 @@
 #include "core/hook/hook.h"
 #include "core/hook/interpose.h"
 
-/* The two that all programs call all the time are short for the C library's allocator, and shorter still if nothing is told of the block.
- * The rest is reached by a jump, so that it finds the program's frame as if it had been called itself. */
-static __attribute__ ((noinline)) void *
-malloc_of_others (const HookCaller *caller, size_t size)
+/* Of the four that programs call all the time there are several: for any allocator, which is what they begin with; for the C library's, when
+ * everything is told; and for the C library's when blocks are sampled: most calls go on to it with no frame of ours. Each is reached by a
+ * jump, so that it finds the program's frame as if it had been called itself. */
+
+void *
+hook_malloc (size_t size)
 {
+  HOOK_CALLER (caller);
   HOOK_FORWARD (void *, block, hook_provider.malloc (size));
   if (likely (block != NULL) && likely (!is_nested) && !hook_sample_skips_alloc (size))
     hook_emit_alloc (caller, block, size);
@@ -28,30 +31,47 @@ static __attribute__ ((noinline)) void *
 malloc_told (size_t size)
 {
   HOOK_CALLER (caller);
-  if (unlikely (hook_provider.foreign))
-    return malloc_of_others (caller, size);
   void *block = hook_provider.malloc (size);
   if (likely (block != NULL))
     hook_emit_alloc (caller, block, size);
   return block;
 }
 
-HOOK_EXPORT void *
-malloc (size_t size)
+static void *
+malloc_sampled (size_t size)
 {
-  if (!hook_provider.foreign && hook_sample_skips_alloc (size))
-    return hook_provider.malloc (size);
-  return malloc_told (size);
+  return likely (hook_sample_passes (size)) ? hook_provider.malloc (size) : malloc_told (size);
 }
 
 HOOK_EXPORT void *
-calloc (size_t count, size_t size)
+malloc (size_t size)
+{
+  return hook_provider.enter_malloc (size);
+}
+
+void *
+hook_calloc (size_t count, size_t size)
 {
   HOOK_CALLER (caller);
   HOOK_FORWARD (void *, block, hook_provider.calloc (count, size));
   if (likely (block != NULL) && likely (!is_nested) && !hook_sample_skips_alloc (count * size))
     hook_emit_alloc (caller, block, count * size);
   return block;
+}
+
+static void *
+calloc_sampled (size_t count, size_t size)
+{
+  size_t bytes;
+  if (likely (!__builtin_mul_overflow (count, size, &bytes)) && likely (hook_sample_passes (bytes)))
+    return hook_provider.calloc (count, size);
+  return hook_calloc (count, size);
+}
+
+HOOK_EXPORT void *
+calloc (size_t count, size_t size)
+{
+  return hook_provider.enter_calloc (count, size);
 }
 
 static inline __attribute__ ((always_inline)) void *
@@ -99,11 +119,25 @@ forward_realloc (const HookCaller *caller, void *old, size_t size)
   return block;
 }
 
-HOOK_EXPORT void *
-realloc (void *old, size_t size)
+void *
+hook_realloc (void *old, size_t size)
 {
   HOOK_CALLER (caller);
   return forward_realloc (caller, old, size);
+}
+
+static void *
+realloc_sampled (void *old, size_t size)
+{
+  if (likely (!*hook_sample_count (old)) && likely (hook_sample_passes (size)))
+    return hook_provider.realloc (old, size);
+  return hook_realloc (old, size);
+}
+
+HOOK_EXPORT void *
+realloc (void *old, size_t size)
+{
+  return hook_provider.enter_realloc (old, size);
 }
 
 /* Not forwarded by name: the C library's calls realloc by its public name, which is ours. */
@@ -125,9 +159,10 @@ reallocarray (void *old, size_t count, size_t size)
     hook_emit_free (caller, block); \
   HOOK_FORWARD_VOID (call)
 
-static __attribute__ ((noinline)) void
-free_of_others (const HookCaller *caller, void *block)
+void
+hook_free (void *block)
 {
+  HOOK_CALLER (caller);
   FREE (caller, block, hook_provider.free (block));
 }
 
@@ -136,24 +171,52 @@ free_told (void *block)
 {
   {
     HOOK_CALLER (caller);
-    if (unlikely (hook_provider.foreign))
-      {
-        free_of_others (caller, block);
-        return;
-      }
     if (likely (block != NULL))
       hook_emit_free (caller, block);
   }
   hook_provider.free (block);
 }
 
+/* A sampled block lives in its page, or in one that is counted with it. */
+static __attribute__ ((noinline)) void
+free_perhaps_told (void *block)
+{
+  if (hook_sample_has (block))
+    free_told (block);
+  else
+    hook_provider.free (block);
+}
+
+static void
+free_sampled (void *block)
+{
+  if (likely (!*hook_sample_count (block)))
+    hook_provider.free (block);
+  else
+    free_perhaps_told (block);
+}
+
 HOOK_EXPORT void
 free (void *block)
 {
-  if (hook_sample_skips_free (block) && !hook_provider.foreign)
-    hook_provider.free (block);
-  else
-    free_told (block);
+  hook_provider.enter_free (block);
+}
+
+void
+hook_interpose_for (HookPurpose purpose)
+{
+#define CHOOSE(name, ...) \
+  do \
+    { \
+      const __typeof__ (hook_provider.enter_##name) ways[] = { __VA_ARGS__ }; \
+      __atomic_store_n (&hook_provider.enter_##name, ways[purpose], __ATOMIC_RELAXED); \
+    } \
+  while (0)
+  CHOOSE (malloc, malloc_told, malloc_sampled, hook_provider.malloc);
+  CHOOSE (calloc, hook_calloc, calloc_sampled, hook_provider.calloc);
+  CHOOSE (realloc, hook_realloc, realloc_sampled, hook_provider.realloc);
+  CHOOSE (free, free_told, free_sampled, hook_provider.free);
+#undef CHOOSE
 }
 
 HOOK_EXPORT void cfree (void *block);

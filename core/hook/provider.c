@@ -390,6 +390,10 @@ HookProvider hook_provider = {
   .calloc = first_calloc,
   .realloc = first_realloc,
   .free = first_free,
+  .enter_malloc = hook_malloc,
+  .enter_calloc = hook_calloc,
+  .enter_realloc = hook_realloc,
+  .enter_free = hook_free,
   .posix_memalign = first_posix_memalign,
   .aligned_alloc = first_aligned_alloc,
   .memalign = first_memalign,
@@ -477,6 +481,8 @@ hook_provider_find (void)
   /* Last: with this the first_* functions are done. */
   if (malloc_function)
     __atomic_store_n (&hook_provider.malloc, (void *(*) (size_t)) malloc_function, __ATOMIC_RELEASE);
+  if (!hook_provider.foreign)
+    hook_interpose_for (hook_sample_bytes ? HOOK_SAMPLED : HOOK_ALL_TOLD);
 }
 
 bool

@@ -242,6 +242,13 @@ register_process (void)
   return false;
 }
 
+static void
+disable (void)
+{
+  __atomic_store_n (&disabled, true, __ATOMIC_RELEASE);
+  hook_interpose_for (HOOK_PASSED_ON);
+}
+
 static bool
 start (void)
 {
@@ -254,7 +261,7 @@ start (void)
       Process *expected = NULL;
       if (memory == NULL)
         {
-          disabled = true;
+          disable ();
           return false;
         }
       if (!__atomic_compare_exchange_n (&process, &expected, memory, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
@@ -266,7 +273,7 @@ start (void)
     {
       const bool good = open_session () && register_process ();
       if (!good)
-        disabled = true;
+        disable ();
       __atomic_store_n (&process->start, good ? RECORDING : OFF, __ATOMIC_RELEASE);
       return good;
     }
@@ -294,7 +301,7 @@ hook_session_process (void)
 void
 hook_session_disarm (void)
 {
-  __atomic_store_n (&disabled, true, __ATOMIC_RELEASE);
+  disable ();
   __atomic_store_n (&process->start, OFF, __ATOMIC_RELEASE);
 }
 
