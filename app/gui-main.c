@@ -171,6 +171,11 @@ main (int argc, char **argv)
       g_printerr ("heapatlas-gui: unknown option %s, see heapatlas-gui --help\n", argv[1]);
       return 2;
     }
+  if (!gtk_init_check ())
+    {
+      g_printerr ("heapatlas-gui: there is no display for a window: heapatlas report and heapatlas export answer without one\n");
+      return 3;
+    }
   Application self = { load_settings () };
   if (self.settings == NULL)
     {

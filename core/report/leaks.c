@@ -497,7 +497,8 @@ append_growing (GString *out, const Findings *findings)
       hat_plain_stack (out, findings->trace, site->stack, 15, TEXT_FRAMES);
     }
   if (findings->sites->len > TEXT_GROWING)
-    g_string_append_printf (out, "\n  and %u more sites; --json lists all.\n", findings->sites->len - TEXT_GROWING);
+    g_string_append_printf (out, "\n  and %u more site%s; --json lists all.\n", findings->sites->len - TEXT_GROWING,
+                            hat_plural (findings->sites->len - TEXT_GROWING));
 }
 
 /* What there is in all, if no snapshot tells more. */
@@ -556,8 +557,8 @@ append_text (GString *out, const Findings *findings)
           variance += group->bytes_variance;
         }
       g_autofree char *rest_bytes = hat_format_bytes_within (rest, hat_error_of (variance));
-      g_string_append_printf (out, "\n     and %u more places with %s; --json lists all.\n",
-                              findings->groups->len - TEXT_GROUPS, rest_bytes);
+      g_string_append_printf (out, "\n     and %u more place%s with %s; --json lists all.\n", findings->groups->len - TEXT_GROUPS,
+                              hat_plural (findings->groups->len - TEXT_GROUPS), rest_bytes);
     }
   append_cycles (out, findings);
   append_growing (out, findings);

@@ -211,8 +211,8 @@ append_ranking (Section *section, const Ranking *ranking)
       else
         hat_plain_count_column (section->out, rest, 11);
       hat_plain_percent_column (section->out, rest, sum, 7);
-      g_string_append_printf (section->out, "%23s%u more %s\n", "", n - shown,
-                              section->options->by == HAT_BY_SITE ? "sites" : "functions");
+      g_string_append_printf (section->out, "%23s%u more %s%s\n", "", n - shown,
+                              section->options->by == HAT_BY_SITE ? "site" : "function", hat_plural (n - shown));
     }
 }
 

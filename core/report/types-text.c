@@ -263,7 +263,7 @@ append_table (GString *out, GArray *listed, const HatTypesOptions *options)
         hat_types_forget_layouts (it->types);
     }
   g_autofree char *all = hat_format_count (n), *some = hat_format_count (padded), *few = hat_format_count (better);
-  g_string_append_printf (out, "%s types, %s with padding, %s would be smaller in another order\n", all, some, few);
+  g_string_append_printf (out, "%s type%s, %s with padding, %s would be smaller in another order\n", all, hat_plural (n), some, few);
   if (n == 0)
     return;
   if (options->counts)
