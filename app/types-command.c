@@ -179,7 +179,8 @@ hat_command_types (int argc, char **argv)
     g_string_truncate (out, 0); /* the line said it all */
   if (name && n == 0 && unknown->len == 0)
     {
-      g_set_error (&error, HAT_ERROR, HAT_ERROR_IO, "no type \"%s\" in it, see heapatlas types %s", name, path);
+      g_set_error (&error, HAT_ERROR, HAT_ERROR_IO, "there is no %s \"%s\", see heapatlas types %s%s", generics ? "generic function" : "type", name,
+                   path, generics ? " --generics" : "");
       return hat_fail (path, error);
     }
   return hat_print (out, HAT_EXIT_OK);
