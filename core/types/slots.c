@@ -555,6 +555,8 @@ flatten_struct (Flattening *flat, HatTypeId id, const HatType *it, guint64 offse
       const guint n_before = flat->pointers->len;
       flatten (flat, field->type, offset + field->offset, field, inside);
       leave_field (flat, before);
+      if (flat->pointers->len == n_before + 1 && !hat_types_is_sure (flat->types, id, field))
+        g_array_index (flat->pointers, HatSlot, n_before).target = HAT_TYPE_VOID;
       /* A wide pointer to many, or to something that only its vtable knows. */
       if (flat->pointers->len == n_before + 1 && i + 1 < layout->n_fields)
         {

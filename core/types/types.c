@@ -680,6 +680,73 @@ hat_types_find (HatTypes *types, const char *name)
   return answer;
 }
 
+/* What the member at the field's place leads to: VOID if that unit does not say. */
+static HatTypeId
+pointee_in (HatTypes *types, HatTypeSource *source, const void *address, const HatField *field)
+{
+  Dwarf_Die holder, die;
+  if ((!dwarf_die_addr_die (source->dwarf, (void *) address, &holder)
+       && !(source->shared && dwarf_die_addr_die (source->shared, (void *) address, &holder)))
+      || dwarf_child (&holder, &die) != 0)
+    return HAT_TYPE_VOID;
+  do
+    {
+      HatDie said;
+      hat_die_read (&said, &die);
+      if (dwarf_tag (&die) != DW_TAG_member || said.offset != field->offset || g_strcmp0 (said.name, field->name) != 0)
+        continue;
+      const HatType *pointer = hat_types_get (types, hat_types_definition (types, hat_types_of_attribute (types, source, &die)));
+      const HatTypeId element = pointer->kind == HAT_TYPE_POINTER ? hat_types_element (types, pointer->target) : HAT_TYPE_VOID;
+      return hat_types_get (types, element)->is_declaration ? HAT_TYPE_VOID : element;
+    }
+  while (hat_die_next (&die));
+  return HAT_TYPE_VOID;
+}
+
+gboolean
+hat_types_is_sure (HatTypes *types, HatTypeId holder, const HatField *field)
+{
+  const HatType *pointer = hat_types_get (types, hat_types_definition (types, field->type));
+  const HatTypeId target = hat_types_definition (types, pointer->kind == HAT_TYPE_POINTER ? pointer->target : HAT_TYPE_VOID);
+  const HatTypeInfo *info = hat_types_info (types, target);
+  if (!hat_type_is_listed (info) || info->kept || !has_namesake (types, info))
+    return TRUE;
+  if (hat_types_get (types, hat_types_element (types, pointer->target))->is_declaration)
+    return FALSE; /* any of them */
+  /* Looking at members may read units: first all that have it. */
+  typedef struct
+  {
+    HatTypeSource *source;
+    const char *address;
+  } Place;
+  g_autoptr (GArray) places = g_array_new (FALSE, FALSE, sizeof (Place));
+  for (guint i = 0; i < types->sources->len; i++)
+    {
+      HatTypeSource *source = g_ptr_array_index (types->sources, i);
+      GHashTableIter units;
+      gpointer unit;
+      if (!source->units)
+        continue;
+      g_hash_table_iter_init (&units, source->units);
+      while (g_hash_table_iter_next (&units, NULL, &unit))
+        for (guint k = 0; k < ((HatTypeUnit *) unit)->n_entries; k++)
+          {
+            const HatTypeEntry *entry = &((HatTypeUnit *) unit)->entries[k];
+            const Place place = { source, ((HatTypeUnit *) unit)->start + entry->offset };
+            if (entry->type == holder)
+              g_array_append_val (places, place);
+          }
+    }
+  for (guint i = 0; i < places->len; i++)
+    {
+      const Place *place = &g_array_index (places, Place, i);
+      const HatTypeId there = pointee_in (types, place->source, place->address, field);
+      if (there != HAT_TYPE_VOID && there != target)
+        return FALSE;
+    }
+  return TRUE;
+}
+
 const HatField *
 hat_types_field_at (HatTypes *types, HatTypeId type, guint64 offset)
 {

@@ -115,6 +115,10 @@ HatTypeId hat_types_named (HatTypes *types, const char *name, guint64 size);
  * was read. */
 HatTypeId hat_types_stored (HatTypes *types, HatTypeId type);
 
+/* Whether a pointer field leads to the same type in every unit that was read and has `holder`. Structs with the same members are one type,
+ * but what a name stands for behind their pointers each unit says for itself: two may have a struct node of their own. */
+gboolean hat_types_is_sure (HatTypes *types, HatTypeId holder, const HatField *field);
+
 /* The field at or around `offset`; NULL if it is a hole or past the end. Of a union or variants the first that fits:
  * descend by the variant's type. */
 const HatField *hat_types_field_at (HatTypes *types, HatTypeId type, guint64 offset);

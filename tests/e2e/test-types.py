@@ -562,6 +562,40 @@ def types_of_one_name_are_told_apart():
         assert f' at {unit}:{line}' in text, text
 
 
+UNIT_A = """#include <stdlib.h>
+void *opaque (size_t);
+struct node { char tag; struct node *next; int value; };
+struct list { struct node *head; long n; } *list_a;
+void make_a (int n) { list_a = calloc (1, sizeof *list_a);
+  for (; n > 0; n--) { struct node *p = opaque (sizeof *p); p->next = list_a->head; list_a->head = p; } }
+"""
+UNIT_B = """#include <stdlib.h>
+void *opaque (size_t);
+struct node { double weight; struct node *left, *right; };
+struct LIST { struct node *head; long n; } *list_b;
+void make_b (int n) { list_b = calloc (1, sizeof *list_b);
+  for (; n > 0; n--) { struct node *p = opaque (sizeof *p); p->left = list_b->head; list_b->head = p; } }
+"""
+MAIN = """#include <stdlib.h>
+void make_a (int); void make_b (int);
+__attribute__ ((noinline)) void *opaque (size_t n) { return calloc (1, n); }
+int main (void) { make_a (3); make_b (5); return 0; }
+"""
+
+
+@check
+def no_pointer_makes_one_type_of_two():
+    """Two units have the same struct list of nodes of their own: what it leads to is one of two types, and so not known."""
+    for name, wanted in [('list', [0, 0]), ('tree', [3, 5])]:
+        for unit, source, debug in [('a', UNIT_A, '-g'), ('b', UNIT_B.replace('LIST', name), '-g'), ('main', MAIN, '-g0')]:
+            open(path(f'{name}-{unit}.c'), 'w').write(source)
+            equal(run('gcc', debug, '-O0', '-c', path(f'{name}-{unit}.c'), '-o', path(f'{name}-{unit}.o')).returncode, 0, 'gcc')
+        equal(run('gcc', *(path(f'{name}-{unit}.o') for unit in ('a', 'b', 'main')), '-o', path(name)).returncode, 0, 'gcc')
+        equal(record(path(name + '.heapatlas'), path(name), options=['-q']).returncode, 0, 'record')
+        found = {t['fields'][0]['name']: t['live_count'] for t in types_of(path(name + '.heapatlas')) if t['name'] == 'node'}
+        equal([found['tag'], found['weight']], wanted, f'live nodes, struct {name}')
+
+
 @check
 def wrong_use():
     open(path('noise'), 'wb').write(b'noise' * 100)
