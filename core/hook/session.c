@@ -47,43 +47,33 @@ static uint64_t *bodies[HAT_WIRE_MAX_RINGS];  /* mapped ring bodies; shared memo
 
 /* ---- start ---- */
 
-/* The value of HAT_WIRE_ENV. The C library's environ may not be set up so far. */
+extern void *__libc_stack_end;
+
+/* The program's arguments as the kernel put them there: a NULL behind each list. The C library's own pointers to them may not be set up so far. */
+static const char *const *
+arguments (void)
+{
+  return (const char *const *) __libc_stack_end + 1;
+}
+
+/* The value of HAT_WIRE_ENV. */
 static bool
 read_session_path (void)
 {
   static const char wanted[] = HAT_WIRE_ENV "=";
-  char buffer[512];
-  uint32_t matched = 0, n = 0;
-  bool at_start = true, found = false;
-  long got;
+  const uint64_t n_arguments = *(const uint64_t *) __libc_stack_end;
 
-  const int fd = hook_open ("/proc/self/environ");
-  if (fd < 0)
-    return false;
-  while (!found && (got = hook_read (fd, buffer, sizeof buffer)) > 0)
-    for (long i = 0; i < got && !found; i++)
+  for (const char *const *env = arguments () + n_arguments + 1; *env; env++)
+    if (strncmp (*env, wanted, sizeof wanted - 1) == 0)
       {
-        const char c = buffer[i];
-        if (matched == sizeof wanted - 1)
-          {
-            if (n == sizeof session_path - 1 && c)
-              goto out;
-            session_path[n++] = c;
-            found = c == 0;
-          }
-        else if (c == 0)
-          {
-            at_start = true;
-            matched = 0;
-          }
-        else if (at_start && c == wanted[matched])
-          matched++;
-        else
-          at_start = false;
+        const char *value = *env + sizeof wanted - 1;
+        const size_t length = strnlen (value, sizeof session_path);
+        if (length == 0 || length == sizeof session_path)
+          return false;
+        memcpy (session_path, value, length + 1);
+        return true;
       }
-out:
-  hook_close (fd);
-  return found && session_path[0];
+  return false;
 }
 
 /* Whether the path still is a recorder's memory: a program may outlive that, and another process get its number. */
@@ -152,6 +142,19 @@ open_session (void)
   return true;
 }
 
+/* NUL-separated; may be cut. */
+static uint32_t
+copy_arguments (char *buffer, uint32_t size)
+{
+  uint32_t n = 0;
+
+  for (const char *const *argument = arguments (); *argument; argument++)
+    for (const char *c = *argument; n < size; c++)
+      if ((buffer[n++] = *c) == 0)
+        break;
+  return n;
+}
+
 static uint32_t
 read_whole (const char *path, char *buffer, uint32_t size)
 {
@@ -175,7 +178,6 @@ read_whole (const char *path, char *buffer, uint32_t size)
 static void
 main_stack (uint64_t *lo, uint64_t *hi)
 {
-  extern void *__libc_stack_end;
   struct rlimit64 limit = {};
   const uint64_t most = 120ul << 20;
 
@@ -229,7 +231,9 @@ register_process (void)
           entry->n_watched = parent->n_watched;
         }
       entry->own_memory = 0;
-      entry->argv_bytes = read_whole ("/proc/self/cmdline", entry->argv, sizeof entry->argv);
+      /* A program may have given itself another name since it began. */
+      entry->argv_bytes = inherited ? read_whole ("/proc/self/cmdline", entry->argv, sizeof entry->argv)
+                                    : copy_arguments (entry->argv, sizeof entry->argv);
       if (header->holds != HAT_WIRE_HOLDS_NONE)
         hook_syscall (SYS_prctl, PR_SET_PTRACER, header->recorder_pid, 0, 0, 0, 0);
       __atomic_store_n (&entry->state, HAT_WIRE_PROCESS_LIVE, __ATOMIC_RELEASE);

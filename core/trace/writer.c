@@ -104,7 +104,7 @@ create (const char *path, GError **error)
     g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "%s: another recording is writing to it; choose another file", path);
   else if (!is_trace_or_empty (fd))
     g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "%s: is no trace and will not be overwritten; remove it or choose another file", path);
-  else if (ftruncate (fd, 0) != 0)
+  else if (stat.st_size > 0 && ftruncate (fd, 0) != 0) /* a file system may write one that was cut to disk when it is closed, and have us wait */
     g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "%s: could not create: %s", path, g_strerror (errno));
   else
     return fd;

@@ -162,7 +162,7 @@ typedef struct
   uint32_t n_watched;   /* recorder, before it ends a hold */
   uint32_t held_function;/* hook: that was the first time */
   HatWireRange watched[HAT_WIRE_MAX_WATCHED];
-  char argv[8192 - 1024 - 256 - 224]; /* NUL-separated, as /proc/self/cmdline */
+  char argv[8192 - 1024 - 256 - 224]; /* NUL-separated */
 } HatWireProcess;
 
 static_assert (sizeof (HatWireProcess) == 8192, "two pages a process");
