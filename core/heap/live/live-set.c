@@ -6,7 +6,7 @@
  *   group       64 leaves, one for each 4 KiB page
  *   leaf        the blocks that start in the page, 16 bytes each (id 48 bits, size 48 bits, stack 32 bits), found in one of two ways:
  *                 sparse   12-bit keys side by side, in the order of their records, searched many at a time
- *                 dense    more than 64 blocks, all at multiples of 16: a table of 256 positions; the records have holes
+ *                 dense    more than 32 blocks, all at multiples of 16: a table of 256 positions; the records have holes
  *
  * That is 18 bytes a block plus slack. Groups and leaves carry a reference count: a fork copies the directory (64 to 128 bytes
  * for each 256 KiB in use) and shares everything below; whoever changes a shared group or leaf first makes its own.
@@ -27,9 +27,8 @@
 #define GROUP_BITS 6
 #define GROUP_LEAVES (1u << GROUP_BITS)
 
-#define FEW_KEYS 32u  /* are looked at without a loop */
-#define MANY_KEYS 64u /* are searched; more have a table, if they can */
-#define GRAIN 16u     /* what dense leaves know of addresses */
+#define FEW_KEYS 32u /* are looked at without a loop; more have a table, if they can */
+#define GRAIN 16u    /* what dense leaves know of addresses */
 #define MAX_DENSE 255u
 
 /* Id, the size's low 16 bits above it; its high 32 bits, the stack above them. Whoever reads a record soon after it was written gets both words
@@ -259,20 +258,22 @@ leaf_open (Leaf *leaf)
   leaf->shrinks_above = leaf->capacity > 8 ? leaf->capacity / 4 + 1 : 1;
 }
 
-/* For at least n blocks. The first is what fits into the fewest bytes. */
+/* For at least n blocks. The first is what fits into the fewest bytes; the table of a dense leaf leaves the least room for more. */
 static guint
-capacity_for (guint n)
+capacity_for (guint n, gboolean is_dense)
 {
-  if (n <= 40)
+  if (n <= 48 && is_dense)
+    return (n + 3) & ~3u;
+  if (n <= 64)
     return n <= 3 ? 3 : (n + 7) & ~7u;
-  return n <= MANY_KEYS ? MANY_KEYS : MIN ((n + n / 2) & ~7u, PAGE);
+  return MIN ((n + n / 2) & ~7u, is_dense ? MAX_DENSE : PAGE);
 }
 
 /* With room for n blocks. */
 static Leaf *
 leaf_new (HatLiveSet *set, guint n, gboolean is_dense)
 {
-  const guint capacity = is_dense ? MIN (capacity_for (n), MAX_DENSE) : capacity_for (n);
+  const guint capacity = capacity_for (n, is_dense);
   const gsize records = LEAF_HEAD + (is_dense ? PAGE / GRAIN : (capacity * sizeof (guint16) + 15) & ~(gsize) 15);
   Leaf *leaf = g_malloc (leaf_bytes (capacity, records));
 
@@ -281,13 +282,7 @@ leaf_new (HatLiveSet *set, guint n, gboolean is_dense)
   leaf->capacity = capacity;
   leaf->records = records;
   leaf->is_dense = is_dense;
-  leaf->hole = is_dense;
-  if (is_dense)
-    {
-      memset (leaf->positions, 0, sizeof leaf->positions);
-      for (guint i = 0; i < capacity; i++)
-        leaf_records (leaf)[i].id_size = i + 1 < capacity ? i + 2 : 0;
-    }
+  leaf->hole = 0;
   leaf_close (leaf);
   leaf_open (leaf);
   set->memory += leaf_memory (leaf);
@@ -335,21 +330,42 @@ are_grains (const Leaf *leaf, guint key)
   return key % GRAIN == 0;
 }
 
+/* The records of a dense leaf from the nth on are unused. */
+static void
+chain_holes (Leaf *leaf)
+{
+  for (guint i = leaf->n; i < leaf->capacity; i++)
+    dense_records (leaf)[i].id_size = i + 1 < leaf->capacity ? i + 2 : 0;
+  leaf->hole = leaf->n + 1;
+}
+
 /* Another leaf in its place, with the same blocks and room for one that starts at `key`. */
 static Leaf *
 leaf_remake (HatLiveSet *set, Leaf **slot, guint key)
 {
   Leaf *old = *slot;
-  Leaf *leaf = leaf_new (set, old->n + 1, old->n >= MANY_KEYS && old->n < MAX_DENSE && are_grains (old, key));
+  Leaf *leaf = leaf_new (set, old->n + 1, old->n >= FEW_KEYS && old->n < MAX_DENSE && are_grains (old, key));
 
-  if (!old->is_dense && !leaf->is_dense)
+  if (leaf->is_dense)
+    memset (leaf->positions, 0, sizeof leaf->positions);
+  if (old->hole == 0 && (leaf->is_dense || !old->is_dense)) /* whatever grows */
     {
       leaf->n = old->n;
-      memcpy (leaf->keys, old->keys, old->n * sizeof *leaf->keys);
       memcpy (leaf_records (leaf), leaf_records (old), old->n * sizeof (Record));
+      if (!leaf->is_dense)
+        memcpy (leaf->keys, old->keys, old->n * sizeof *leaf->keys);
+      else if (old->is_dense)
+        memcpy (leaf->positions, old->positions, sizeof leaf->positions);
+      else
+        for (guint i = 0; i < old->n; i++)
+          leaf->positions[old->keys[i] / GRAIN] = i + 1;
+      if (leaf->is_dense)
+        chain_holes (leaf);
     }
   else
     {
+      if (leaf->is_dense)
+        chain_holes (leaf);
       Place places[PAGE];
       const guint n = leaf_places (old, places);
       for (guint i = 0; i < n; i++)
@@ -577,10 +593,10 @@ hat_live_set_prefetch (const HatLiveSet *set, guint64 address)
   const Entry *entry = entry_near (set, number);
   if (entry->number != number)
     return;
-  const char *leaf = (const char *) entry->group->leaves[leaf_number (address)];
+  const Leaf *leaf = entry->group->leaves[leaf_number (address)];
   __builtin_prefetch (leaf);
-  __builtin_prefetch (leaf + 64);
-  __builtin_prefetch (leaf + 128);
+  __builtin_prefetch ((const char *) leaf + 64); /* of a sparse one */
+  __builtin_prefetch (&leaf->positions[leaf_key (address) / GRAIN]); /* of a dense one */
 }
 
 static inline gboolean
