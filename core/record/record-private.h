@@ -41,6 +41,8 @@ typedef struct
   guint n_ahead, n_frames_ahead; /* modules and frames given to it */
   HatTypes *types; /* block-types.h says who may use it when; modules are numbered as the writer does */
 
+  gsize heap_start, heap_end; /* ours: where it began, and up to where it is on huge pages */
+
   gboolean first_has_ended;
   int wait_status; /* of the first process */
   gboolean wants_stop, wants_cancel; /* commands that have come */

@@ -11,6 +11,8 @@
 
 #include "core/heap/live/account.h"
 
+#include "core/trace/big-array.h"
+
 #include <emmintrin.h>
 
 #define PAGE_BITS 10
@@ -57,7 +59,7 @@ struct _HatAccount
   HatTotals before;             /* it */
 
   HatSummary summary;
-  GArray *summary_sites;  /* HatSite */
+  HatSite *summary_sites;
   GArray *summary_leaves; /* HatLeaf */
 };
 
@@ -75,7 +77,6 @@ hat_account_new (guint64 inherited_blocks, guint64 inherited_bytes)
   account->moves_index = g_ptr_array_new_with_free_func (g_free);
   account->moves = g_array_new (FALSE, TRUE, sizeof (Moves));
   account->leaves = g_array_new (FALSE, FALSE, sizeof (HatLeaf));
-  account->summary_sites = g_array_new (FALSE, FALSE, sizeof (HatSite));
   account->summary_leaves = g_array_new (FALSE, FALSE, sizeof (HatLeaf));
   return account;
 }
@@ -90,7 +91,7 @@ hat_account_free (HatAccount *account)
   g_ptr_array_unref (account->moves_index);
   g_array_unref (account->moves);
   g_array_unref (account->leaves);
-  g_array_unref (account->summary_sites);
+  g_free (account->summary_sites);
   g_array_unref (account->summary_leaves);
   g_free (account);
 }
@@ -439,8 +440,8 @@ const HatSummary *
 hat_account_summary (HatAccount *account)
 {
   hat_account_apply (account);
-  g_array_set_size (account->summary_sites, account->n_sites);
-  HatSite *next = (HatSite *) (gpointer) account->summary_sites->data;
+  g_free (account->summary_sites);
+  HatSite *next = account->summary_sites = hat_big_new (HatSite, account->n_sites);
   for (guint page = 0; page < account->index->len; page++)
     for (guint i = 0; account->index->pdata[page] && i < PAGE; i++)
       {
@@ -459,8 +460,8 @@ hat_account_summary (HatAccount *account)
 
   account->summary = (HatSummary) {
     .totals = account->totals,
-    .n_sites = account->summary_sites->len,
-    .sites = (const HatSite *) account->summary_sites->data,
+    .n_sites = account->n_sites,
+    .sites = account->summary_sites,
     .n_leaves = account->summary_leaves->len,
     .leaves = (const HatLeaf *) account->summary_leaves->data,
   };
