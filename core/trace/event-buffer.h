@@ -2,7 +2,7 @@
 #pragma once
 
 /* The events of one chunk, on their way from the writer to the encoder. Each field has an array of its own, and only the events that have it
- * are in it: about 20 bytes an event, where HatEvent has 56. The pages of the arrays come into being when they are used.
+ * are in it: about 16 bytes an event, where HatEvent has 56. The pages of the arrays come into being when they are used.
  * Thread rule: one thread at a time. */
 
 #include "core/trace/event-columns.h"
@@ -10,7 +10,7 @@
 
 G_BEGIN_DECLS
 
-#define HAT_NOT_OURS G_MAXUINT32
+#define HAT_NOT_OURS G_MAXUINT16 /* the last block that there can be does not die in its chunk */
 
 typedef struct
 {
@@ -42,13 +42,13 @@ typedef struct _HatEventBuffer
 
   /* By event. */
   guint8 kind[HAT_CHUNK_EVENTS];   /* HatEventKind, HAT_KIND_OLD, HAT_KIND_TEMPORARY */
-  guint32 ended[HAT_CHUNK_EVENTS]; /* block of the chunk that it ends; HAT_NOT_OURS */
+  guint16 ended[HAT_CHUNK_EVENTS]; /* block of the chunk that it ends; HAT_NOT_OURS */
 
   /* By block of the chunk. */
   guint8 dies[HAT_CHUNK_EVENTS]; /* TRUE, FALSE */
   HatExtent extent[HAT_CHUNK_EVENTS]; /* together, as they are wanted in the order of deaths */
   HatStackId stack[HAT_CHUNK_EVENTS];
-  guint32 made_at[HAT_CHUNK_EVENTS]; /* event */
+  guint16 made_at[HAT_CHUNK_EVENTS]; /* event */
 
   HatBlockId died[HAT_CHUNK_EVENTS]; /* blocks older than the chunk */
   HatThreadRun threads[HAT_CHUNK_EVENTS]; /* events of one thread in a row */
@@ -98,7 +98,7 @@ hat_event_buffer_make (HatEventBuffer *buffer, guint32 number, guint64 address, 
 
   buffer->extent[block] = (HatExtent) { address, MIN (size, G_MAXUINT64 - 1) };
   buffer->stack[block] = stack;
-  buffer->made_at[block] = number;
+  buffer->made_at[block] = (guint16) number;
   buffer->dies[block] = FALSE;
 }
 
@@ -115,7 +115,7 @@ hat_event_buffer_end_block (HatEventBuffer *buffer, guint32 number, HatBlockId o
   const guint64 block = old - buffer->first_block;
   g_assert (block < buffer->n_blocks && !buffer->dies[block]); /* a block ends once, after its birth */
   buffer->dies[block] = TRUE;
-  buffer->ended[number] = (guint32) block;
+  buffer->ended[number] = (guint16) block;
   return 0;
 }
 

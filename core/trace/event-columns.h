@@ -47,23 +47,23 @@ typedef enum
 /* Planes 0 and 1 have room for HAT_COLUMN_NUMBERS from the start, and one more: no number needs to ask. */
 typedef struct
 {
-  HatBytes planes[HAT_N_PLANES];
+  guint8 *start[2], *at[2]; /* where they begin, and where the next byte goes */
+  HatBytes more; /* plane 2 */
 } HatColumnWriter;
 
 static inline void
 hat_column_put (HatColumnWriter *column, guint64 value)
 {
-  HatBytes *first = &column->planes[0], *second = &column->planes[1];
   if (G_LIKELY (value < 0x80))
     {
-      first->data[first->len++] = (guint8) value;
+      *column->at[0]++ = (guint8) value;
       return;
     }
-  first->data[first->len++] = (guint8) (value | 0x80);
+  *column->at[0]++ = (guint8) (value | 0x80);
   value >>= 7;
-  second->data[second->len++] = (guint8) ((value & 0x7f) | (guint8) (value >= 0x80) << 7);
+  *column->at[1]++ = (guint8) ((value & 0x7f) | (guint8) (value >= 0x80) << 7);
   if (value >= 0x80)
-    hat_bytes_put_varint (&column->planes[2], value >> 7);
+    hat_bytes_put_varint (&column->more, value >> 7);
 }
 
 /* A size + 1. From 128 on its lowest four bits are in plane 1: where sizes are random they are, and the bytes of plane 0 remain few. Without a
@@ -73,14 +73,13 @@ hat_column_put (HatColumnWriter *column, guint64 value)
 static inline void
 hat_column_put_size (HatColumnWriter *column, guint64 value)
 {
-  HatBytes *first = &column->planes[0], *second = &column->planes[1];
   const gboolean is_large = value >= 0x80;
   const guint64 steps = (value >> 4) - 8;
-  first->data[first->len++] = (guint8) (is_large ? 0x80 | MIN (steps, HAT_SIZE_STEPS) : value);
-  second->data[second->len] = value & 15;
-  second->len += is_large;
+  *column->at[0]++ = (guint8) (is_large ? 0x80 | MIN (steps, HAT_SIZE_STEPS) : value);
+  *column->at[1] = value & 15;
+  column->at[1] += is_large;
   if (G_UNLIKELY (is_large && steps >= HAT_SIZE_STEPS))
-    hat_bytes_put_varint (&column->planes[2], steps - HAT_SIZE_STEPS);
+    hat_bytes_put_varint (&column->more, steps - HAT_SIZE_STEPS);
 }
 
 static inline void
@@ -364,7 +363,23 @@ typedef enum
  * last of HAT_CHUNK_EVENTS blocks is no transient: */
 #define HAT_HOLE G_MAXUINT16
 
-/* Takes out a transient of the thread. `living` are those of the thread; `place`, if wanted, is told of each block that moves. */
+/* Moves those from `from` to before `end` to `to` and up. Returns where they end. Without a branch: it is random where the holes are. */
+static inline guint32
+hat_close_holes (guint16 *living, guint32 from, guint32 end, guint32 to, guint16 *place)
+{
+  for (guint32 i = from; i < end; i++)
+    {
+      const guint16 block = living[i];
+      living[to] = block;
+      if (place)
+        place[block] = (guint16) to;
+      to += block != HAT_HOLE;
+    }
+  return to;
+}
+
+/* Takes out a transient of the thread. `living` are those of the thread; `place`, if wanted, of HAT_CHUNK_EVENTS, is told of
+ * each block that moves. */
 static inline void
 hat_thread_state_died (HatThreadState *state, guint16 *living, guint32 at, guint16 *place)
 {
@@ -378,18 +393,8 @@ hat_thread_state_died (HatThreadState *state, guint16 *living, guint32 at, guint
     }
   if (state->n_holes * 4 <= state->n_living)
     return;
-  guint32 n = 0, expected = 0;
-  for (guint32 i = 0; i < state->n_living; i++)
-    {
-      const guint16 block = living[i];
-      living[n] = block;
-      if (place && block != HAT_HOLE)
-        place[block] = (guint16) n;
-      n += block != HAT_HOLE;
-      if (i == at)
-        expected = n;
-    }
-  state->expected = expected;
-  state->n_living = n;
+  const guint32 before = at < state->n_living ? at : 0; /* what is behind it has just gone */
+  state->expected = hat_close_holes (living, 0, before, 0, place);
+  state->n_living = hat_close_holes (living, before, state->n_living, state->expected, place);
   state->n_holes = 0;
 }

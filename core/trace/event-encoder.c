@@ -53,6 +53,7 @@ struct _HatEventEncoder
 
   guint8 kinds[HAT_CHUNK_EVENTS]; /* by thread */
   guint16 living[HAT_CHUNK_EVENTS]; /* likewise */
+  guint8 old[HAT_CHUNK_EVENTS]; /* by block ended: it is older than the chunk */
 
   Stack stacks[2 * HAT_CHUNK_EVENTS]; /* by number */
   guint32 n_stacks; /* of the chunk */
@@ -77,7 +78,7 @@ hat_event_encoder_new (void)
   encoder->threads = g_array_new (FALSE, TRUE, sizeof (HatThreadState));
   for (guint i = 0; i < HAT_N_COLUMNS; i++)
     for (guint plane = 0; plane < 2; plane++)
-      hat_bytes_reserve (&encoder->columns[i].planes[plane], HAT_COLUMN_NUMBERS + 1);
+      encoder->columns[i].start[plane] = g_malloc (HAT_COLUMN_NUMBERS + 1);
   encoder->runs = g_array_new (FALSE, FALSE, sizeof (Run));
   return encoder;
 }
@@ -88,8 +89,11 @@ hat_event_encoder_free (HatEventEncoder *encoder)
   if (encoder == NULL)
     return;
   for (guint i = 0; i < HAT_N_COLUMNS; i++)
-    for (guint plane = 0; plane < HAT_N_PLANES; plane++)
-      hat_bytes_clear (&encoder->columns[i].planes[plane]);
+    {
+      for (guint plane = 0; plane < 2; plane++)
+        g_free (encoder->columns[i].start[plane]);
+      hat_bytes_clear (&encoder->columns[i].more);
+    }
   hat_bytes_clear (&encoder->packed);
   ZSTD_freeCCtx (encoder->zstd);
   g_array_unref (encoder->threads);
@@ -99,43 +103,20 @@ hat_event_encoder_free (HatEventEncoder *encoder)
 
 /* ---- kind, time, thread ---- */
 
+/* A column of `n` bits, given as bytes of 0 and 1, or of the opposite. */
 static void
-put_word (HatBytes *bytes, guint64 word, guint n_bytes)
+put_bits (HatColumnWriter *column, const guint8 *bytes, guint32 n, gboolean opposite)
 {
-  const guint64 little = GUINT64_TO_LE (word);
-  hat_bytes_put (bytes, &little, n_bytes);
-}
-
-static void
-encode_fates (HatEventEncoder *self)
-{
-  const HatEventBuffer *buffer = self->buffer;
-  HatBytes *survives = &self->columns[HAT_COLUMN_SURVIVES].planes[0], *old = &self->columns[HAT_COLUMN_OLD].planes[0];
-  guint64 bits = 0;
-  guint n = 0;
-
-  for (guint32 block = 0; block < buffer->n_blocks; block++)
+  const guint8 flip = opposite ? 0xff : 0;
+  for (guint32 i = 0; i < n; i += 8)
     {
-      bits |= (guint64) !buffer->dies[block] << n;
-      if (++n == 64)
-        {
-          put_word (survives, bits, 8);
-          bits = n = 0;
-        }
+      guint64 eight;
+      memcpy (&eight, bytes + i, 8);
+      /* Byte k of the eight moves by 56 - 7 k to bit 56 + k; what else the product has is below that. */
+      *column->at[0]++ = (guint8) ((GUINT64_FROM_LE (eight) & 0x0101010101010101) * 0x0102040810204080 >> 56) ^ flip;
     }
-  put_word (survives, bits, (n + 7) / 8);
-  bits = n = 0;
-  for (guint32 i = 0; i < buffer->n_events; i++)
-    {
-      bits |= (guint64) ((buffer->kind[i] & HAT_KIND_OLD) != 0) << n;
-      n += hat_kind_ends (buffer->kind[i]);
-      if (n == 64)
-        {
-          put_word (old, bits, 8);
-          bits = n = 0;
-        }
-    }
-  put_word (old, bits, (n + 7) / 8);
+  if (n % 8 != 0)
+    column->at[0][-1] &= (guint8) ((1u << n % 8) - 1);
 }
 
 /* Random ids take a bit less as ages, others much less as steps: a quarter of a bit saved decides. */
@@ -200,7 +181,7 @@ encode_threads (HatEventEncoder *self)
 {
   const HatEventBuffer *buffer = self->buffer;
   HatColumnWriter *threads = &self->columns[HAT_COLUMN_THREADS];
-  HatBytes *lengths = self->columns[HAT_COLUMN_THREAD_RUNS].planes;
+  HatColumnWriter *lengths = &self->columns[HAT_COLUMN_THREAD_RUNS];
   guint32 max = 0;
   for (guint32 run = 0; run < buffer->n_threads; run++)
     {
@@ -208,11 +189,11 @@ encode_threads (HatEventEncoder *self)
       hat_column_put (threads, buffer->threads[run].thread);
       const guint32 more = end_of_thread_run (buffer, run) - buffer->threads[run].first - 1, half = MIN (more, HAT_RUN_MANY);
       if (run % 2 == 0)
-        lengths[0].data[lengths[0].len++] = (guint8) half;
+        *lengths->at[0]++ = (guint8) half;
       else
-        lengths[0].data[lengths[0].len - 1] |= (guint8) (half << 4);
+        lengths->at[0][-1] |= (guint8) (half << 4);
       if (half == HAT_RUN_MANY)
-        hat_bytes_put_varint (&lengths[2], more - HAT_RUN_MANY);
+        hat_bytes_put_varint (&lengths->more, more - HAT_RUN_MANY);
     }
   g_array_set_size (self->threads, 0);
   g_array_set_size (self->threads, max + 1);
@@ -239,45 +220,16 @@ encode_kinds (HatEventEncoder *self)
         }
       kinds = self->kinds;
     }
-  for (guint32 i = 0, end; i < buffer->n_events; i = end)
+  HatColumnWriter column = self->columns[HAT_COLUMN_KINDS]; /* a copy: nothing else can point to it, so it lies in registers */
+  const guint32 n_events = buffer->n_events;
+  for (guint32 i = 0, end; i < n_events; i = end)
     {
-      for (end = i + 1; end < buffer->n_events && ((kinds[end] ^ kinds[i]) & HAT_KIND_MASK) == 0;)
+      const guint8 kind = kinds[i];
+      for (end = i + 1; end < n_events && ((kinds[end] ^ kind) & HAT_KIND_MASK) == 0;)
         end++;
-      hat_column_put (&self->columns[HAT_COLUMN_KINDS], (guint64) (end - i - 1) << 3 | (kinds[i] & HAT_KIND_MASK));
+      hat_column_put (&column, (guint64) (end - i - 1) << 3 | (kind & HAT_KIND_MASK));
     }
-}
-
-/* A free is taken for temporary if it ends the block that its thread made last in this chunk; the exceptions are coded. */
-static void
-encode_temporary (HatEventEncoder *self)
-{
-  const HatEventBuffer *buffer = self->buffer;
-  guint32 n_made = 0, gap = 0;
-
-  for (guint32 run = 0; run < buffer->n_threads; run++)
-    {
-      const guint32 end = end_of_thread_run (buffer, run);
-      HatThreadState *state = state_of_run (self, run);
-      guint32 last_made = state->last_made;
-      for (guint32 i = buffer->threads[run].first; i < end; i++)
-        {
-          const guint8 kind = buffer->kind[i];
-          const gboolean makes = hat_kind_makes (kind);
-          n_made += makes;
-          last_made = makes ? n_made : last_made;
-          if ((kind & HAT_KIND_MASK) != HAT_EVENT_FREE)
-            continue;
-          const gboolean guess = last_made != 0 && buffer->ended[i] == last_made - 1;
-          if (G_LIKELY (guess == ((kind & HAT_KIND_TEMPORARY) != 0)))
-            gap++;
-          else
-            {
-              hat_column_put (&self->columns[HAT_COLUMN_NOT_TEMPORARY], gap);
-              gap = 0;
-            }
-        }
-      state->last_made = last_made;
-    }
+  self->columns[HAT_COLUMN_KINDS] = column;
 }
 
 static void
@@ -393,10 +345,13 @@ number_of_stack (HatEventEncoder *self, guint32 thread, HatStackId stack, guint3
   Slot *slot = slot_of_stack (self, thread, stack);
   if (slot->number != 0)
     return slot->number - 1;
+  if (G_UNLIKELY (++self->n_in_map * 2 > 1u << self->map_bits))
+    {
+      resize_map (self, self->map_bits + 1);
+      slot = slot_of_stack (self, thread, stack);
+    }
   *slot = (Slot){ stack, next + 1 };
   self->stacks[next] = (Stack){ .stack = stack, .thread = thread, .follower = NO_NUMBER };
-  if (G_UNLIKELY (++self->n_in_map * 2 > 1u << self->map_bits))
-    resize_map (self, self->map_bits + 1);
   return NO_NUMBER;
 }
 
@@ -422,24 +377,26 @@ encode_new_stack (HatEventEncoder *self, HatColumnWriter *columns, HatStackId st
 
 /* Codes stack and size of a block of the thread, given the number of the stack of its one before, + 1. Returns that of its own stack. `column` is
  * the first of three: codes, new, sizes. */
-static guint32
-encode_stack_and_size (HatEventEncoder *self, guint column, guint32 thread, guint32 before, HatStackId stack, guint64 size)
+static inline guint32
+encode_stack_and_size (HatEventEncoder *self, guint column, guint32 thread, HatThreadState *state, guint32 before, HatStackId stack, guint64 size)
 {
-  HatThreadState *state = &g_array_index (self->threads, HatThreadState, thread);
   HatColumnWriter *columns = &self->columns[column];
-  guint32 number = number_of_stack (self, thread, stack, state->first + state->n_stacks);
-  if (number == NO_NUMBER)
-    {
-      number = state->first + state->n_stacks++;
-      encode_new_stack (self, columns, stack);
-    }
-  else if (before != 0 && self->stacks[before - 1].follower == number)
+  guint32 number = before != 0 ? self->stacks[before - 1].follower : NO_NUMBER;
+  if (number != NO_NUMBER && self->stacks[number].stack == stack)
     hat_column_put (&columns[0], HAT_STACK_CODE_NEXT);
   else
-    hat_column_put (&columns[0], HAT_STACK_CODE_AGO + state->first + state->n_stacks - 1 - number);
-  if (before != 0)
-    self->stacks[before - 1].follower = number;
-
+    {
+      number = number_of_stack (self, thread, stack, state->first + state->n_stacks);
+      if (number != NO_NUMBER)
+        hat_column_put (&columns[0], HAT_STACK_CODE_AGO + state->first + state->n_stacks - 1 - number);
+      else
+        {
+          number = state->first + state->n_stacks++;
+          encode_new_stack (self, columns, stack);
+        }
+      if (before != 0)
+        self->stacks[before - 1].follower = number;
+    }
   Stack *own = &self->stacks[number];
   hat_column_put_size (&columns[2], own->last_size == size + 1 ? 0 : size + 1);
   own->last_size = size + 1;
@@ -499,7 +456,7 @@ encode_survivors (HatEventEncoder *self)
                                          .birth_ns = time_in_run (run, at),
                                          .stack = buffer->stack[block],
                                          .thread = thread };
-      state->survivor_stack = encode_stack_and_size (self, HAT_COLUMN_SURVIVOR_STACKS, thread, state->survivor_stack, buffer->stack[block],
+      state->survivor_stack = encode_stack_and_size (self, HAT_COLUMN_SURVIVOR_STACKS, thread, state, state->survivor_stack, buffer->stack[block],
                                                      buffer->extent[block].size);
       self->number[block] = state->survivor_stack;
       encode_survivor_address (self, thread, state, buffer->extent[block].address, buffer->extent[block].size);
@@ -533,34 +490,53 @@ encode_death (HatEventEncoder *self, HatThreadState *state, guint32 block, guint
   hat_thread_state_died (state, living, at, self->place);
 }
 
-static void
-encode_transients (HatEventEncoder *self)
+/* A block that the thread makes. */
+static inline void
+encode_birth (HatEventEncoder *self, guint32 thread, HatThreadState *state, guint32 block)
 {
   const HatEventBuffer *buffer = self->buffer;
-  guint32 block = 0, run = 0, end = 0, next_foreign = 0;
-  HatThreadState *state = NULL;
-  for (guint32 i = 0; i < buffer->n_events; i++)
+  if (!buffer->dies[block])
     {
-      if (G_UNLIKELY (i == end))
-        {
-          state = state_of_run (self, run);
-          end = end_of_thread_run (buffer, run++);
-        }
-      if (buffer->ended[i] != HAT_NOT_OURS)
-        encode_death (self, state, buffer->ended[i], &next_foreign);
-      if (!hat_kind_makes (buffer->kind[i]))
-        continue;
-      if (buffer->dies[block])
-        {
-          state->stack = encode_stack_and_size (self, HAT_COLUMN_TRANSIENT_STACKS, buffer->threads[run - 1].thread, state->stack,
-                                                buffer->stack[block], buffer->extent[block].size);
-          self->living[state->first + state->n_living] = (guint16) block;
-          self->place[block] = (guint16) state->n_living++;
-        }
-      else
-        state->stack = self->number[block];
-      block++;
+      state->stack = self->number[block];
+      return;
     }
+  state->stack = encode_stack_and_size (self, HAT_COLUMN_TRANSIENT_STACKS, thread, state, state->stack, buffer->stack[block], buffer->extent[block].size);
+  self->living[state->first + state->n_living] = (guint16) block;
+  self->place[block] = (guint16) state->n_living++;
+}
+
+/* All events, but for what survivors and addresses have of their own. A free is taken for temporary if it ends the block that its thread made last in
+ * this chunk; the exceptions are coded. */
+static void
+encode_forward (HatEventEncoder *self)
+{
+  const HatEventBuffer *buffer = self->buffer;
+  guint32 block = 0, next_foreign = 0, n_ended = 0, n_frees = 0, n_frees_before = 0;
+  for (guint32 run = 0; run < buffer->n_threads; run++)
+    {
+      const guint32 end = end_of_thread_run (buffer, run), thread = buffer->threads[run].thread;
+      HatThreadState *state = state_of_run (self, run);
+      guint32 last_made = state->last_made - 1; /* none: no block */
+      for (guint32 i = buffer->threads[run].first; i < end; i++)
+        {
+          const guint8 kind = buffer->kind[i];
+          const guint32 ended = buffer->ended[i];
+          self->old[n_ended] = (kind & HAT_KIND_OLD) != 0;
+          n_ended += hat_kind_ends (kind);
+          if (G_UNLIKELY ((ended == last_made) != ((kind & HAT_KIND_TEMPORARY) != 0)) && (kind & HAT_KIND_MASK) == HAT_EVENT_FREE)
+            {
+              hat_column_put (&self->columns[HAT_COLUMN_NOT_TEMPORARY], n_frees - n_frees_before);
+              n_frees_before = n_frees + 1;
+            }
+          n_frees += (kind & HAT_KIND_MASK) == HAT_EVENT_FREE;
+          if (ended != HAT_NOT_OURS)
+            encode_death (self, state, ended, &next_foreign);
+          if (hat_kind_makes (kind))
+            encode_birth (self, thread, state, last_made = block++);
+        }
+      state->last_made = last_made + 1;
+    }
+  put_bits (&self->columns[HAT_COLUMN_OLD], self->old, n_ended, FALSE);
 }
 
 /* Depth of the address in its pile, or pile->n. */
@@ -618,24 +594,24 @@ encode_transient_addresses (HatEventEncoder *self)
   for (guint i = 0; i < HAT_N_PLACES; i++)
     self->piles[i].top = self->piles[i].n = 0;
   guint64 last = 0;
-  guint32 block = buffer->n_blocks, run = buffer->n_threads - 1;
-  for (guint32 i = buffer->n_events; i-- > 0;)
+  guint32 block = buffer->n_blocks, i = buffer->n_events;
+  for (guint32 run = buffer->n_threads; run-- > 0;)
     {
-      if (i + 1 == buffer->threads[run].first)
-        run--;
       const guint32 thread = buffer->threads[run].thread;
-      if (i >= DEATHS_AHEAD && buffer->ended[i - DEATHS_AHEAD] != HAT_NOT_OURS)
-        __builtin_prefetch (&buffer->extent[buffer->ended[i - DEATHS_AHEAD]]);
-      if (hat_kind_makes (buffer->kind[i]))
+      while (i > buffer->threads[run].first)
         {
-          block--;
-          hat_pile_push (&self->piles[hat_place (thread, buffer->extent[block].size)], buffer->extent[block].address);
-        }
-      const guint32 ended = buffer->ended[i];
-      if (ended != HAT_NOT_OURS)
-        {
-          encode_transient_address (self, thread, ended, &last);
-          buffer->dies[ended] = FALSE; /* seen backwards, it has come alive: from here on its address is known */
+          const guint32 ended = buffer->ended[--i];
+          __builtin_prefetch (&buffer->extent[buffer->ended[i - MIN (i, DEATHS_AHEAD)]]); /* or of no block: no matter */
+          if (hat_kind_makes (buffer->kind[i]))
+            {
+              block--;
+              hat_pile_push (&self->piles[hat_place (thread, buffer->extent[block].size)], buffer->extent[block].address);
+            }
+          if (ended != HAT_NOT_OURS)
+            {
+              encode_transient_address (self, thread, ended, &last);
+              buffer->dies[ended] = FALSE; /* seen backwards, it has come alive: from here on its address is known */
+            }
         }
     }
 }
@@ -647,28 +623,34 @@ static void
 pack_columns (HatEventEncoder *self, HatBytes *out)
 {
   guint64 present = 0;
+  gsize lengths[HAT_N_COLUMNS * HAT_N_PLANES];
+  const guint8 *planes[HAT_N_COLUMNS * HAT_N_PLANES];
   for (guint i = 0; i < HAT_N_COLUMNS * HAT_N_PLANES; i++)
-    if (self->columns[i / HAT_N_PLANES].planes[i % HAT_N_PLANES].len > 0)
-      present |= (guint64) 1 << i;
+    {
+      const HatColumnWriter *column = &self->columns[i / HAT_N_PLANES];
+      const guint plane = i % HAT_N_PLANES;
+      planes[i] = plane == 2 ? column->more.data : column->start[plane];
+      lengths[i] = plane == 2 ? column->more.len : (gsize) (column->at[plane] - column->start[plane]);
+      present |= (guint64) (lengths[i] > 0) << i;
+    }
   hat_bytes_put_varint (out, present);
 
   self->packed.len = 0;
   for (guint i = 0; i < HAT_N_COLUMNS * HAT_N_PLANES; i++)
     {
-      const HatBytes *plane = &self->columns[i / HAT_N_PLANES].planes[i % HAT_N_PLANES];
-      if (plane->len == 0)
+      if (lengths[i] == 0)
         continue;
-      const gsize bound = ZSTD_compressBound (plane->len);
+      const gsize bound = ZSTD_compressBound (lengths[i]);
       hat_bytes_reserve (&self->packed, bound);
       guint8 *to = self->packed.data + self->packed.len;
-      gsize stored = ZSTD_compress2 (self->zstd, to, bound, plane->data, plane->len);
-      if (ZSTD_isError (stored) || stored >= plane->len)
+      gsize stored = ZSTD_compress2 (self->zstd, to, bound, planes[i], lengths[i]);
+      if (ZSTD_isError (stored) || stored >= lengths[i])
         {
-          stored = plane->len;
-          memcpy (to, plane->data, stored);
+          stored = lengths[i];
+          memcpy (to, planes[i], stored);
         }
       self->packed.len += stored;
-      hat_bytes_put_varint (out, plane->len);
+      hat_bytes_put_varint (out, lengths[i]);
       hat_bytes_put_varint (out, stored);
     }
   hat_bytes_put (out, self->packed.data, self->packed.len);
@@ -680,24 +662,25 @@ hat_event_encoder_encode (HatEventEncoder *self, HatEventBuffer *buffer, gint64 
   g_return_if_fail (buffer->n_events >= 1);
 
   for (guint i = 0; i < HAT_N_COLUMNS; i++)
-    for (guint plane = 0; plane < HAT_N_PLANES; plane++)
-      self->columns[i].planes[plane].len = 0;
+    {
+      memcpy (self->columns[i].at, self->columns[i].start, sizeof self->columns[i].at);
+      self->columns[i].more.len = 0;
+    }
   self->n_stacks = self->n_in_map = 0;
   self->last_new = 0;
   self->buffer = buffer;
   *out_chunk = (HatChunk){ .first_event = buffer->first_event, .n_events = buffer->n_events,
                            .first_block = buffer->first_block, .n_blocks = buffer->n_blocks };
 
-  encode_fates (self);
+  put_bits (&self->columns[HAT_COLUMN_SURVIVES], buffer->dies, buffer->n_blocks, TRUE);
   encode_old_deaths (self);
   encode_rarities (self);
   encode_threads (self);
   encode_kinds (self);
-  encode_temporary (self);
   resize_map (self, MIN_MAP_BITS);
   const gint64 bound = encode_ticks (self, out_chunk, after_ns);
   encode_survivors (self);
-  encode_transients (self);
+  encode_forward (self);
   encode_transient_addresses (self);
 
   hat_chunk_write_head (out, out_chunk);
