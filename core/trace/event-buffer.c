@@ -53,7 +53,8 @@ void
 hat_event_buffer_add (HatEventBuffer *buffer, const HatEvent *event)
 {
   const guint32 number = hat_event_buffer_begin_event (buffer, MAX (event->time_ns, buffer->last_ns), event->thread);
-  guint8 kind = event->kind | (event->temporary ? HAT_KIND_TEMPORARY : 0);
+  guint8 kind = (guint8) (event->kind | (event->temporary ? HAT_KIND_TEMPORARY : 0) | (hat_kind_makes (event->kind) ? HAT_KIND_MAKES : 0)
+                          | (event->kind == HAT_EVENT_FREE ? HAT_KIND_IS_FREE : 0));
 
   buffer->ended[number] = HAT_NOT_OURS;
   if (event->old != 0)

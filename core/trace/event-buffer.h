@@ -41,7 +41,7 @@ typedef struct _HatEventBuffer
   GArray *unknown_addresses; /* guint64 */
 
   /* By event. */
-  guint8 kind[HAT_CHUNK_EVENTS];   /* HatEventKind, HAT_KIND_OLD, HAT_KIND_TEMPORARY */
+  guint8 kind[HAT_CHUNK_EVENTS];   /* HatEventKind, HAT_KIND_* */
   guint16 ended[HAT_CHUNK_EVENTS]; /* block of the chunk that it ends; HAT_NOT_OURS */
 
   /* By block of the chunk. */
@@ -102,7 +102,7 @@ hat_event_buffer_make (HatEventBuffer *buffer, guint32 number, guint64 address, 
   buffer->dies[block] = FALSE;
 }
 
-/* The event ends block `old`. Returns HAT_KIND_OLD or 0. */
+/* The event ends block `old`. Returns HAT_KIND_ENDS and HAT_KIND_OLD. */
 static inline guint8
 hat_event_buffer_end_block (HatEventBuffer *buffer, guint32 number, HatBlockId old)
 {
@@ -110,13 +110,13 @@ hat_event_buffer_end_block (HatEventBuffer *buffer, guint32 number, HatBlockId o
     {
       buffer->died[buffer->n_died++] = old;
       buffer->ended[number] = HAT_NOT_OURS;
-      return HAT_KIND_OLD;
+      return HAT_KIND_ENDS | HAT_KIND_OLD;
     }
   const guint64 block = old - buffer->first_block;
   g_assert (block < buffer->n_blocks && !buffer->dies[block]); /* a block ends once, after its birth */
   buffer->dies[block] = TRUE;
   buffer->ended[number] = (guint16) block;
-  return 0;
+  return HAT_KIND_ENDS;
 }
 
 static inline void
@@ -124,7 +124,7 @@ hat_event_buffer_add_alloc (HatEventBuffer *buffer, guint64 address, guint64 siz
 {
   const guint32 number = hat_event_buffer_begin_event (buffer, time_ns, thread);
 
-  buffer->kind[number] = HAT_EVENT_ALLOC;
+  buffer->kind[number] = HAT_EVENT_ALLOC | HAT_KIND_MAKES;
   buffer->ended[number] = HAT_NOT_OURS;
   hat_event_buffer_make (buffer, number, address, size, stack);
 }
@@ -137,7 +137,7 @@ hat_event_buffer_add_free (HatEventBuffer *buffer, HatBlockId old, gboolean temp
 
   buffer->n_frees++;
   buffer->kind[number]
-      = (guint8) (HAT_EVENT_FREE | (temporary ? HAT_KIND_TEMPORARY : 0) | hat_event_buffer_end_block (buffer, number, old));
+      = (guint8) (HAT_EVENT_FREE | HAT_KIND_IS_FREE | (temporary ? HAT_KIND_TEMPORARY : 0) | hat_event_buffer_end_block (buffer, number, old));
 }
 
 /* Any event. The block made is the next one; event->block is not looked at. At most HAT_CHUNK_EVENTS. */

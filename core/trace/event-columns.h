@@ -171,9 +171,13 @@ hat_column_is_used_up (const HatColumnReader *column)
 enum
 {
   HAT_KIND_MASK = 7,
-  HAT_KIND_SURVIVES = 8, /* the block made outlives the chunk */
+  HAT_KIND_SURVIVES = 8, /* decoder: the block made outlives the chunk */
   HAT_KIND_OLD = 16,     /* the block ended is older than the chunk */
-  HAT_KIND_TEMPORARY = 32, /* the free was temporary */
+  HAT_KIND_TEMPORARY = 32, /* encoder: the free was temporary */
+  /* What the kind says, ready for the encoder: */
+  HAT_KIND_MAKES = 8,
+  HAT_KIND_ENDS = 64,
+  HAT_KIND_IS_FREE = 128,
 };
 
 #define HAT_TICK_NS 100000

@@ -53,7 +53,7 @@ struct _HatEventEncoder
 
   guint8 kinds[HAT_CHUNK_EVENTS]; /* by thread */
   guint16 living[HAT_CHUNK_EVENTS]; /* likewise */
-  guint8 old[HAT_CHUNK_EVENTS]; /* by block ended: it is older than the chunk */
+  guint8 ends[HAT_CHUNK_EVENTS]; /* HAT_KIND_* of those that end a block */
 
   Stack stacks[2 * HAT_CHUNK_EVENTS]; /* by number */
   guint32 n_stacks; /* of the chunk */
@@ -103,9 +103,9 @@ hat_event_encoder_free (HatEventEncoder *encoder)
 
 /* ---- kind, time, thread ---- */
 
-/* A column of `n` bits, given as bytes of 0 and 1, or of the opposite. */
+/* A column of `n` bits: of each byte the one that `shift` moves to the lowest place, or its opposite. */
 static void
-put_bits (HatColumnWriter *column, const guint8 *bytes, guint32 n, gboolean opposite)
+put_bits (HatColumnWriter *column, const guint8 *bytes, guint32 n, guint shift, gboolean opposite)
 {
   const guint8 flip = opposite ? 0xff : 0;
   for (guint32 i = 0; i < n; i += 8)
@@ -113,7 +113,7 @@ put_bits (HatColumnWriter *column, const guint8 *bytes, guint32 n, gboolean oppo
       guint64 eight;
       memcpy (&eight, bytes + i, 8);
       /* Byte k of the eight moves by 56 - 7 k to bit 56 + k; what else the product has is below that. */
-      *column->at[0]++ = (guint8) ((GUINT64_FROM_LE (eight) & 0x0101010101010101) * 0x0102040810204080 >> 56) ^ flip;
+      *column->at[0]++ = (guint8) ((GUINT64_FROM_LE (eight) >> shift & 0x0101010101010101) * 0x0102040810204080 >> 56) ^ flip;
     }
   if (n % 8 != 0)
     column->at[0][-1] &= (guint8) ((1u << n % 8) - 1);
@@ -220,16 +220,25 @@ encode_kinds (HatEventEncoder *self)
         }
       kinds = self->kinds;
     }
-  HatColumnWriter column = self->columns[HAT_COLUMN_KINDS]; /* a copy: nothing else can point to it, so it lies in registers */
+  HatColumnWriter *column = &self->columns[HAT_COLUMN_KINDS];
+  guint8 *at = column->at[0]; /* in a register: a byte that is written could be part of anything else */
   const guint32 n_events = buffer->n_events;
   for (guint32 i = 0, end; i < n_events; i = end)
     {
       const guint8 kind = kinds[i];
       for (end = i + 1; end < n_events && ((kinds[end] ^ kind) & HAT_KIND_MASK) == 0;)
         end++;
-      hat_column_put (&column, (guint64) (end - i - 1) << 3 | (kind & HAT_KIND_MASK));
+      const guint32 code = (end - i - 1) << 3 | (kind & HAT_KIND_MASK);
+      if (G_LIKELY (code < 0x80))
+        {
+          *at++ = (guint8) code;
+          continue;
+        }
+      column->at[0] = at;
+      hat_column_put (column, code);
+      at = column->at[0];
     }
-  self->columns[HAT_COLUMN_KINDS] = column;
+  column->at[0] = at;
 }
 
 static void
@@ -521,28 +530,30 @@ encode_forward (HatEventEncoder *self)
         {
           const guint8 kind = buffer->kind[i];
           const guint32 ended = buffer->ended[i];
-          self->old[n_ended] = (kind & HAT_KIND_OLD) != 0;
-          n_ended += hat_kind_ends (kind);
-          if (G_UNLIKELY ((ended == last_made) != ((kind & HAT_KIND_TEMPORARY) != 0)) && (kind & HAT_KIND_MASK) == HAT_EVENT_FREE)
+          self->ends[n_ended] = kind;
+          n_ended += (kind & HAT_KIND_ENDS) != 0;
+          if (G_UNLIKELY ((ended == last_made) != ((kind & HAT_KIND_TEMPORARY) != 0)) && (kind & HAT_KIND_IS_FREE))
             {
               hat_column_put (&self->columns[HAT_COLUMN_NOT_TEMPORARY], n_frees - n_frees_before);
               n_frees_before = n_frees + 1;
             }
-          n_frees += (kind & HAT_KIND_MASK) == HAT_EVENT_FREE;
+          n_frees += (kind & HAT_KIND_IS_FREE) != 0;
           if (ended != HAT_NOT_OURS)
             encode_death (self, state, ended, &next_foreign);
-          if (hat_kind_makes (kind))
+          if (kind & HAT_KIND_MAKES)
             encode_birth (self, thread, state, last_made = block++);
         }
       state->last_made = last_made + 1;
     }
-  put_bits (&self->columns[HAT_COLUMN_OLD], self->old, n_ended, FALSE);
+  put_bits (&self->columns[HAT_COLUMN_OLD], self->ends, n_ended, 4, FALSE); /* HAT_KIND_OLD */
 }
 
-/* Depth of the address in its pile, or pile->n. */
+/* Depth of the address in its pile, or pile->n. Two of three lie on top, and most others are not there. */
 static inline guint
 depth_in_pile (const HatPile *pile, guint64 address)
 {
+  if (G_LIKELY (pile->n > 0 && pile->at[pile->top - 1] == address))
+    return 0;
   const guint64 *top = &pile->at[pile->top];
   guint depth = 0;
 
@@ -557,25 +568,18 @@ depth_in_pile (const HatPile *pile, guint64 address)
   return depth;
 }
 
+/* One that is in no pile. */
 static void
-encode_transient_address (HatEventEncoder *self, guint32 thread, guint32 block, guint64 *last)
+encode_fresh_address (HatEventEncoder *self, guint32 block, guint64 address, guint64 size, guint64 last)
 {
   const HatEventBuffer *buffer = self->buffer;
   HatColumnWriter *addresses = &self->columns[HAT_COLUMN_TRANSIENT_ADDRESSES];
-  const guint64 address = buffer->extent[block].address, size = buffer->extent[block].size;
-  HatPile *pile = &self->piles[hat_place (thread, size)];
-  const guint depth = depth_in_pile (pile, address);
-  const gint64 difference = (gint64) (address - *last);
-  if (depth < pile->n)
-    {
-      hat_pile_take (pile, depth);
-      hat_column_put (addresses, HAT_TRANSIENT_PILE + depth);
-    }
-  else if (block + 1 < buffer->n_blocks && !buffer->dies[block + 1] && address + hat_footprint (size) == buffer->extent[block + 1].address)
+  const gint64 difference = (gint64) (address - last);
+  if (block + 1 < buffer->n_blocks && !buffer->dies[block + 1] && address + hat_footprint (size) == buffer->extent[block + 1].address)
     hat_column_put (addresses, HAT_TRANSIENT_BEFORE);
   else if (block > 0 && !buffer->dies[block - 1] && buffer->extent[block - 1].address + hat_footprint (buffer->extent[block - 1].size) == address)
     hat_column_put (addresses, HAT_TRANSIENT_BEHIND);
-  else if (address + hat_footprint (size) == *last)
+  else if (address + hat_footprint (size) == last)
     hat_column_put (addresses, HAT_TRANSIENT_BEFORE_LAST);
   else if ((difference & 15) != 0)
     {
@@ -584,7 +588,23 @@ encode_transient_address (HatEventEncoder *self, guint32 thread, guint32 block, 
     }
   else
     hat_column_put (addresses, HAT_TRANSIENT_FAR + hat_zigzag (difference >> 4));
-  *last = address;
+}
+
+/* Returns the address. */
+static inline guint64
+encode_transient_address (HatEventEncoder *self, guint32 thread, guint32 block, guint64 last)
+{
+  const HatExtent extent = self->buffer->extent[block];
+  HatPile *pile = &self->piles[hat_place (thread, extent.size)];
+  const guint depth = depth_in_pile (pile, extent.address);
+  if (G_LIKELY (depth < pile->n))
+    {
+      hat_pile_take (pile, depth);
+      hat_column_put (&self->columns[HAT_COLUMN_TRANSIENT_ADDRESSES], HAT_TRANSIENT_PILE + depth);
+    }
+  else
+    encode_fresh_address (self, block, extent.address, extent.size, last);
+  return extent.address;
 }
 
 static void
@@ -602,14 +622,14 @@ encode_transient_addresses (HatEventEncoder *self)
         {
           const guint32 ended = buffer->ended[--i];
           __builtin_prefetch (&buffer->extent[buffer->ended[i - MIN (i, DEATHS_AHEAD)]]); /* or of no block: no matter */
-          if (hat_kind_makes (buffer->kind[i]))
+          if (buffer->kind[i] & HAT_KIND_MAKES)
             {
               block--;
               hat_pile_push (&self->piles[hat_place (thread, buffer->extent[block].size)], buffer->extent[block].address);
             }
           if (ended != HAT_NOT_OURS)
             {
-              encode_transient_address (self, thread, ended, &last);
+              last = encode_transient_address (self, thread, ended, last);
               buffer->dies[ended] = FALSE; /* seen backwards, it has come alive: from here on its address is known */
             }
         }
@@ -672,7 +692,7 @@ hat_event_encoder_encode (HatEventEncoder *self, HatEventBuffer *buffer, gint64 
   *out_chunk = (HatChunk){ .first_event = buffer->first_event, .n_events = buffer->n_events,
                            .first_block = buffer->first_block, .n_blocks = buffer->n_blocks };
 
-  put_bits (&self->columns[HAT_COLUMN_SURVIVES], buffer->dies, buffer->n_blocks, TRUE);
+  put_bits (&self->columns[HAT_COLUMN_SURVIVES], buffer->dies, buffer->n_blocks, 0, TRUE);
   encode_old_deaths (self);
   encode_rarities (self);
   encode_threads (self);
