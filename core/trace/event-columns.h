@@ -371,6 +371,7 @@ typedef enum
 static inline guint32
 hat_close_holes (guint16 *living, guint32 from, guint32 end, guint32 to, guint16 *place)
 {
+#pragma GCC unroll 4
   for (guint32 i = from; i < end; i++)
     {
       const guint16 block = living[i];
