@@ -290,8 +290,18 @@ hat_footprint (guint64 size)
 typedef struct
 {
   guint32 top, n;
-  guint64 at[2 * HAT_PILE_DEPTH];
+  guint64 *at; /* 2 HAT_PILE_DEPTH, and one before them */
 } HatPile;
+
+typedef guint64 HatPileRow[2 * HAT_PILE_DEPTH + 1];
+
+/* HAT_N_PLACES of each. */
+static inline void
+hat_piles_init (HatPile *piles, HatPileRow *rows)
+{
+  for (guint i = 0; i < HAT_N_PLACES; i++)
+    piles[i] = (HatPile){ .at = rows[i] + 1 };
+}
 
 static inline void
 hat_pile_push (HatPile *pile, guint64 address)
@@ -303,6 +313,18 @@ hat_pile_push (HatPile *pile, guint64 address)
     }
   pile->at[pile->top++] = address;
   pile->n = MIN (pile->n + 1, HAT_PILE_DEPTH);
+}
+
+/* Depth of the address in the pile, or pile->n. */
+static inline guint
+hat_pile_find (HatPile *pile, guint64 address)
+{
+  guint64 *top = pile->at + pile->top - 1, *at = top;
+  top[-(gint) pile->n] = address; /* ends the search */
+#pragma GCC unroll 4
+  while (*at != address)
+    at--;
+  return (guint) (top - at);
 }
 
 /* Takes out the `depth`th from the top (depth < pile->n). */

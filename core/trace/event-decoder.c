@@ -58,6 +58,7 @@ struct _HatEventDecoder
   HatStackId last_new;
 
   HatPile piles[HAT_N_PLACES];
+  HatPileRow rows[HAT_N_PLACES];
   guint64 class_address[HAT_N_PLACES];
   GArray *threads; /* HatThreadState */
   HatBlockId last_death;
@@ -635,7 +636,7 @@ decode_transient_address (HatEventDecoder *self, guint32 thread, guint32 block, 
 static gboolean
 decode_backward (HatEventDecoder *self, HatEvent *events)
 {
-  memset (self->piles, 0, sizeof (self->piles));
+  hat_piles_init (self->piles, self->rows);
   guint64 last = 0;
   const guint8 *kinds = self->kinds;
   for (guint32 i = self->chunk.n_events; i-- > 0;)

@@ -63,6 +63,7 @@ struct _HatEventEncoder
   Slot map[1u << MAX_MAP_BITS];
 
   HatPile piles[HAT_N_PLACES];
+  HatPileRow rows[HAT_N_PLACES];
   guint64 class_address[HAT_N_PLACES];
   GArray *threads; /* HatThreadState */
   GArray *runs;    /* Run */
@@ -527,7 +528,8 @@ encode_birth (HatEventEncoder *self, guint32 thread, HatThreadState *state, guin
       state->stack = self->number[block];
       return;
     }
-  state->stack = encode_stack_and_size (self, HAT_COLUMN_TRANSIENT_STACKS, thread, state, state->stack, buffer->stack[block], buffer->extent[block].size);
+  state->stack = encode_stack_and_size (self, HAT_COLUMN_TRANSIENT_STACKS, thread, state, state->stack, buffer->stack[block],
+                                        buffer->extent[block].size);
   self->living[state->first + state->n_living] = (guint16) block;
   self->place[block] = (guint16) state->n_living++;
 }
@@ -566,26 +568,6 @@ encode_forward (HatEventEncoder *self)
   put_bits (&self->columns[HAT_COLUMN_OLD], self->ends, n_ended, 4, FALSE); /* HAT_KIND_OLD */
 }
 
-/* Depth of the address in its pile, or pile->n. Two of three lie on top, and most others are not there. */
-static inline guint
-depth_in_pile (const HatPile *pile, guint64 address)
-{
-  if (G_LIKELY (pile->n > 0 && pile->at[pile->top - 1] == address))
-    return 0;
-  const guint64 *top = &pile->at[pile->top];
-  guint depth = 0;
-
-  for (; depth + 4 <= pile->n; depth += 4)
-    {
-      const guint64 *at = top - depth - 4;
-      if ((at[0] == address) | (at[1] == address) | (at[2] == address) | (at[3] == address))
-        break;
-    }
-  while (depth < pile->n && top[-1 - (gint) depth] != address)
-    depth++;
-  return depth;
-}
-
 /* One that is in no pile. */
 static void
 encode_fresh_address (HatEventEncoder *self, guint32 block, guint64 address, guint64 size, guint64 last)
@@ -614,7 +596,7 @@ encode_transient_address (HatEventEncoder *self, guint32 thread, guint32 block, 
 {
   const HatExtent extent = self->buffer->extent[block];
   HatPile *pile = &self->piles[hat_place (thread, extent.size)];
-  const guint depth = depth_in_pile (pile, extent.address);
+  const guint depth = hat_pile_find (pile, extent.address);
   if (G_LIKELY (depth < pile->n))
     {
       hat_pile_take (pile, depth);
@@ -629,8 +611,7 @@ static void
 encode_transient_addresses (HatEventEncoder *self)
 {
   HatEventBuffer *buffer = self->buffer;
-  for (guint i = 0; i < HAT_N_PLACES; i++)
-    self->piles[i].top = self->piles[i].n = 0;
+  hat_piles_init (self->piles, self->rows);
   guint64 last = 0;
   guint32 block = buffer->n_blocks, i = buffer->n_events;
   for (guint32 run = buffer->n_threads; run-- > 0;)
@@ -639,7 +620,7 @@ encode_transient_addresses (HatEventEncoder *self)
       while (i > buffer->threads[run].first)
         {
           const guint32 ended = buffer->ended[--i];
-          __builtin_prefetch (&buffer->extent[buffer->ended[i - MIN (i, DEATHS_AHEAD)]]); /* or of no block: no matter */
+          __builtin_prefetch (&buffer->extent[buffer->ended[(i - DEATHS_AHEAD) % HAT_CHUNK_EVENTS]]); /* or of no block: no matter */
           if (buffer->kind[i] & HAT_KIND_MAKES)
             {
               block--;
