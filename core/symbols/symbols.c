@@ -6,6 +6,7 @@
 #include "core/symbols/symbol-cache.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 /* The frames of one file. A file may be many modules: loaded again, or by several processes. */
 typedef struct
@@ -97,6 +98,14 @@ on_part_progress (double share, const char *what, gpointer data)
          || part->whole->func (part->from + share * part->size, what, part->whole->data);
 }
 
+/* Another one once a file came or went. */
+static gint64
+version_of (const char *folder)
+{
+  struct stat status;
+  return folder && stat (folder, &status) == 0 ? status.st_mtim.tv_sec * G_GINT64_CONSTANT (1000000000) + status.st_mtim.tv_nsec : 0;
+}
+
 HatSymbols *
 hat_symbols_resolve (const HatModule *modules, guint n_modules, const HatFrame *frames, guint n_frames,
                      const HatSymbolOptions *options, const HatProgress *progress, GError **error)
@@ -106,6 +115,8 @@ hat_symbols_resolve (const HatModule *modules, guint n_modules, const HatFrame *
   g_autoptr (HatSymbols) symbols = hat_symbols_new ();
   add_unknown (symbols, frames, n_frames, n_modules);
   g_autoptr (GPtrArray) files = group_by_file (modules, n_modules, frames, n_frames);
+  const char *cache = options ? options->cache : NULL;
+  const gint64 version = version_of (cache);
   guint done = 0;
   for (guint i = 0; i < files->len; i++)
     {
@@ -122,8 +133,8 @@ hat_symbols_resolve (const HatModule *modules, guint n_modules, const HatFrame *
         return NULL;
       done += file->wanted->len;
     }
-  if (options && options->cache)
-    hat_symbol_cache_trim (options->cache);
+  if (version_of (cache) != version)
+    hat_symbol_cache_trim (cache);
   if (!hat_progress_tick (progress, 1, "resolving symbols", error))
     return NULL;
   return g_steal_pointer (&symbols);
