@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "core/trace/big-array.h"
+
 #define MODULE_WORDS (sizeof (HatWireModule) / 8)
 #define MAX_PATH_BYTES 4096u
 #define MAX_MEMORY_BYTES (16u << 20)
@@ -62,6 +64,7 @@ add_node (HatDecoder *decoder, HatStackId stack)
     {
       decoder->capacity = decoder->capacity ? decoder->capacity * 2 : 1024;
       decoder->nodes = g_renew (HatStackId, decoder->nodes, decoder->capacity);
+      hat_big_advise (decoder->nodes, decoder->capacity * sizeof (HatStackId));
     }
   decoder->nodes[decoder->n_nodes++] = stack;
 }
