@@ -131,7 +131,8 @@ typedef struct
 typedef struct
 {
   HookState state;
-  uint32_t index;    /* in the address table, or HOOK_NO_INDEX */
+  uint64_t path;     /* of the node cache: a hash of the frames from the root to here, set when all have been walked */
+  uint64_t rule;     /* if it is a plain one, nothing of the rest is set */
   bool needs_rbp;    /* rbp was used to find the caller */
   bool restores_rbp; /* the caller's rbp came from memory */
   bool moves_sp;     /* the caller's sp came from memory */

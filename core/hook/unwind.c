@@ -116,19 +116,20 @@ typedef struct
   uint64_t key, rule;
 } Rule;
 
-typedef struct
-{
-  uint64_t mask;
-  uint64_t n_used;
-  Rule rules[];
-} RuleTable;
-
 enum
 {
   FIRST_RULES = 1 << 12,
   MAX_RULES = 1 << 20,
   PROBES = 24,
 };
+
+/* mask + 1 places where a rule may begin to be looked for, and some more to go on. */
+typedef struct
+{
+  uint64_t mask;
+  uint64_t n_used;
+  Rule rules[];
+} RuleTable;
 
 #define KEY_PC_MASK ((1ul << 47) - 1)
 #define KEY_EXACT (1ul << 47)
@@ -143,14 +144,25 @@ hash (uint64_t key)
   return (key * 0x9e3779b97f4a7c15ul) >> 20;
 }
 
+static inline uint64_t
+n_places (uint64_t mask)
+{
+  return mask + PROBES;
+}
+
+static inline size_t
+table_size (uint64_t mask)
+{
+  return sizeof (RuleTable) + n_places (mask) * sizeof (Rule);
+}
+
 static bool
 try_insert (RuleTable *table, uint64_t key, uint64_t rule)
 {
-  const uint64_t first = hash (key);
+  Rule *slot = &table->rules[hash (key) & table->mask];
 
-  for (uint32_t i = 0; i < PROBES; i++)
+  for (uint32_t i = 0; i < PROBES; i++, slot++)
     {
-      Rule *slot = &table->rules[(first + i) & table->mask];
       uint64_t old = __atomic_load_n (&slot->key, __ATOMIC_RELAXED);
       if (old == key)
         return true;
@@ -175,13 +187,13 @@ grow (RuleTable *old)
   const uint64_t n = old ? (old->mask + 1) * 2 : FIRST_RULES;
   if (n > MAX_RULES)
     return old;
-  const size_t size = sizeof (RuleTable) + n * sizeof (Rule);
+  const size_t size = table_size (n - 1);
   RuleTable *table = hook_map (size);
   if (hook_failed (table))
     return old;
   hook_syscall (SYS_madvise, (uint64_t) table, size, MADV_DONTDUMP, 0, 0, 0);
   table->mask = n - 1;
-  for (uint64_t i = 0; old && i <= old->mask; i++)
+  for (uint64_t i = 0; old && i < n_places (old->mask); i++)
     {
       const uint64_t key = __atomic_load_n (&old->rules[i].key, __ATOMIC_ACQUIRE);
       const uint64_t rule = __atomic_load_n (&old->rules[i].rule, __ATOMIC_ACQUIRE);
@@ -193,7 +205,7 @@ grow (RuleTable *old)
   if (__atomic_compare_exchange_n (&rule_table, &expected, table, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
     {
       if (old)
-        hook_syscall (SYS_madvise, (uint64_t) old + 4096, (old->mask + 1) * sizeof (Rule), MADV_DONTNEED, 0, 0, 0);
+        hook_syscall (SYS_madvise, (uint64_t) old + 4096, table_size (old->mask) - 4096, MADV_DONTNEED, 0, 0, 0);
       return table;
     }
   hook_syscall (SYS_munmap, (uint64_t) table, size, 0, 0, 0, 0);
@@ -268,13 +280,48 @@ pack_row (const HookRow *row, uint64_t ip, uint32_t index)
                rbp.kind == HOOK_RULE_OFFSET ? rbp.value : 0);
 }
 
+static inline uint64_t
+rule_key (uint64_t ip, bool exact)
+{
+  const uint64_t pc = unlikely (exact) ? ip | KEY_EXACT : ip - 1;
+  return pc | (uint64_t) __atomic_load_n (&rule_generation, __ATOMIC_RELAXED) << 48;
+}
+
+/* 0: not in the table. */
+static inline uint64_t
+known_rule (const RuleTable *table, uint64_t key)
+{
+  const Rule *slot = &table->rules[hash (key) & table->mask];
+
+  for (const Rule *end = slot + PROBES; slot < end; slot++)
+    {
+      const uint64_t found = __atomic_load_n (&slot->key, __ATOMIC_ACQUIRE);
+      if (likely (found == key))
+        {
+          const uint64_t rule = __atomic_load_n (&slot->rule, __ATOMIC_ACQUIRE);
+          /* Only a slot of an older generation is ever overwritten, so the same key on both sides means that the
+           * rule is its own. */
+          if (likely (__atomic_load_n (&slot->key, __ATOMIC_RELAXED) == key))
+            return rule;
+        }
+      else if (found == 0)
+        break;
+    }
+  return 0;
+}
+
 static HOOK_COLD uint64_t
 make_rule (HookThread *thread, uint64_t ip, bool exact)
 {
-  const uint64_t pc = ip - !exact;
+  const uint64_t pc = ip - !exact, key = rule_key (ip, exact);
+  RuleTable *table = __atomic_load_n (&rule_table, __ATOMIC_ACQUIRE);
   struct dl_find_object object;
   uint64_t rule;
 
+  if (unlikely (pc > KEY_PC_MASK))
+    return pack (NO_RULE, HOOK_NO_INDEX, 0, 0);
+  if (table && (rule = known_rule (table, key)) != 0) /* the table has grown meanwhile */
+    return rule;
   if (_dl_find_object ((void *) pc, &object) == 0)
     {
       hook_modules_announce (thread, &object);
@@ -288,8 +335,7 @@ make_rule (HookThread *thread, uint64_t ip, bool exact)
   else
     rule = pack (NO_RULE, new_index (ip, exact), 0, 0);
 
-  const uint64_t key = pc | (exact ? KEY_EXACT : 0) | (uint64_t) rule_generation << 48;
-  RuleTable *table = __atomic_load_n (&rule_table, __ATOMIC_ACQUIRE);
+  table = __atomic_load_n (&rule_table, __ATOMIC_ACQUIRE);
   if (table == NULL || __atomic_load_n (&table->n_used, __ATOMIC_RELAXED) > table->mask / 4 * 3)
     table = grow (table);
   if (table && !try_insert (table, key, rule))
@@ -303,33 +349,12 @@ make_rule (HookThread *thread, uint64_t ip, bool exact)
 static inline uint64_t
 find_rule (HookThread *thread, uint64_t ip, bool exact)
 {
-  const uint64_t pc = ip - !exact;
-  const uint64_t key
-      = pc | (exact ? KEY_EXACT : 0) | (uint64_t) __atomic_load_n (&rule_generation, __ATOMIC_RELAXED) << 48;
   const RuleTable *table = __atomic_load_n (&rule_table, __ATOMIC_ACQUIRE);
+  uint64_t rule = 0;
 
-  if (unlikely (pc > KEY_PC_MASK))
-    return pack (NO_RULE, HOOK_NO_INDEX, 0, 0);
-  if (likely (table))
-    {
-      const uint64_t first = hash (key);
-      for (uint32_t i = 0; i < PROBES; i++)
-        {
-          const Rule *slot = &table->rules[(first + i) & table->mask];
-          const uint64_t found = __atomic_load_n (&slot->key, __ATOMIC_ACQUIRE);
-          if (likely (found == key))
-            {
-              const uint64_t rule = __atomic_load_n (&slot->rule, __ATOMIC_ACQUIRE);
-              /* Only a slot of an older generation is ever overwritten, so the same key on both sides means that the
-               * rule is its own. */
-              if (likely (__atomic_load_n (&slot->key, __ATOMIC_RELAXED) == key))
-                return rule;
-            }
-          else if (found == 0)
-            break;
-        }
-    }
-  return make_rule (thread, ip, exact);
+  if (likely (table) && likely (ip <= KEY_PC_MASK))
+    rule = known_rule (table, rule_key (ip, exact));
+  return likely (rule) ? rule : make_rule (thread, ip, exact);
 }
 
 void
@@ -389,21 +414,7 @@ step_generic (HookThread *thread, HookFrame *frame)
   return find_registers (thread, frame->state.ip, frame->state.sp) ? hook_cfi_step (thread) : HOOK_STEP_LOST;
 }
 
-/* Fills all of frame but its state. `own` = on the thread's own stack: reads only between the frame and the end of
- * the stack. */
-static inline __attribute__ ((always_inline)) HookStep
-step (HookThread *thread, HookFrame *frame, HookState *next, bool own)
-{
-  const uint64_t sp = frame->state.sp, rbp = frame->state.rbp, top = thread->stack_hi;
-  const uint64_t rule = find_rule (thread, frame->state.ip, frame->state.exact);
-  uint64_t cfa;
-
-  frame->index = rule_index (rule);
-  frame->needs_rbp = frame->restores_rbp = frame->moves_sp = frame->unprovable = false;
-  frame->ip_slot = 0;
-  next->rbp = rbp;
-  next->exact = false;
-
+/* On the thread's own stack only what lies between the frame and the end of the stack is read. */
 #define READ(slot, out) \
   do \
     { \
@@ -414,21 +425,37 @@ step (HookThread *thread, HookFrame *frame, HookState *next, bool own)
     } \
   while (0)
 
-  const uint32_t kind = rule_kind (rule);
-  if (likely (kind <= BY_RBP))
-    {
-      frame->needs_rbp = kind == BY_RBP;
-      cfa = (kind == BY_RBP ? rbp : sp) + (uint64_t) rule_cfa_offset (rule);
-    }
-  else switch (kind)
+static inline HookStep
+step_to (uint64_t ip)
+{
+  if (unlikely (ip < 4096))
+    return ip == 0 ? HOOK_STEP_ROOT : HOOK_STEP_LOST;
+  return HOOK_STEP_CALLER;
+}
+
+/* Fills all of frame but its state and rule. */
+static HOOK_COLD HookStep
+step_unusual (HookThread *thread, HookFrame *frame, HookState *next, bool own)
+{
+  const uint64_t sp = frame->state.sp, rbp = frame->state.rbp, top = thread->stack_hi;
+
+  frame->needs_rbp = frame->restores_rbp = frame->moves_sp = frame->unprovable = false;
+  frame->ip_slot = 0;
+  next->rbp = rbp;
+  next->exact = false;
+  switch (rule_kind (frame->rule))
     {
     case REALIGNED:
       frame->needs_rbp = frame->restores_rbp = frame->moves_sp = true;
-      frame->sp_slot = rbp + (uint64_t) rule_cfa_offset (rule);
+      frame->sp_slot = rbp + (uint64_t) rule_cfa_offset (frame->rule);
       frame->rbp_slot = rbp;
-      READ (frame->sp_slot, &cfa);
+      READ (frame->sp_slot, &next->sp);
       READ (frame->rbp_slot, &next->rbp);
-      break;
+      if (next->sp <= sp || next->sp & 7)
+        return HOOK_STEP_LOST;
+      frame->ip_slot = next->sp - 8;
+      READ (frame->ip_slot, &next->ip);
+      return step_to (next->ip);
     case SIGNAL:
       frame->restores_rbp = frame->moves_sp = true;
       frame->ip_slot = sp + SIGNAL_RIP;
@@ -441,7 +468,7 @@ step (HookThread *thread, HookFrame *frame, HookState *next, bool own)
       /* The interrupted code's stack is this one, or we cannot go on without asking. */
       if (own && (next->sp <= sp || next->sp > top))
         return HOOK_STEP_LOST;
-      return next->ip == 0 ? HOOK_STEP_ROOT : next->ip < 4096 ? HOOK_STEP_LOST : HOOK_STEP_CALLER;
+      return step_to (next->ip);
     case ROOT:
       return HOOK_STEP_ROOT;
     case NO_RULE:
@@ -464,23 +491,47 @@ step (HookThread *thread, HookFrame *frame, HookState *next, bool own)
         return own && result == HOOK_STEP_CALLER && (next->sp <= sp || next->sp > top) ? HOOK_STEP_LOST : result;
       }
     }
+}
+
+static inline bool
+is_plain (uint64_t rule)
+{
+  return rule_kind (rule) <= BY_RBP;
+}
+
+/* Of a plain rule. */
+static inline uint64_t
+cfa_of (uint64_t rule, HookState state)
+{
+  return (rule_kind (rule) == BY_RSP ? state.sp : state.rbp) + (uint64_t) rule_cfa_offset (rule);
+}
+
+/* Fills frame. `own` = on the thread's own stack. */
+static inline __attribute__ ((always_inline)) HookStep
+step (HookThread *thread, HookFrame *frame, HookState state, HookState *next, bool own)
+{
+  const uint64_t sp = state.sp, top = thread->stack_hi, rule = find_rule (thread, state.ip, state.exact);
+
+  frame->state = state;
+  frame->rule = rule;
+  if (unlikely (!is_plain (rule)))
+    {
+      HookState found;
+      const HookStep result = step_unusual (thread, frame, &found, own);
+      *next = found;
+      return result;
+    }
+  const uint64_t cfa = cfa_of (rule, state), rbp_below = rule_rbp_below (rule);
   if (unlikely (cfa <= sp || cfa & 7))
     return HOOK_STEP_LOST;
-  frame->ip_slot = cfa - 8;
-  READ (frame->ip_slot, &next->ip);
-  const uint64_t rbp_below = rule_rbp_below (rule);
+  *next = (HookState) { .sp = cfa, .rbp = state.rbp };
+  READ (cfa - 8, &next->ip);
   if (rbp_below)
-    {
-      frame->restores_rbp = true;
-      frame->rbp_slot = cfa - rbp_below;
-      READ (frame->rbp_slot, &next->rbp);
-    }
-#undef READ
-  next->sp = cfa;
-  if (unlikely (next->ip < 4096))
-    return next->ip == 0 ? HOOK_STEP_ROOT : HOOK_STEP_LOST;
-  return HOOK_STEP_CALLER;
+    READ (cfa - rbp_below, &next->rbp);
+  return step_to (next->ip);
 }
+
+#undef READ
 
 /* ---- nodes ---- */
 
@@ -524,12 +575,49 @@ set_of (HookThread *thread, uint64_t path)
   return thread->nodes[path >> (64 - HOOK_NODE_BITS)];
 }
 
-/* A known node is one word, never 0: [epoch : 4][parent : 20][address table index : 20][node : 20].
- * *path: the parent's, and then the frame's. */
+/* A known node is one word, never 0: [epoch : 4][parent : 20][address table index : 20][node : 20]. */
+static inline uint64_t
+node_key (const HookThread *thread, uint32_t parent, uint32_t index)
+{
+  return thread->epoch << 60 | (uint64_t) parent << 40 | (uint64_t) (index & 0xfffff) << 20;
+}
+
+/* 0: not known. */
 static inline uint32_t
+known_node (uint64_t *set, uint64_t key)
+{
+  for (uint32_t i = 0; i < HOOK_NODE_WAYS; i++)
+    {
+      const uint64_t found = set[i];
+      if ((found ^ key) >> 20 != 0)
+        continue;
+      if (unlikely (i > 0))
+        {
+          set[i] = set[i - 1];
+          set[i - 1] = found;
+        }
+      return found & 0xfffff;
+    }
+  return 0;
+}
+
+static __attribute__ ((noinline)) uint32_t
+add_node (HookThread *thread, uint64_t *set, uint32_t parent, uint32_t index, uint64_t ip)
+{
+  if (!hook_room (thread, 1))
+    return parent;
+  hook_put (thread, (uint64_t) index << 28 | (uint64_t) parent << 4 | HAT_WIRE_NODE);
+  const uint32_t node = new_node (thread, parent, ip);
+  for (uint32_t i = HOOK_NODE_WAYS - 1; i > 0; i--)
+    set[i] = set[i - 1];
+  set[0] = node_key (thread, parent, index) | node;
+  return node;
+}
+
+/* *path: the parent's, and then the frame's. */
+static uint32_t
 node_of (HookThread *thread, uint64_t *path, uint32_t parent, uint32_t index, uint64_t ip, bool exact)
 {
-  const uint64_t key = thread->epoch << 60 | (uint64_t) parent << 40 | (uint64_t) (index & 0xfffff) << 20;
   uint64_t *set = set_of (thread, *path = next_path (*path, index));
 
   if (unlikely (index == HOOK_NO_INDEX))
@@ -540,26 +628,8 @@ node_of (HookThread *thread, uint64_t *path, uint32_t parent, uint32_t index, ui
       hook_put (thread, ip | (exact ? HAT_WIRE_IP_EXACT : 0));
       return new_node (thread, parent, ip);
     }
-  for (uint32_t i = 0; i < HOOK_NODE_WAYS; i++)
-    {
-      const uint64_t found = set[i];
-      if ((found ^ key) >> 20 != 0)
-        continue;
-      if (i > 0)
-        {
-          set[i] = set[i - 1];
-          set[i - 1] = found;
-        }
-      return found & 0xfffff;
-    }
-  if (!hook_room (thread, 1))
-    return parent;
-  hook_put (thread, (uint64_t) index << 28 | (uint64_t) parent << 4 | HAT_WIRE_NODE);
-  const uint32_t node = new_node (thread, parent, ip);
-  for (uint32_t i = HOOK_NODE_WAYS - 1; i > 0; i--)
-    set[i] = set[i - 1];
-  set[0] = key | node;
-  return node;
+  const uint32_t node = known_node (set, node_key (thread, parent, index));
+  return likely (node) ? node : add_node (thread, set, parent, index, ip);
 }
 
 static_assert (HAT_WIRE_MAX_NODES <= 1 << 20 && HAT_WIRE_MAX_IPS < (HAT_WIRE_IP_CUT & 0xfffff), "they fit their fields");
@@ -589,8 +659,7 @@ walk_all (HookThread *thread, const HookCaller *caller)
       /* Beyond the limit the last END_FRAMES frames rotate behind the first ones. */
       HookFrame *frame = &frames[n < HOOK_MAX_FRAMES ? n : HOOK_MAX_FRAMES + n % HOOK_END_FRAMES];
       n++;
-      frame->state = state;
-      result = step (thread, frame, &next, false);
+      result = step (thread, frame, state, &next, false);
       state = next;
     }
   while (result == HOOK_STEP_CALLER && n < 1u << 22);
@@ -603,13 +672,13 @@ walk_all (HookThread *thread, const HookCaller *caller)
         {
           const uint32_t at = n - 1 - i;
           const HookFrame *frame = &frames[at < HOOK_MAX_FRAMES ? at : HOOK_MAX_FRAMES + at % HOOK_END_FRAMES];
-          node = node_of (thread, &path, node, frame->index, frame->state.ip, frame->state.exact);
+          node = node_of (thread, &path, node, rule_index (frame->rule), frame->state.ip, frame->state.exact);
         }
       node = node_of (thread, &path, node, HAT_WIRE_IP_CUT, 0, false);
       left = HOOK_END_FRAMES;
     }
   while (left-- > 0)
-    node = node_of (thread, &path, node, frames[left].index, frames[left].state.ip, frames[left].state.exact);
+    node = node_of (thread, &path, node, rule_index (frames[left].rule), frames[left].state.ip, frames[left].state.exact);
   hook_check_stack (thread, caller, node, true);
   return node;
 }
@@ -650,8 +719,8 @@ stands (const HookThread *thread, const HookKept *frame)
 }
 
 /* How many of the n frames still are what they were. */
-static inline uint32_t
-prove (const HookThread *thread, uint32_t n)
+static inline uint64_t
+prove (const HookThread *thread, uint64_t n)
 {
   const HookKept *kept = thread->kept;
   uint64_t n_pairs = 0, n_words = 0;
@@ -662,79 +731,111 @@ prove (const HookThread *thread, uint32_t n)
       if (differs[0] | differs[1])
         break;
     }
-  while (n_words < kept[n - 1].n_words && word_differs (thread, n_words) == 0)
+  const uint64_t all = kept[n - 1].n_words;
+  while (n_words + 4 <= all
+         && (word_differs (thread, n_words) | word_differs (thread, n_words + 1) | word_differs (thread, n_words + 2)
+             | word_differs (thread, n_words + 3)) == 0)
+    n_words += 4;
+  while (n_words < all && word_differs (thread, n_words) == 0)
     n_words++;
   while (n > 0 && (kept[n - 1].n_pairs > n_pairs || kept[n - 1].n_words > n_words))
     n--;
   return n;
 }
 
-/* Has the sets of the walked frames' nodes fetched, all at once. */
+/* Sets the walked frames' paths and has the sets of their nodes fetched, all at once. */
 static inline void
-expect_nodes (HookThread *thread, uint64_t path, uint32_t n_walked)
+expect_nodes (HookThread *thread, uint64_t path, uint64_t n_walked)
 {
-  for (uint32_t i = n_walked; i > 1; i--)
-    __builtin_prefetch (set_of (thread, path = next_path (path, thread->walk[i - 1].index)));
+  for (HookFrame *frame = thread->walk + n_walked; frame-- > thread->walk;)
+    {
+      frame->path = path = next_path (path, rule_index (frame->rule));
+      __builtin_prefetch (set_of (thread, path));
+    }
 }
 
-/* Adds a walked frame to the kept stack; false if it has no more room. */
+/* Adds a walked frame to the kept stack; false if it has no more room. `usual`: its rule is a plain one, it has an index, and it is neither the
+ * first nor a very deep one. */
+static inline __attribute__ ((always_inline)) bool
+keep_frame (HookThread *thread, const HookFrame *frame, bool usual)
+{
+  const bool plain = usual || is_plain (frame->rule);
+  const uint64_t k = thread->n_frames, rbp_below = plain ? rule_rbp_below (frame->rule) : 0;
+  HookKept *kept = &thread->kept[k];
+  const HookKept *caller = kept - 1;
+  const uint32_t index = rule_index (frame->rule);
+  const uint64_t cfa = usual ? caller->sp : plain ? cfa_of (frame->rule, frame->state) : 0;
+  const uint64_t ip_slot = plain ? cfa - 8 : frame->ip_slot, rbp_slot = plain ? cfa - rbp_below : frame->rbp_slot;
+  const bool restores_rbp = plain ? rbp_below != 0 : frame->restores_rbp;
+  const bool moves_sp = !plain && frame->moves_sp, unprovable = !plain && frame->unprovable;
+  bool needs_rbp = plain ? rule_kind (frame->rule) == BY_RBP : frame->needs_rbp;
+  uint64_t n_words = 0, n_pairs = 0;
+
+  if (usual || k > 0)
+    {
+      const bool proves_rbp = restores_rbp && caller->needs_rbp;
+      n_words = caller->n_words;
+      n_pairs = caller->n_pairs;
+      if (!usual && (k == HOOK_CACHED_FRAMES || n_words + 3 > HOOK_CACHED_WORDS))
+        return false;
+      if (unprovable)
+        thread->words[n_words++] = (HookWord) { (uint64_t) &never_equal, 1 };
+      else if (proves_rbp && rbp_slot == ip_slot - 8)
+        {
+          thread->pair_slots[n_pairs] = rbp_slot;
+          thread->pairs[n_pairs++] = (HookPair) { caller->rbp, caller->ip };
+        }
+      else
+        {
+          thread->words[n_words++] = (HookWord) { ip_slot, caller->ip };
+          if (proves_rbp)
+            thread->words[n_words++] = (HookWord) { rbp_slot, caller->rbp };
+        }
+      if (moves_sp)
+        thread->words[n_words++] = (HookWord) { frame->sp_slot, caller->sp };
+      needs_rbp |= caller->needs_rbp && !restores_rbp;
+    }
+  else if (unprovable || moves_sp)
+    thread->words[n_words++] = (HookWord) { (uint64_t) &never_equal, 1 };
+  else if (ip_slot) /* a return address of 0 ended the walk */
+    thread->words[n_words++] = (HookWord) { ip_slot, 0 };
+
+  kept->ip = frame->state.ip;
+  kept->sp = frame->state.sp;
+  kept->rbp = needs_rbp ? frame->state.rbp : 0;
+  kept->index = index;
+  kept->n_words = (uint32_t) n_words;
+  kept->n_pairs = (uint32_t) n_pairs;
+  kept->needs_rbp = needs_rbp;
+  kept->exact = frame->state.exact;
+  if (usual)
+    {
+      uint64_t *set = set_of (thread, kept->path = frame->path);
+      const uint32_t known = known_node (set, node_key (thread, caller->node, index));
+      kept->node = likely (known) ? known : add_node (thread, set, caller->node, index, kept->ip);
+    }
+  else if (k < HOOK_MAX_FRAMES)
+    {
+      kept->path = k ? caller->path : HAT_WIRE_NODE_ROOT;
+      kept->node = node_of (thread, &kept->path, k ? caller->node : HAT_WIRE_NODE_ROOT, index, kept->ip, kept->exact);
+    }
+  thread->n_frames = (uint32_t) k + 1;
+  return true;
+}
+
+static HOOK_COLD bool
+keep_unusual (HookThread *thread, const HookFrame *frame)
+{
+  return keep_frame (thread, frame, false);
+}
+
 static inline bool
 keep (HookThread *thread, const HookFrame *frame)
 {
   const uint32_t k = thread->n_frames;
-  const HookKept *caller = &thread->kept[k - 1];
-  uint32_t n_words = 0, n_pairs = 0;
-  bool needs_rbp = frame->needs_rbp;
-
-  if (likely (k > 0))
-    {
-      n_words = caller->n_words;
-      n_pairs = caller->n_pairs;
-      if (unlikely (k == HOOK_CACHED_FRAMES || n_words + 3 > HOOK_CACHED_WORDS))
-        return false;
-      if (unlikely (frame->unprovable))
-        thread->words[n_words++] = (HookWord) { (uint64_t) &never_equal, 1 };
-      else
-        {
-          const bool proves_rbp = frame->restores_rbp && caller->needs_rbp;
-          if (proves_rbp && likely (frame->rbp_slot == frame->ip_slot - 8))
-            {
-              thread->pair_slots[n_pairs] = frame->rbp_slot;
-              thread->pairs[n_pairs++] = (HookPair) { caller->rbp, caller->ip };
-            }
-          else
-            {
-              thread->words[n_words++] = (HookWord) { frame->ip_slot, caller->ip };
-              if (proves_rbp)
-                thread->words[n_words++] = (HookWord) { frame->rbp_slot, caller->rbp };
-            }
-          if (unlikely (frame->moves_sp))
-            thread->words[n_words++] = (HookWord) { frame->sp_slot, caller->sp };
-        }
-      needs_rbp |= caller->needs_rbp && !frame->restores_rbp;
-    }
-  else if (frame->unprovable || frame->moves_sp)
-    thread->words[n_words++] = (HookWord) { (uint64_t) &never_equal, 1 };
-  else if (frame->ip_slot) /* a return address of 0 ended the walk */
-    thread->words[n_words++] = (HookWord) { frame->ip_slot, 0 };
-
-  HookKept *kept = &thread->kept[k];
-  kept->ip = frame->state.ip;
-  kept->sp = frame->state.sp;
-  kept->rbp = needs_rbp ? frame->state.rbp : 0;
-  kept->index = frame->index;
-  kept->n_words = n_words;
-  kept->n_pairs = n_pairs;
-  kept->needs_rbp = needs_rbp;
-  kept->exact = frame->state.exact;
-  if (likely (k < HOOK_MAX_FRAMES))
-    {
-      kept->path = k ? caller->path : HAT_WIRE_NODE_ROOT;
-      kept->node = node_of (thread, &kept->path, k ? caller->node : HAT_WIRE_NODE_ROOT, frame->index, frame->state.ip,
-                            frame->state.exact);
-    }
-  thread->n_frames = k + 1;
-  return true;
+  if (likely (is_plain (frame->rule)) && likely (k - 1 < HOOK_MAX_FRAMES - 1) && likely (rule_index (frame->rule) != HOOK_NO_INDEX))
+    return keep_frame (thread, frame, true);
+  return keep_unusual (thread, frame);
 }
 
 /* The node of a kept stack that is too deep: both ends. */
@@ -914,25 +1015,22 @@ static __attribute__ ((noinline)) uint32_t
 walk_to_kept (HookThread *thread, const HookCaller *caller, bool recalls)
 {
   const uint64_t sp = hook_caller_sp (caller);
-  uint32_t n = thread->n_frames, n_walked = 0;
-  HookState state = { caller->ip, sp, caller->rbp, false };
+  uint64_t n = thread->n_frames, n_walked = 0;
+  HookState state = { caller->ip, sp, caller->rbp, false }, next;
   while (n > 0 && thread->kept[n - 1].sp < sp)
     n--;
   if (likely (n > 0))
     n = prove (thread, n);
   for (;;)
     {
-      while (n > 0 && thread->kept[n - 1].sp < state.sp)
-        n--;
       const HookKept *kept = &thread->kept[n - 1];
+      for (; n > 0 && kept->sp < state.sp; n--)
+        kept--;
       if (n > 0 && kept->sp == state.sp && kept->ip == state.ip && kept->exact == state.exact
           && (!kept->needs_rbp || kept->rbp == state.rbp))
         break;
-      HookFrame *frame = &thread->walk[n_walked++];
-      HookState next;
-      frame->state = state;
-      const HookStep result = step (thread, frame, &next, true);
-      if (likely (result == HOOK_STEP_CALLER && n_walked < HOOK_WALKED_FRAMES))
+      const HookStep result = step (thread, &thread->walk[n_walked++], state, &next, true);
+      if (likely (result == HOOK_STEP_CALLER) && likely (n_walked < HOOK_WALKED_FRAMES))
         {
           state = next;
           continue;
@@ -945,7 +1043,7 @@ walk_to_kept (HookThread *thread, const HookCaller *caller, bool recalls)
       return walk_all (thread, caller);
     }
 
-  thread->n_frames = n;
+  thread->n_frames = (uint32_t) n;
   expect_nodes (thread, n ? thread->kept[n - 1].path : HAT_WIRE_NODE_ROOT, n_walked);
   while (n_walked > 0)
     if (unlikely (!keep (thread, &thread->walk[--n_walked])))
@@ -954,7 +1052,7 @@ walk_to_kept (HookThread *thread, const HookCaller *caller, bool recalls)
         return walk_all (thread, caller);
       }
   if (recalls && n > 0 && thread->n_frames - n >= HOOK_LONG_WALK)
-    remember (thread, caller, n - 1);
+    remember (thread, caller, (uint32_t) n - 1);
   const uint32_t node = likely (thread->n_frames <= HOOK_MAX_FRAMES) ? thread->kept[thread->n_frames - 1].node : cut_node (thread);
   hook_check_stack (thread, caller, node, false);
   return node;
