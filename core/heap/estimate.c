@@ -22,30 +22,11 @@ hat_heap_sample_bytes (HatHeap *heap)
   return heap->sample_bytes;
 }
 
-/* 1 - exp (-x) for x > 0: the series for a small part of x, doubled again and again; exact to 6e-16. By hand, for this would be all of libm
- * that the program needs, and loading that takes each recording 0.1 ms. */
-static double
-share_sampled (double x)
-{
-  guint n = 0;
-  double sum = 0, term = -1;
-
-  if (x > 40)
-    return 1;
-  for (; x > 0.125; n++)
-    x /= 2;
-  for (guint i = 1; i <= 12; i++)
-    sum += term *= -x / i;
-  for (; n > 0; n--)
-    sum *= 2 - sum;
-  return sum;
-}
-
 HatStandsFor
 hat_stands_for (guint64 size, guint64 sample_bytes)
 {
   const double s = (double) size;
-  const double weight = sample_bytes == 0 || size == 0 ? 1 : 1 / share_sampled (s / (double) sample_bytes);
+  const double weight = sample_bytes == 0 || size == 0 ? 1 : -1 / expm1 (-s / (double) sample_bytes);
   return (HatStandsFor){ { weight, weight * (weight - 1) }, { s * weight, s * s * weight * (weight - 1) } };
 }
 
@@ -72,13 +53,13 @@ hat_estimate_add (HatEstimate *sum, const HatEstimate *part, double sign)
 guint64
 hat_estimate_value (const HatEstimate *estimate)
 {
-  return estimate->value > 0 ? (guint64) (MIN (estimate->value, 9e18) + 0.5) : 0;
+  return estimate->value > 0 ? (guint64) llround (MIN (estimate->value, 9e18)) : 0;
 }
 
 guint64
 hat_error_of (double variance)
 {
-  return variance > 0 ? (guint64) (MIN (1.96 * sqrt (variance), 9e18) + 0.5) : 0;
+  return variance > 0 ? (guint64) llround (MIN (1.96 * sqrt (variance), 9e18)) : 0;
 }
 
 guint64
