@@ -68,8 +68,8 @@ enum
   HOOK_CACHED_WORDS = HOOK_CACHED_FRAMES * 2 + 64,
   HOOK_NODE_BITS = 12,        /* sets of known nodes */
   HOOK_NODE_WAYS = 4,
-  HOOK_SHAPE_BITS = 9,
-  HOOK_MEMORY_BITS = 9,
+  HOOK_SHAPE_BITS = 10,
+  HOOK_MEMORY_BITS = 10,
   HOOK_SHAPE_WORDS = 10,      /* longer ones are not remembered */
   HOOK_LONG_WALK = 2,         /* frames; shorter ones cost no more than remembering them */
   HOOK_PENDING = 512,
