@@ -5,11 +5,9 @@
 #include "core/record/launch.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,73 +49,45 @@ child_environment (const char *const *env, const char *hook, HatSession *session
   return g_environ_setenv (result, HAT_WIRE_ENV, session->path, TRUE);
 }
 
-/* Runs in the recorder's memory, on a stack of its own: a copy of all that memory would be made for an exec that throws it away. */
-struct _HatLaunchChild
+/* execve that hands a script without a #! line to the shell, as execvp does. */
+static void
+execute (const HatPreflight *program, const char *const *argv, char **env)
 {
-  int channel, others_end;
-  const char *path, *directory;
-  const char **argv;
-  char **env;
-  char stack[8192];
-};
-
-/* A system call of up to three arguments, which returns its error: errno is the recorder's. */
-static long
-call (long number, guint64 a, guint64 b, guint64 c)
-{
-  long result;
-  __asm__ volatile ("syscall" : "=a" (result) : "a" (number), "D" (a), "S" (b), "d" (c) : "rcx", "r11", "memory");
-  return result;
+  if (!program->is_plain_script)
+    {
+      execve (program->path, (char **) argv, env);
+      return;
+    }
+  const guint n = g_strv_length ((char **) argv);
+  const char **shell = g_new0 (const char *, n + 2);
+  shell[0] = "/bin/sh";
+  shell[1] = program->path;
+  for (guint i = 1; i < n; i++)
+    shell[i + 1] = argv[i];
+  execve (shell[0], (char **) shell, env);
 }
 
-static int
-be_the_child (void *data)
+static void G_GNUC_NORETURN
+be_the_child (int channel, const HatPreflight *program, const char *const *argv, char **env, const char *directory)
 {
-  const HatLaunchChild *child = data;
   char go = 0;
-  long result = 0;
-
-  call (SYS_close, child->others_end, 0, 0);
-  while (call (SYS_read, child->channel, (guint64) &go, 1) == -EINTR)
+  while (read (channel, &go, 1) < 0 && errno == EINTR)
     ;
   if (go != 'g')
-    return HAT_RECORD_FAILED;
-  if (child->directory)
-    result = call (SYS_chdir, (guint64) child->directory, 0, 0);
-  if (result == 0)
-    result = call (SYS_execve, (guint64) child->path, (guint64) child->argv, (guint64) child->env);
-  const int code = -result;
-  call (SYS_write, child->channel, (guint64) &code, sizeof code);
-  return HAT_RECORD_REFUSED;
-}
-
-static void
-clear (HatLaunch *launch)
-{
-  close (launch->channel);
-  launch->channel = -1;
-  g_strfreev (launch->child->env);
-  g_free (launch->child->argv);
-  g_clear_pointer (&launch->child, g_free);
-}
-
-/* A script without a #! line is handed to the shell, as execvp does. */
-static void
-choose_image (HatLaunchChild *child, const HatPreflight *program, const char *const *argv)
-{
-  const guint n = g_strv_length ((char **) argv), n_before = program->is_plain_script ? 2 : 1;
-
-  child->argv = g_new0 (const char *, n + n_before);
-  child->path = child->argv[0] = program->is_plain_script ? "/bin/sh" : program->path;
-  child->argv[n_before - 1] = program->is_plain_script ? program->path : argv[0];
-  for (guint i = 1; i < n; i++)
-    child->argv[n_before - 1 + i] = argv[i];
+    _exit (HAT_RECORD_FAILED);
+  if (directory == NULL || chdir (directory) == 0)
+    execute (program, argv, env);
+  const int code = errno;
+  if (write (channel, &code, sizeof code) < 0)
+    _exit (HAT_RECORD_FAILED);
+  _exit (HAT_RECORD_REFUSED);
 }
 
 gboolean
 hat_launch (const HatPreflight *program, const char *const *argv, const char *const *env, const char *directory, const char *hook,
             HatSession *session, HatLaunch *out_launch, GError **error)
 {
+  g_auto (GStrv) full = child_environment (env, hook, session);
   int ends[2];
 
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
@@ -125,22 +95,20 @@ hat_launch (const HatPreflight *program, const char *const *argv, const char *co
       g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "%s: could not be started: %s", argv[0], g_strerror (errno));
       return FALSE;
     }
-  HatLaunchChild *child = g_new (HatLaunchChild, 1);
-  child->channel = ends[1];
-  child->others_end = ends[0];
-  child->directory = directory;
-  child->env = child_environment (env, hook, session);
-  choose_image (child, program, argv);
-  *out_launch = (HatLaunch) { .channel = ends[0], .child = child };
-  out_launch->pid = clone (be_the_child, child->stack + sizeof child->stack, CLONE_VM | SIGCHLD, child);
-  const int code = errno;
-  close (ends[1]);
-  if (out_launch->pid < 0)
+  const pid_t pid = fork ();
+  if (pid == 0)
     {
-      g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "%s: could not be started: %s", argv[0], g_strerror (code));
-      clear (out_launch);
+      close (ends[0]);
+      be_the_child (ends[1], program, argv, full, directory);
+    }
+  close (ends[1]);
+  if (pid < 0)
+    {
+      g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "%s: could not be started: %s", argv[0], g_strerror (errno));
+      close (ends[0]);
       return FALSE;
     }
+  *out_launch = (HatLaunch) { .pid = pid, .channel = ends[0] };
   return TRUE;
 }
 
@@ -159,11 +127,11 @@ hat_launch_wait (HatLaunch *launch, const char *program, int *out_status, GError
   /* The other end closes when the program has taken over. */
   while ((n = read (launch->channel, &code, sizeof code)) < 0 && errno == EINTR)
     ;
-  if (n > 0)
-    waitpid (launch->pid, NULL, 0);
-  clear (launch);
+  close (launch->channel);
+  launch->channel = -1;
   if (n == 0)
     return TRUE;
+  waitpid (launch->pid, NULL, 0);
   *out_status = code == ENOENT ? HAT_RECORD_NOT_FOUND : HAT_RECORD_REFUSED;
   g_set_error (error, HAT_ERROR, HAT_ERROR_REFUSED, "%s: could not be started: %s", program, g_strerror (code));
   return FALSE;
@@ -176,5 +144,6 @@ hat_launch_cancel (HatLaunch *launch)
     return;
   kill (launch->pid, SIGKILL);
   waitpid (launch->pid, NULL, 0);
-  clear (launch);
+  close (launch->channel);
+  launch->channel = -1;
 }

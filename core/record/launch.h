@@ -10,19 +10,16 @@
 
 G_BEGIN_DECLS
 
-typedef struct _HatLaunchChild HatLaunchChild;
-
 typedef struct
 {
   pid_t pid;
   int channel; /* to the child, which waits for hat_launch_go() */
-  HatLaunchChild *child; /* until it has become the program */
 } HatLaunch;
 
 /* Path of the hook library: next to this build, or installed. Error: IO. */
 char *hat_launch_find_hook (GError **error);
 
-/* Makes the child, which waits. What it is given must stay until hat_launch_wait() or hat_launch_cancel(). Call while the recorder has one thread and has not touched its signals yet. */
+/* Forks the child, which waits. Call while the recorder has one thread and has not touched its signals yet. */
 gboolean hat_launch (const HatPreflight *program, const char *const *argv, const char *const *env, const char *directory,
                      const char *hook, HatSession *session, HatLaunch *out_launch, GError **error);
 

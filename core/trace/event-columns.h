@@ -93,24 +93,28 @@ typedef struct
   HatReader planes[HAT_N_PLANES];
 } HatColumnReader;
 
+static inline gboolean
+hat_plane_take (HatReader *plane, guint8 *out)
+{
+  if (G_UNLIKELY (plane->at == plane->end))
+    {
+      plane->bad = TRUE;
+      return FALSE;
+    }
+  *out = *plane->at++;
+  return TRUE;
+}
+
 static inline guint64
 hat_column_get (HatColumnReader *column)
 {
-  HatReader *first = &column->planes[0], *second = &column->planes[1];
-  if (G_UNLIKELY (first->at == first->end))
-    {
-      first->bad = TRUE;
-      return 0;
-    }
-  const guint8 low = *first->at++;
+  guint8 low, high;
+  if (!hat_plane_take (&column->planes[0], &low))
+    return 0;
   if (G_LIKELY (low < 0x80))
     return low;
-  if (G_UNLIKELY (second->at == second->end))
-    {
-      second->bad = TRUE;
-      return 0;
-    }
-  const guint8 high = *second->at++;
+  if (!hat_plane_take (&column->planes[1], &high))
+    return 0;
   const guint64 value = (low & 0x7fu) | (high & 0x7fu) << 7;
   if (high < 0x80)
     return value;
@@ -121,24 +125,17 @@ hat_column_get (HatColumnReader *column)
 static inline guint64
 hat_column_get_size (HatColumnReader *column)
 {
-  HatReader *first = &column->planes[0], *second = &column->planes[1];
-  if (G_UNLIKELY (first->at == first->end))
-    {
-      first->bad = TRUE;
-      return 0;
-    }
-  const guint8 code = *first->at++;
+  guint8 code, low;
+  if (!hat_plane_take (&column->planes[0], &code))
+    return 0;
   if (code < 0x80)
     return code;
-  if (G_UNLIKELY (second->at == second->end))
-    {
-      second->bad = TRUE;
-      return 0;
-    }
+  if (!hat_plane_take (&column->planes[1], &low))
+    return 0;
   guint64 steps = code & 0x7f;
   if (G_UNLIKELY (steps == HAT_SIZE_STEPS))
     steps += hat_reader_varint (&column->planes[2]);
-  return (steps + 8) << 4 | (*second->at++ & 15);
+  return (steps + 8) << 4 | (low & 15);
 }
 
 static inline gint64
