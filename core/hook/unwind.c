@@ -709,7 +709,7 @@ stands (const HookThread *thread, const HookKept *frame)
   HookPair pairs_differ = { 0, 0 };
   uint64_t differs = 0;
 
-#pragma GCC unroll 2
+#pragma GCC unroll 4
   for (uint64_t i = 0; i < n_pairs; i++)
     pairs_differ |= pair_differs (thread, i);
 #pragma GCC unroll 2
