@@ -140,7 +140,14 @@ release (HatRing *ring)
   hat_session_release (ring->wire, ring->released);
 }
 
-/* Decodes the ring's next events up to `limit`. A stamp far ahead of the clock is no time: such an event comes right after the one before. */
+/* Whether a stamp is far ahead of the clock, and so no time. This round may have begun long ago, hence the second look. */
+static gboolean
+is_nonsense (HatImages *images, guint64 ticks)
+{
+  return ticks > images->now_ticks + NONSENSE_TICKS && ticks > hat_clock_ticks () + NONSENSE_TICKS;
+}
+
+/* Decodes the ring's next events up to `limit`. One whose stamp is nonsense comes right after the one before. */
 static void
 read_ahead (HatImages *images, HatRing *ring, guint64 limit)
 {
@@ -157,7 +164,7 @@ read_ahead (HatImages *images, HatRing *ring, guint64 limit)
     {
       ring->pending = decoder->next_ticks;
       ring->began = decoder->next_began;
-      if (ring->pending > images->now_ticks && ring->pending - images->now_ticks > NONSENSE_TICKS
+      if (is_nonsense (images, ring->pending)
           && hat_decoder_read (decoder, ring->pending, ring->ahead, 1, &ring->n_ahead) != HAT_DECODE_BAD && ring->n_ahead > 0)
         ring->ahead[0].ticks = ring->ahead[0].old_ticks = ring->last_ticks;
     }
