@@ -918,11 +918,12 @@ test_cache (void)
   HatModuleFiles files;
   HatSymbolCache *cache;
   guint n;
-  for (gboolean is_open = FALSE; !is_open;)
+  gboolean is_open = FALSE;
+  for (guint round = 1; !is_open; round++)
     {
       g_autoptr (HatSymbolsAhead) ahead = hat_symbols_ahead_new (folder);
       hat_symbols_ahead_add (ahead, &module);
-      g_usleep (1000);
+      g_usleep (round * 1000);
       is_open = hat_symbols_ahead_take (ahead, &module, &files, &cache);
     }
   for (guint i = 0; i < addresses->len; i++)
