@@ -326,6 +326,12 @@ hat_graph_type_name (HatGraph *graph, guint32 type)
 }
 
 const char *
+hat_graph_type_label (HatGraph *graph, guint32 type)
+{
+  return type != HAT_GRAPH_NONE && graph->types.type_label ? graph->types.type_label (graph->types.data, type) : hat_graph_type_name (graph, type);
+}
+
+const char *
 hat_graph_type_evidence (HatGraph *graph, guint32 block)
 {
   return graph->types.type_evidence ? graph->types.type_evidence (graph->types.data, block) : NULL;
@@ -334,7 +340,7 @@ hat_graph_type_evidence (HatGraph *graph, guint32 block)
 const char *
 hat_graph_label (HatGraph *graph, guint32 block)
 {
-  const char *type = hat_graph_type_name (graph, hat_graph_type (graph, block));
+  const char *type = hat_graph_type_label (graph, hat_graph_type (graph, block));
 
   return type ? type : hat_stack_function (graph->trace, graph->stack[block]);
 }

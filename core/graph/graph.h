@@ -128,6 +128,7 @@ typedef struct
   /* A number for each distinct type, HAT_GRAPH_NONE = not known. Called often. */
   guint32 (*type) (gpointer data, guint32 block);
   const char *(*type_name) (gpointer data, guint32 type);
+  const char *(*type_label) (gpointer data, guint32 type); /* NULL: as its name */
   const char *(*type_evidence) (gpointer data, guint32 block); /* how its type is known, in words; or NULL */
   /* The field that holds the pointer `offset` bytes into the block. FALSE: not known. */
   gboolean (*field) (gpointer data, guint32 block, guint64 offset, HatGraphField *out_field);
@@ -184,6 +185,8 @@ guint32 hat_graph_find (HatGraph *graph, guint64 address); /* the block that con
  * which is mostly where it stands here, or HAT_GRAPH_NONE. */
 guint32 hat_graph_find_block (HatGraph *graph, guint64 index, const HatBlock *block);
 const char *hat_graph_type_name (HatGraph *graph, guint32 type);      /* or NULL */
+/* The same, and where the type is defined if others have its name: "node at list.c:12". */
+const char *hat_graph_type_label (HatGraph *graph, guint32 type);
 const char *hat_graph_type_evidence (HatGraph *graph, guint32 block); /* or NULL */
 /* What the block counts itself, and how many of these were found: pointers known or inferred to own it from blocks, and roots known to.
  * FALSE: it does not count. */

@@ -27,7 +27,7 @@ typedef struct
   const HatSnapshot *snapshot;
   const HatGraph *graph;
   Kind *kinds;
-  GPtrArray *names;        /* by number */
+  GPtrArray *names, *labels; /* by number */
   GStringChunk *strings;
   guint32 *root_variable;  /* by root: 1 + index of its variable */
 } Typed;
@@ -72,6 +72,13 @@ type_name (gpointer data, guint32 type)
 {
   const Typed *typed = data;
   return type < typed->names->len ? g_ptr_array_index (typed->names, type) : NULL;
+}
+
+static const char *
+type_label (gpointer data, guint32 type)
+{
+  const Typed *typed = data;
+  return type < typed->labels->len ? g_ptr_array_index (typed->labels, type) : NULL;
 }
 
 static const char *
@@ -343,10 +350,23 @@ find_root_variables (Typed *typed)
     }
 }
 
+/* The kind's name, and where its type is defined if others have that name. */
+static const char *
+label_of (Typed *typed, const HatBlockKind *kind, const char *name)
+{
+  const char *file = NULL;
+  guint line = 0;
+  if (kind->type == HAT_TYPE_VOID || kind->type >= hat_types_count (typed->types)
+      || !hat_types_place (typed->types, hat_types_definition (typed->types, kind->type), &file, &line))
+    return name;
+  g_autofree char *base = g_path_get_basename (file), *label = g_strdup_printf ("%s at %s:%u", name, base, line);
+  return g_string_chunk_insert_const (typed->strings, label);
+}
+
 static void
 number_types (Typed *typed)
 {
-  g_autoptr (GHashTable) numbers = g_hash_table_new (g_str_hash, g_str_equal); /* name -> 1 + number */
+  g_autoptr (GHashTable) numbers = g_hash_table_new (g_str_hash, g_str_equal); /* label -> 1 + number */
   const guint n_types = hat_types_count (typed->types);
   for (guint32 i = 0; i < typed->snapshot->n_kinds; i++)
     {
@@ -354,11 +374,13 @@ number_types (Typed *typed)
       Kind *kind = &typed->kinds[i];
       g_autofree char *shown = it->is_array ? g_strconcat (it->name, "[]", NULL) : NULL;
       const char *name = shown ? g_string_chunk_insert_const (typed->strings, shown) : it->name;
-      guint number = GPOINTER_TO_UINT (g_hash_table_lookup (numbers, name));
+      const char *label = label_of (typed, it, name);
+      guint number = GPOINTER_TO_UINT (g_hash_table_lookup (numbers, label));
       if (number == 0)
         {
           g_ptr_array_add (typed->names, (gpointer) name);
-          g_hash_table_insert (numbers, (gpointer) name, GUINT_TO_POINTER (number = typed->names->len));
+          g_ptr_array_add (typed->labels, (gpointer) label);
+          g_hash_table_insert (numbers, (gpointer) label, GUINT_TO_POINTER (number = typed->names->len));
         }
       kind->kind = it;
       kind->number = number - 1;
@@ -376,6 +398,7 @@ typed_free (gpointer data)
   hat_slot_table_free (typed->slots);
   hat_types_free (typed->types);
   g_ptr_array_unref (typed->names);
+  g_ptr_array_unref (typed->labels);
   g_string_chunk_free (typed->strings);
   g_free (typed->kinds);
   g_free (typed->root_variable);
@@ -395,12 +418,14 @@ hat_graph_take_types (HatGraph *graph)
   typed->graph = graph;
   typed->kinds = g_new0 (Kind, graph->snapshot->n_kinds + 1);
   typed->names = g_ptr_array_new ();
+  typed->labels = g_ptr_array_new ();
   typed->strings = g_string_chunk_new (1024);
   typed->root_variable = g_new0 (guint32, graph->snapshot->info.n_roots + 1);
   g_mutex_init (&typed->lock);
   number_types (typed);
   find_root_variables (typed);
-  graph->types = (HatGraphTypes) { .data = typed, .free_data = typed_free, .type = type_of, .type_name = type_name, .type_evidence = type_evidence,
+  graph->types = (HatGraphTypes) { .data = typed, .free_data = typed_free, .type = type_of, .type_name = type_name, .type_label = type_label,
+                                   .type_evidence = type_evidence,
                                    .field = field_of, .counts = counts_of, .object_offset = object_offset, .contents = contents_of,
                                    .values = values_in, .variable = root_of };
 }

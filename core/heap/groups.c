@@ -87,18 +87,30 @@ hat_type_n_keys (HatTrace *trace)
   return n * 2;
 }
 
-static const char *
-type_name (HatTrace *trace, guint32 key)
-{
-  guint n;
-  const HatKeptType *types = hat_trace_types (trace, &n);
-  return key > 1 && key / 2 < n ? types[key / 2].type.name : "(type not known)";
-}
-
 char *
 hat_type_key_label (HatTrace *trace, guint32 key)
 {
-  return g_strconcat (type_name (trace, key), key > 1 && key & 1 ? "[]" : "", NULL);
+  guint n;
+  const HatKeptType *types = hat_trace_types (trace, &n), *type;
+  if (key <= 1 || key / 2 >= n)
+    return g_strdup ("(type not known)");
+  type = &types[key / 2];
+  g_autofree char *base = type->file ? g_path_get_basename (type->file) : NULL,
+                  *place = base ? g_strdup_printf (" at %s:%u", base, type->line) : NULL;
+  return g_strconcat (type->type.name, key & 1 ? "[]" : "", place, NULL);
+}
+
+const char *
+hat_type_label (HatTrace *trace, guint32 type)
+{
+  guint n;
+  const HatKeptType *types = hat_trace_types (trace, &n);
+  if (type == 0 || type >= n)
+    return NULL;
+  if (types[type].file == NULL)
+    return types[type].type.name;
+  g_autofree char *label = hat_type_key_label (trace, type << 1);
+  return g_intern_string (label);
 }
 
 guint64
@@ -111,7 +123,10 @@ hat_group_identity (HatTrace *trace, HatGrouping by, guint32 key)
     case HAT_BY_MODULE:
       return hash_text (hat_stack_module (trace, key));
     case HAT_BY_TYPE:
-      return hash_text (type_name (trace, key)) + (key & 1);
+      {
+        g_autofree char *label = hat_type_key_label (trace, key);
+        return hash_text (label);
+      }
     case HAT_BY_NONE:
       return 0;
     case HAT_BY_SITE:

@@ -124,7 +124,11 @@ gboolean hat_grouping_parse (const char *name, HatGrouping *out_by);
 /* A number for the type that the stack gives to a block of that size, arrays of it apart; 0 = not known. Below hat_type_n_keys(). */
 guint32 hat_type_key (HatTrace *trace, HatStackId stack, guint64 size);
 guint hat_type_n_keys (HatTrace *trace);
-char *hat_type_key_label (HatTrace *trace, guint32 key); /* "Node", "Node[]", "(type not known)"; g_free */
+/* "Node", "Node[]", "(type not known)"; if others have the type's name also its place, as hat_types_label() says it: "Node[] at list.c:12".
+ * g_free'd. */
+char *hat_type_key_label (HatTrace *trace, guint32 key);
+/* The same of a type of the trace; NULL: there is none. Lives as long as the trace. */
+const char *hat_type_label (HatTrace *trace, guint32 type);
 
 /* ---- timeline ---- */
 

@@ -95,7 +95,8 @@ add_type (Part *part, const char *name, GError **error)
     {
       HatGraphBlock block;
       hat_graph_block (part->graph, b, &block);
-      const char *const names[] = { hat_graph_type_name (part->graph, block.type), hat_stack_function (part->trace, block.stack) };
+      const char *const names[] = { hat_graph_type_name (part->graph, block.type), hat_graph_type_label (part->graph, block.type),
+                                    hat_stack_function (part->trace, block.stack) };
       gboolean is_one = FALSE;
       for (guint i = 0; i < G_N_ELEMENTS (names) && !is_one; i++)
         {
@@ -255,7 +256,7 @@ write_node (HatJson *json, const Part *part, guint id, GHashTable *stacks)
   hat_json_uint (json, "id", id);
   hat_json_address (json, "address", block.address);
   hat_json_uint (json, "size", block.size);
-  hat_json_string (json, "type", hat_graph_type_name (part->graph, block.type));
+  hat_json_string (json, "type", hat_graph_type_label (part->graph, block.type));
   hat_json_string (json, "type_evidence", hat_graph_type_evidence (part->graph, index));
   hat_json_uint (json, "retained_bytes", block.retained_bytes);
   hat_json_string (json, "class", hat_leak_class_name (block.leak_class));
@@ -693,7 +694,7 @@ append_one (GString *out, const Part *part, guint32 index)
   append_block_line (out, graph, index, 0);
   g_string_append_printf (out, "%s, %s big, keeps %s in %u blocks alive, allocated at %s\n", hat_leak_class_name (block.leak_class), size,
                           retained, block.retained_blocks, birth);
-  const char *type = hat_graph_type_name (graph, block.type), *evidence = hat_graph_type_evidence (graph, index);
+  const char *type = hat_graph_type_label (graph, block.type), *evidence = hat_graph_type_evidence (graph, index);
   g_autofree char *mismatch = hat_graph_mismatch (graph, index), *contents = hat_graph_contents (graph, index);
   if (type)
     g_string_append_printf (out, "type %s%s%s%s\n", type, evidence ? " (" : "", evidence ? evidence : "", evidence ? ")" : "");

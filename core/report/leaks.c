@@ -123,7 +123,7 @@ find_lost (Findings *findings, HatHeap *heap, const HatLeaksOptions *options, co
       const Group group = {
         .leak_class = from->leak_class, .stack = from->stack, .blocks = from->n_blocks, .bytes = from->bytes,
         .retained_bytes = from->retained_bytes, .first_ns = from->first_ns, .last_ns = from->last_ns,
-        .type = hat_graph_type_name (findings->graph, from->type), .confidence = hat_confidence_name (from->confidence),
+        .type = hat_graph_type_label (findings->graph, from->type), .confidence = hat_confidence_name (from->confidence),
         .why = from->why, .slope_bytes_per_s = slope_of (findings, from->stack), .example_address = example.address, .example_size = example.size,
       };
       g_array_append_val (findings->groups, group);
@@ -293,7 +293,7 @@ write_cycle (HatJson *json, HatGraph *graph, const HatGraphCycle *cycle)
       hat_json_begin_object (json, NULL);
       hat_json_uint (json, "id", i);
       hat_json_address (json, "address", block.address);
-      hat_json_string (json, "type", hat_graph_type_name (graph, block.type));
+      hat_json_string (json, "type", hat_graph_type_label (graph, block.type));
       hat_json_end_object (json);
     }
   hat_json_end_array (json);

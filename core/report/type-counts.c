@@ -284,9 +284,7 @@ hat_type_counts_blocks (const HatTypeCounts *counts)
 const char *
 hat_block_type_name (HatTrace *trace, const HatBlock *block, guint64 *out_elements)
 {
-  guint n;
-  const HatKeptType *types = hat_trace_types (trace, &n);
   const HatBlockType *type = hat_trace_stack_type (trace, block->stack);
   *out_elements = type ? hat_block_type_fits (type, block->size) : 0;
-  return *out_elements && type->type < n ? types[type->type].type.name : NULL;
+  return *out_elements ? hat_type_label (trace, type->type) : NULL;
 }

@@ -36,7 +36,7 @@ HatTypeCount hat_type_counts_find (const HatTypeCounts *counts, HatTypes *types,
 /* Blocks whose type is known. */
 HatTypeCount hat_type_counts_blocks (const HatTypeCounts *counts);
 
-/* What a block is by the stack that made it, one of the trace's strings; NULL: not known. *out_elements: how many of them, 1 if it is one. */
+/* What a block is by the stack that made it, as hat_type_label() says it; NULL: not known. *out_elements: how many of them, 1 if it is one. */
 const char *hat_block_type_name (HatTrace *trace, const HatBlock *block, guint64 *out_elements);
 
 G_END_DECLS

@@ -556,6 +556,15 @@ def types_of_one_name_are_told_apart():
                 assert one.startswith(f'struct {label}\n'), one
         if file == trace and os.path.exists(program):
             os.remove(program)  # the trace alone says the same
+    # Reports and graphs say the same names, and find them.
+    nodes = {f'node at {unit}:{line}': n for (unit, line), n in zip((place_of(*where[:2]) for where in NAMESAKES['node'].values()), truth['node'])}
+    rows = [row.split() for row in run(HEAPATLAS, 'report', trace, '--by', 'type').stdout.splitlines() if row.startswith('  node')]
+    equal({' '.join(row[:3]): int(row[3]) for row in rows}, nodes, 'report --by type')
+    graph = json.loads(run(HEAPATLAS, 'graph', trace, '--json').stdout)
+    equal({label: sum(n['type'] == label for n in graph['nodes']) for label in nodes}, nodes, 'nodes of the graph')
+    for name, n in [*nodes.items(), ('node', sum(nodes.values()))]:
+        found = json.loads(run(HEAPATLAS, 'graph', trace, '--json', '--depth', '0', '--type', name).stdout)
+        equal(len(found['nodes']), n, f'graph --type "{name}"')
     equal(run(HEAPATLAS, 'export', trace, '--view', 'types', '-o', picture).returncode, 0, 'export')
     text = ' '.join(run('pdftotext', '-layout', picture, '-').stdout.split())
     for unit, line in [place_of('namesakes.c', 'struct node'), place_of('namesakes-other.c', 'typedef struct')]:

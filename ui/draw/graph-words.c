@@ -295,7 +295,7 @@ hat_graph_search (HatGraph *graph, const char *text, guint32 after, const HatPro
       hat_graph_block (graph, at, &block);
       for (guint k = 0; k < 2 && !matches; k++)
         {
-          const char *name = k == 0 ? hat_graph_type_name (graph, block.type) : hat_stack_function (trace, block.stack);
+          const char *name = k == 0 ? hat_graph_type_label (graph, block.type) : hat_stack_function (trace, block.stack);
           gpointer found = name ? g_hash_table_lookup (known, name) : NULL;
           if (name && !found)
             {

@@ -130,13 +130,12 @@ static gboolean
 stack_matches (Filter *filter, HatStackId stack)
 {
   gpointer known = g_hash_table_lookup (filter->stacks, GUINT_TO_POINTER (stack));
-  guint n_types;
   if (known == NULL)
     {
       const HatBlockType *type = hat_trace_stack_type (filter->trace, stack);
       gboolean matches = contains (hat_stack_function (filter->trace, stack), filter->needle)
                          || contains (hat_stack_module (filter->trace, stack), filter->needle)
-                         || (type && contains (hat_trace_types (filter->trace, &n_types)[type->type].type.name, filter->needle));
+                         || (type && contains (hat_type_label (filter->trace, type->type), filter->needle));
       known = GINT_TO_POINTER (matches ? 1 : 2);
       g_hash_table_insert (filter->stacks, GUINT_TO_POINTER (stack), known);
     }
@@ -340,7 +339,7 @@ hat_block_rows_type (HatBlockRows *self, const HatBlock *block, guint64 *out_ele
   const guint32 at = graph_block (self, block);
   if (at != HAT_GRAPH_NONE)
     hat_graph_block (self->graph, at, &found);
-  const char *name = hat_graph_type_name (self->graph, found.type);
+  const char *name = hat_graph_type_label (self->graph, found.type);
   *out_elements = 1;
   return name ? name : hat_block_type_name (hat_heap_trace (self->heap), block, out_elements);
 }

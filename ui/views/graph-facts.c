@@ -150,7 +150,7 @@ show_block (HatGraphFacts *self, HatGraph *graph, guint32 block)
   g_autofree char *kept = hat_format_bytes (facts.retained_bytes), *count = hat_format_count (facts.retained_blocks);
   g_autofree char *owner = facts.owner == HAT_GRAPH_NONE ? g_strdup ("no single block")
                                                          : hat_format_function (hat_graph_label (graph, facts.owner), 60);
-  const char *type_name = hat_graph_type_name (graph, facts.type), *evidence = hat_graph_type_evidence (graph, block);
+  const char *type_name = hat_graph_type_label (graph, facts.type), *evidence = hat_graph_type_evidence (graph, block);
   g_autofree char *type = type_name ? hat_usual_name (type_name) : NULL;
   g_autofree char *text = g_strdup_printf ("%s%s%s%s%s%s\nKeeps %s in %s block%s alive\nOwned by %s", type ? type : "",
                                            evidence ? " (" : "", evidence ? evidence : "", evidence ? ")" : "", type ? "\n" : "",
