@@ -95,9 +95,8 @@ add_type (Part *part, const char *name, GError **error)
     {
       HatGraphBlock block;
       hat_graph_block (part->graph, b, &block);
-      const char *const names[] = { hat_graph_type_name (part->graph, block.type), hat_graph_type_label (part->graph, block.type),
-                                    hat_stack_function (part->trace, block.stack) };
-      gboolean is_one = FALSE;
+      const char *const names[] = { hat_graph_type_name (part->graph, block.type), hat_stack_function (part->trace, block.stack) };
+      gboolean is_one = g_strcmp0 (hat_graph_type_label (part->graph, block.type), name) == 0;
       for (guint i = 0; i < G_N_ELEMENTS (names) && !is_one; i++)
         {
           guint answer = names[i] ? GPOINTER_TO_UINT (g_hash_table_lookup (known, names[i])) : 1;
