@@ -155,10 +155,20 @@ paint_envelope (const HatTimelineLayout *layout, const HatPalette *palette, cair
   cairo_fill (cr);
 }
 
-/* Where the truth is in 95 of 100 recordings: around the total, or the isolated band. */
+static double
+lowest_at (const HatTimelineLayout *layout, guint column, gconstpointer data)
+{
+  guint64 error, value = hat_timeline_layout_value (layout, column, layout->input.isolated_band, &error);
+  return (double) (value - MIN (value, error));
+}
+
+/* Where the truth is in 95 of 100 recordings, around the total or the isolated band: a surface above and a line below, since the bands
+ * must keep the colours of the legend. */
 static void
 paint_error (const HatTimelineLayout *layout, const HatPalette *palette, cairo_t *cr)
 {
+  static const double dashes[] = { 4, 3 };
+
   if (!layout->input.timeline->errors)
     return;
   for (guint c = 0; c < layout->n_columns; c++)
@@ -166,12 +176,19 @@ paint_error (const HatTimelineLayout *layout, const HatPalette *palette, cairo_t
       const HatTimelineColumn *column = &layout->columns[c];
       guint64 error, value = hat_timeline_layout_value (layout, c, layout->input.isolated_band, &error);
       double top = hat_timeline_layout_y (layout, (double) value + (double) error);
-      double bottom = hat_timeline_layout_y (layout, MAX ((double) value - (double) error, 0));
+      double bottom = hat_timeline_layout_y (layout, (double) value);
       if (bottom - top >= 0.5)
         cairo_rectangle (cr, column->x, top, MAX (column->width, 1), bottom - top);
     }
   set_color (cr, hat_color_fade (palette->total, 0.22));
   cairo_fill (cr);
+  cairo_save (cr);
+  cairo_set_dash (cr, dashes, 2, 0);
+  trace_steps (layout, cr, FALSE, lowest_at, NULL);
+  set_color (cr, palette->total);
+  cairo_set_line_width (cr, 1);
+  cairo_stroke (cr);
+  cairo_restore (cr);
 }
 
 static void
