@@ -10,6 +10,7 @@
 
 #define EDGE 16.0
 #define TICK_GAP 30.0
+#define MOST_TICKS 6
 
 typedef struct
 {
@@ -83,7 +84,7 @@ frame_panel (HatSizesPanel *panel, HatSizesPanelKind kind, HatRect rect)
 static void
 fill_bars (HatSizesPanel *panel, const guint64 *values, const guint64 *errors, const guint64 *behind, Shown shown, HatAxisKind axis)
 {
-  double top = 0, slot, needed = 0;
+  double top = 0, slot, needed = 0, gap = MAX (TICK_GAP, panel->plot.height / MOST_TICKS);
   guint n = shown.n, stride;
 
   for (guint i = 0; i < n; i++)
@@ -91,11 +92,13 @@ fill_bars (HatSizesPanel *panel, const guint64 *values, const guint64 *errors, c
       guint cls = shown.classes[i];
       top = MAX (top, MAX ((double) values[cls] + (double) errors[cls], (double) (behind ? behind[cls] : 0)));
     }
-  top = hat_axis_round_up (axis, top, panel->plot.height, TICK_GAP);
-  panel->ticks = hat_ticks_new (axis, 0, top, panel->plot.height, TICK_GAP, &panel->n_ticks);
+  if (top == 0)
+    return;
+  top = hat_axis_round_up (axis, top, panel->plot.height, gap);
+  panel->ticks = hat_ticks_new (axis, 0, top, panel->plot.height, gap, &panel->n_ticks);
   panel->bars = g_new0 (HatSizesBar, n);
   panel->n_bars = n;
-  slot = MIN (panel->plot.width / n, 90);
+  slot = MIN (panel->plot.width / n, MAX (panel->plot.width / 6, 90));
   for (guint i = 0; i < n; i++)
     {
       g_autofree char *label = bar_label (panel->kind, shown.classes[i]);
@@ -140,9 +143,9 @@ fill_allocations (HatSizesPanel *panel, const HatSizes *sizes)
   g_autofree char *bytes = hat_format_bytes_within (sum (sizes->bytes, HAT_SIZE_CLASSES), sizes->bytes_error[HAT_SIZE_CLASSES]);
 
   panel->title = g_strdup ("Sizes asked for");
-  panel->subtitle = g_strdup_printf ("%s allocations, %s in all", count, bytes);
+  panel->subtitle = g_strdup_printf ("%s in %s allocations and reallocations", bytes, count);
   panel->x_unit = "bytes asked for, from";
-  panel->y_unit = "allocations";
+  panel->y_unit = "allocations and reallocations";
   fill_bars (panel, sizes->allocations, sizes->allocations_error, NULL, used_classes (sizes->allocations, NULL), HAT_AXIS_COUNT);
 }
 
@@ -166,16 +169,13 @@ fill_live (HatSizesPanel *panel, const HatSizes *sizes)
 static void
 fill_lifetimes (HatSizesPanel *panel, const HatSizes *sizes)
 {
-  guint64 all = sum (sizes->lifetimes, HAT_LIFETIME_CLASSES);
   g_autofree char *temporary = hat_format_count (sizes->temporary);
 
   panel->title = g_strdup ("Lifetimes");
   if (sizes->is_estimate)
     panel->subtitle = g_strdup ("a sample does not tell what was freed with nothing allocated in between");
   else
-    panel->subtitle = g_strdup_printf (
-        "%s temporary (%.0f %%): freed before anything else was allocated", temporary,
-        all ? 100 * (double) sizes->temporary / (double) all : 0);
+    panel->subtitle = g_strdup_printf ("%s temporary: freed before anything else was allocated", temporary);
   panel->x_unit = "time from allocation to free";
   panel->y_unit = "blocks";
   fill_bars (panel, sizes->lifetimes, sizes->lifetimes_error, NULL, used_lifetimes (sizes->lifetimes), HAT_AXIS_COUNT);
@@ -330,7 +330,7 @@ hat_sizes_summary (const HatSizes *sizes)
   if (sizes->is_estimate)
     return g_strdup_printf ("Sizes of %s allocations, estimated: most (%.0f %%) are %s.", count,
                             100 * (double) sizes->allocations[best] / (double) all, hat_size_class_label (best));
-  return g_strdup_printf ("Sizes of %s allocations: most (%.0f %%) are %s; %.0f %% are temporary.", count,
-                          100 * (double) sizes->allocations[best] / (double) all, hat_size_class_label (best),
-                          100 * (double) sizes->temporary / (double) all);
+  g_autofree char *temporary = hat_format_count (sizes->temporary);
+  return g_strdup_printf ("Sizes of %s allocations and reallocations: most (%.0f %%) are %s; %s are temporary.", count,
+                          100 * (double) sizes->allocations[best] / (double) all, hat_size_class_label (best), temporary);
 }

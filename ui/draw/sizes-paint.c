@@ -62,13 +62,12 @@ static void
 paint_row (HatText *text, HatColor color, HatFont font, HatRect rect, const char *size, const char *count,
            const char *live)
 {
-  double column = rect.width / 3;
+  /* Estimates are long. */
+  double first = rect.width * 0.2, second = rect.width * 0.42, third = rect.width - first - second;
 
-  hat_text_line (text, font, color, (HatRect){ rect.x, rect.y, column, rect.height }, HAT_ALIGN_RIGHT, size);
-  hat_text_line (text, font, color, (HatRect){ rect.x + column, rect.y, column, rect.height }, HAT_ALIGN_RIGHT,
-                 count);
-  hat_text_line (text, font, color, (HatRect){ rect.x + 2 * column, rect.y, column, rect.height }, HAT_ALIGN_RIGHT,
-                 live);
+  hat_text_line (text, font, color, (HatRect){ rect.x, rect.y, first, rect.height }, HAT_ALIGN_RIGHT, size);
+  hat_text_line (text, font, color, (HatRect){ rect.x + first + 6, rect.y, second - 6, rect.height }, HAT_ALIGN_RIGHT, count);
+  hat_text_line (text, font, color, (HatRect){ rect.x + rect.width - third + 6, rect.y, third - 6, rect.height }, HAT_ALIGN_RIGHT, live);
 }
 
 static void
@@ -76,7 +75,7 @@ paint_common (const HatSizesPanel *panel, const HatSizes *sizes, const HatPalett
               cairo_t *cr)
 {
   paint_row (text, palette->dim_text, HAT_FONT_SMALL,
-             (HatRect){ panel->rect.x + 16, panel->rect.y + 46, panel->rect.width - 32, 18 }, "size", "allocations",
+             (HatRect){ panel->rect.x + 16, panel->rect.y + 46, panel->rect.width - 32, 18 }, "size", "asked for",
              "live blocks");
   for (guint i = 0; i < panel->n_bars; i++)
     {
@@ -118,7 +117,7 @@ hat_sizes_paint (const HatSizesLayout *layout, const HatPalette *palette, cairo_
                      HAT_ALIGN_LEFT, panel->subtitle);
       if (panel->kind == HAT_SIZES_COMMON)
         paint_common (panel, layout->sizes, palette, text, cr);
-      else if (panel->plot.height > 40)
+      else if (panel->plot.height > 40 && panel->n_bars)
         paint_histogram (panel, palette, text, cr);
       if (panel->y_unit && r->width > 420)
         hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ r->x + 200, r->y + 7, r->width - 214, 18 },
