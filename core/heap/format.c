@@ -180,6 +180,27 @@ fold_brackets (const char *name, int keep)
   return g_string_free (out, FALSE);
 }
 
+const char *
+hat_function_tail (const char *function)
+{
+  const char *tail = function;
+  int depth = 0;
+
+  for (const char *p = function; *p; p++)
+    {
+      const gboolean is_arrow = p > function && *p == '>' && (p[-1] == '-' || p[-1] == '=');
+      if (g_str_has_prefix (p, "operator") && p == tail)
+        break;
+      if (strchr ("<({[", *p))
+        depth++;
+      else if (strchr (">)}]", *p) && !is_arrow && depth > 0)
+        depth--;
+      else if (depth == 0 && p[0] == ':' && p[1] == ':' && p[2] && !strchr ("<({[", p[2])) /* a bracket names nothing by itself */
+        tail = p + 2;
+    }
+  return tail;
+}
+
 static char *
 cut_middle (const char *text, guint max_chars)
 {
@@ -190,6 +211,9 @@ cut_middle (const char *text, guint max_chars)
   if (max_chars <= 3)
     return g_utf8_substring (text, 0, max_chars);
   /* The end of a qualified name tells more than its beginning. */
+  const char *unscoped = hat_function_tail (text);
+  if (unscoped > text && g_utf8_strlen (unscoped, -1) + 3 <= (glong) max_chars)
+    return g_strconcat ("...", unscoped, NULL);
   const glong front = (max_chars - 3) / 3, back = max_chars - 3 - front;
   g_autofree char *head = g_utf8_substring (text, 0, front);
   g_autofree char *tail = g_utf8_substring (text, n - back, n);

@@ -18,6 +18,8 @@ const char *hat_plural (guint64 n);              /* "s", or "" for one */
 char *hat_format_time (gint64 ns);               /* "0 s", "12.3 us", "250 ms", "4.10 s", "3 min 20 s" */
 char *hat_format_address (guint64 address);      /* "0x55d0c0ffee10" */
 char *hat_format_function (const char *function, guint max_chars); /* shortened in the middle of template arguments and paths */
+/* Where the name begins without its scopes: "push_back" of "std::vector<int>::push_back", "main::{{closure}}" of "app::main::{{closure}}". */
+const char *hat_function_tail (const char *function);
 
 /* "1.5s", "250ms", "10us", "mark:NAME", "peak", "start", "end" for process `process`. Error: USAGE. */
 gboolean hat_parse_time (const char *text, HatTrace *trace, guint process, gint64 *out_ns, GError **error);

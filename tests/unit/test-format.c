@@ -105,6 +105,18 @@ test_functions (void)
   assert_text (hat_format_function ("std::map<int, std::pair<A, B>>::at", 34), "std::map<int, std::pair<A, B>>::at");
   assert_text (hat_format_function ("std::map<int, std::pair<Alpha, Beta>>::at", 38), "std::map<int, std::pair<...>>::at");
   assert_text (hat_format_function ("a_very_long_function_name_indeed", 20), "a_ver..._name_indeed");
+  assert_text (hat_format_function ("llvm::WritableMemoryBuffer::getNewUninitMemBuffer", 40), "...getNewUninitMemBuffer");
+  static const char *const tails[][2] = {
+    { "main", "main" },
+    { "std::vector<std::string>::push_back(std::string const&)", "push_back(std::string const&)" },
+    { "count::main::{{closure}}::{{closure}}", "main::{{closure}}::{{closure}}" },
+    { "<alloc::Global as core::Allocator>::allocate", "allocate" },
+    { "llvm::User::operator new(unsigned long)", "operator new(unsigned long)" },
+    { "std::operator<< <char>", "operator<< <char>" },
+    { "a::", "a::" },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (tails); i++)
+    g_assert_cmpstr (hat_function_tail (tails[i][0]), ==, tails[i][1]);
 }
 
 static void

@@ -64,6 +64,12 @@ paint_box (const HatFlameLayout *layout, const HatPalette *palette, HatText *tex
     return;
   label = box->node == 0 ? hat_flame_box_text (layout, (guint) (box - layout->boxes))
                          : hat_format_function (node->function, (guint) MAX (rect.width / 5, 28));
+  if (box->node != 0 && hat_text_measure (text, HAT_FONT_SMALL, label) > rect.width - 6)
+    {
+      /* Of many scopes only the beginning would be left. */
+      g_free (label);
+      label = hat_format_function (hat_function_tail (node->function), (guint) MAX (rect.width / 5, 28));
+    }
   hat_text_line (text, HAT_FONT_SMALL, hat_color_text_on (color),
                  (HatRect){ rect.x + 4, rect.y, rect.width - 6, rect.height }, HAT_ALIGN_LEFT, label);
 }
