@@ -997,6 +997,39 @@ test_sample (void)
   g_assert_cmpuint (unfreed->blocks, ==, sites->totals.live_blocks);
 }
 
+static GArray *
+legend_items (guint n)
+{
+  GArray *items = g_array_new (FALSE, FALSE, sizeof (HatLegendItem));
+  for (guint i = 0; i <= n; i++)
+    {
+      HatLegendItem item = { .swatch = i < n ? i : HAT_SWATCH_OTHER, .label = g_strdup (i < n ? "illicit.fill" : "other"), .key = i };
+      g_array_append_val (items, item);
+    }
+  return items;
+}
+
+/* As close as its words are wide, and never without "other". */
+static void
+test_legend (void)
+{
+  for (double width = 60; width < 1200; width += 47)
+    {
+      HatLegend legend = { 0 };
+      hat_legend_place (&legend, legend_items (9), (HatRect){ 10, 20, width, 36 });
+      g_assert_cmpuint (legend.n, >, 0);
+      g_assert_cmpuint (legend.items[legend.n - 1].swatch, ==, HAT_SWATCH_OTHER);
+      for (guint i = 0; i < legend.n; i++)
+        {
+          const HatRect *rect = &legend.items[i].rect;
+          g_assert_cmpfloat (rect->x + rect->width, <=, 10 + width + 0.5);
+          g_assert_cmpfloat (rect->y + rect->height, <=, 20 + 36 + 0.5);
+          g_assert_cmpfloat (rect->width, <=, 16.01 + hat_text_width (legend.items[i].label));
+        }
+      hat_legend_clear (&legend);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -1020,5 +1053,6 @@ main (int argc, char **argv)
   g_test_add_func ("/draw/pictures", test_pictures);
   g_test_add_func ("/draw/export/what-is-seen", test_zoomed_pictures);
   g_test_add_func ("/draw/export/files", test_files);
+  g_test_add_func ("/draw/export/legend", test_legend);
   return g_test_run ();
 }

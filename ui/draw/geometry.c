@@ -242,52 +242,53 @@ hat_axis_round_up (HatAxisKind kind, double max, double length, double gap)
 
 /* ---- legends ---- */
 
-double
-hat_text_width (const char *text)
+/* Behind `before`, or at the start of the next row. FALSE: there is no room. */
+static gboolean
+place_item (HatLegendItem *item, const HatLegendItem *before, HatRect area)
 {
-  guint n = 0;
+  double width = SWATCH_SIZE + 6 + hat_text_width (item->label) + (item->detail ? 10 + hat_text_width (item->detail) : 0);
+  double x = before ? before->rect.x + before->rect.width + LEGEND_SPACE : area.x, y = before ? before->rect.y : area.y;
 
-  /* Counts the first bytes of characters, which is safe for text that is not valid UTF-8 too. */
-  for (const char *c = text; c && *c; c++)
-    n += (*c & 0xc0) != 0x80;
-  return n * 6.4;
+  width = MIN (width, area.width);
+  if (before && (x + width > area.x + area.width || area.width < LEGEND_COLUMN))
+    {
+      x = area.x;
+      y += LEGEND_ROW;
+    }
+  item->rect = (HatRect){ x, y, width, LEGEND_ROW };
+  return y + LEGEND_ROW <= area.y + area.height + 0.5;
 }
 
 void
 hat_legend_place (HatLegend *legend, GArray *items, HatRect area)
 {
-  double x = area.x, y = area.y;
-  guint n_placed = 0;
+  HatLegendItem *all = (HatLegendItem *) items->data;
+  guint n = 0, n_items = items->len;
 
-  for (guint i = 0; i < items->len; i++)
-    {
-      HatLegendItem *item = &g_array_index (items, HatLegendItem, i);
-      double width = SWATCH_SIZE + 6 + hat_text_width (item->label)
-                     + (item->detail ? 10 + hat_text_width (item->detail) : 0);
-
-      width = MIN (width, area.width);
-      if (x > area.x && (x + width > area.x + area.width || area.width < LEGEND_COLUMN))
+  while (n < n_items && place_item (&all[n], n ? &all[n - 1] : NULL, area))
+    n++;
+  /* What is left out is no mystery as long as "other" is there, which takes the place of what comes before it. */
+  if (n < n_items && all[n_items - 1].swatch == HAT_SWATCH_OTHER)
+    for (guint at = n; at > 0; at--)
+      if (place_item (&all[n_items - 1], at > 1 ? &all[at - 2] : NULL, area))
         {
-          x = area.x;
-          y += LEGEND_ROW;
+          HatLegendItem other = all[n_items - 1];
+          all[n_items - 1] = all[at - 1];
+          all[at - 1] = other;
+          n = at;
+          break;
         }
-      if (y + LEGEND_ROW > area.y + area.height + 0.5)
-        break;
-      item->rect = (HatRect){ x, y, width, LEGEND_ROW };
-      x += width + LEGEND_SPACE;
-      n_placed++;
-    }
-  for (guint i = n_placed; i < items->len; i++)
+  for (guint i = n; i < n_items; i++)
     {
-      g_free (g_array_index (items, HatLegendItem, i).label);
-      g_free (g_array_index (items, HatLegendItem, i).detail);
+      g_free (all[i].label);
+      g_free (all[i].detail);
     }
-  g_array_set_size (items, n_placed);
+  g_array_set_size (items, n);
   legend->rect = area;
-  legend->rect.height = n_placed ? y + LEGEND_ROW - area.y : 0;
+  legend->rect.height = n ? all[n - 1].rect.y + LEGEND_ROW - area.y : 0;
   if (legend->rect.height > area.height)
     legend->rect.height = area.height;
-  legend->n = n_placed;
+  legend->n = n;
   legend->items = (HatLegendItem *) g_array_free (items, FALSE);
 }
 

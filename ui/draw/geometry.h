@@ -83,10 +83,10 @@ typedef struct
   HatLegendItem *items; /* those that had room */
 } HatLegend;
 
-/* Width of a text in the small font of pictures, estimated: painters elide what turns out longer. */
+/* Width of a text in the small font of pictures. */
 double hat_text_width (const char *text);
 /* Places items left to right in rows inside `area`, one below the other if it is narrow; items without room are
- * freed. Takes the items (a GArray of HatLegendItem). Sets legend->rect to what was used. */
+ * freed, but not "other" if it is the last. Takes the items (a GArray of HatLegendItem). Sets legend->rect to what was used. */
 void hat_legend_place (HatLegend *legend, GArray *items, HatRect area);
 gint hat_legend_hit (const HatLegend *legend, double x, double y); /* item, or -1 */
 void hat_legend_clear (HatLegend *legend);

@@ -234,6 +234,13 @@ hat_text_wrap (HatText *text, HatFont font, HatColor color, HatRect rect, HatAli
 }
 
 double
+hat_text_width (const char *string)
+{
+  g_autoptr (HatText) text = hat_text_new (NULL);
+  return string ? hat_text_measure (text, HAT_FONT_SMALL, string) : 0;
+}
+
+double
 hat_text_measure (HatText *text, HatFont font, const char *string)
 {
   int width;
