@@ -2,6 +2,7 @@
 /* What blocks count and contain, and cycles in words. */
 
 #include "core/graph/graph-private.h"
+#include "core/heap/format.h"
 #include "core/heap/usual-name.h"
 
 #include <string.h>
@@ -152,7 +153,8 @@ hat_graph_cycle_text (HatGraph *graph, const HatGraphCycle *cycle)
     }
   if (n == 0)
     return NULL;
-  g_string_append_printf (text, "%s, %u nodes", n > MAX_STEPS ? " -> ..." : "", cycle->n_blocks);
+  g_autofree char *nodes = hat_format_count (cycle->n_blocks);
+  g_string_append_printf (text, "%s, %s nodes", n > MAX_STEPS ? " -> ..." : "", nodes);
   if (all_strong && cycle->confidence >= HAT_CONFIDENCE_CERTAIN)
     g_string_append_printf (text, ", all strong: %s", advice (evidence));
   return g_string_free (g_steal_pointer (&text), FALSE);

@@ -3,6 +3,7 @@
  * Lost blocks by class and stack, with the reason in words. */
 
 #include "core/graph/graph-private.h"
+#include "core/heap/format.h"
 #include "core/heap/usual-name.h"
 
 #include <stdlib.h>
@@ -152,16 +153,17 @@ count_cycles (Count *count)
 static char *
 explain_cycle (const Tally *tally)
 {
-  g_autofree char *who = NULL;
+  g_autofree char *who = NULL, *cycles = hat_format_count (tally->n_cycles), *blocks = hat_format_count (tally->group.n_blocks),
+                  *smallest = hat_format_count (tally->smallest), *biggest = hat_format_count (tally->biggest);
 
   if (tally->n_cycles > 1)
     who = tally->smallest == tally->biggest
-            ? g_strdup_printf ("%u cycles of %u blocks that hold each other", tally->n_cycles, tally->biggest)
-            : g_strdup_printf ("%u cycles of %u to %u blocks that hold each other", tally->n_cycles, tally->smallest, tally->biggest);
+            ? g_strdup_printf ("%s cycles of %s blocks that hold each other", cycles, biggest)
+            : g_strdup_printf ("%s cycles of %s to %s blocks that hold each other", cycles, smallest, biggest);
   else if (tally->group.n_blocks == tally->biggest)
-    who = g_strdup_printf ("%u blocks hold each other", tally->biggest);
+    who = g_strdup_printf ("%s blocks hold each other", biggest);
   else
-    who = g_strdup_printf ("%u of %u blocks that hold each other", tally->group.n_blocks, tally->biggest);
+    who = g_strdup_printf ("%s of %s blocks that hold each other", blocks, biggest);
   static const char *const more[] = {
     [HAT_CONFIDENCE_LIKELY] = " (a list linked both ways looks the same)",
     [HAT_CONFIDENCE_CERTAIN] = "",

@@ -55,7 +55,8 @@ hat_graph_node_name (HatGraph *graph, HatGraphNode *node)
       g_free (count);
       count = hat_format_count (n_rest);
       title = g_strdup_printf ("%s more", count);
-      detail = g_strdup_printf ("in %u kinds, %s", node->folds->n - node->first_fold, size);
+      g_autofree char *kinds = hat_format_count (node->folds->n - node->first_fold);
+      detail = g_strdup_printf ("in %s kinds, %s", kinds, size);
     }
   node->title = g_ref_string_new (title);
   node->detail = g_ref_string_new (detail);

@@ -168,7 +168,8 @@ say_lost (HatCandidates *self, const HatLeaks *leaks)
   g_autofree char *held = hat_format_blocks (n_held, 0), *held_bytes = hat_format_bytes (leaks->classes[HAT_LEAK_REACHABLE].bytes);
   GString *sentence = g_string_new (NULL);
 
-  self->headline = places ? g_strdup_printf ("%s in %s lost, from %u place%s", lost_bytes, lost, places, hat_plural (places))
+  g_autofree char *count = hat_format_count (places);
+  self->headline = places ? g_strdup_printf ("%s in %s lost, from %s place%s", lost_bytes, lost, count, hat_plural (places))
                           : g_strdup ("Nothing is lost");
   g_string_append_printf (sentence, "Snapshot at %s (%s): %s, %s, reachable", at, hat_snapshot_reason_name (info->reason), held, held_bytes);
   if (n_possible)
@@ -211,8 +212,9 @@ say_unfreed (HatCandidates *self, guint n_places, const HatCandidate *all)
 
   if (n_places)
     {
-      g_autofree char *amount = hat_candidate_amount (all), *count = hat_candidate_count (all);
-      self->headline = g_strdup_printf ("%s in %s never freed, from %u place%s", amount, count, n_places, hat_plural (n_places));
+      g_autofree char *amount = hat_candidate_amount (all), *count = hat_candidate_count (all),
+                      *places = hat_format_count (n_places);
+      self->headline = g_strdup_printf ("%s in %s never freed, from %s place%s", amount, count, places, hat_plural (n_places));
     }
   else
     self->headline = hat_heap_sample_bytes (self->heap)

@@ -103,8 +103,8 @@ paint_left_out (const HatLeaksLayout *layout, const HatPalette *palette, HatText
   const HatRect *last = layout->n_rows ? &layout->rows[layout->n_rows - 1].rect : NULL;
   const double y = last ? last->y + last->height + 3 : layout->height - 22;
   g_autofree char *bytes = hat_format_bytes_within (layout->left_out_bytes, hat_error_of (layout->left_out_variance));
-  g_autofree char *label
-      = g_strdup_printf ("and %u more place%s with %s", layout->n_left_out, layout->n_left_out == 1 ? "" : "s", bytes);
+  g_autofree char *places = hat_format_count (layout->n_left_out), *label
+      = g_strdup_printf ("and %s more place%s with %s", places, hat_plural (layout->n_left_out), bytes);
   hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ 16, y, layout->width - 32, 18 }, HAT_ALIGN_CENTER, label);
 }
 
@@ -117,7 +117,7 @@ hat_leaks_paint (const HatLeaksLayout *layout, const HatPalette *palette, cairo_
 
   hat_paint_fill (cr, palette->background, (HatRect){ 0, 0, layout->width, layout->height });
   if (layout->title)
-    hat_text_line (text, HAT_FONT_TITLE, palette->text, layout->title_rect, HAT_ALIGN_LEFT, layout->title);
+    hat_text_title (text, palette->text, layout->title_rect, layout->title);
   if (!candidates->n)
     {
       hat_paint_empty (text, palette, (HatRect){ 16, y, layout->width - 32, layout->height - y }, candidates->headline,
