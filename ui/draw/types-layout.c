@@ -4,10 +4,12 @@
 
 #include "ui/draw/types-layout.h"
 
+#include <math.h>
 #include <string.h>
 
 #define EDGE 16.0
 #define LINE 22.0
+#define FEW_LINES 4 /* of the table, where a type needs the room */
 #define ROW 24.0
 #define ROW_GAP 2.0
 #define GUTTER 58.0       /* offsets */
@@ -224,13 +226,13 @@ place_legend (HatTypesLayout *layout)
 }
 
 static double
-place_table (HatTypesLayout *layout, double y)
+place_table (HatTypesLayout *layout, double y, guint most)
 {
   const HatTypeTable *table = layout->input.table;
   const double head = 70; /* headline, sentence, titles of columns */
   double room = layout->input.shape ? (layout->height - y) * 0.45 : layout->height - y - 26;
 
-  layout->n_lines = room > head + LINE ? (guint) MIN ((room - head) / LINE, table->n) : 0;
+  layout->n_lines = room > head + LINE ? (guint) MIN ((room - head) / LINE, MIN (table->n, most)) : 0;
   layout->lines = g_new0 (HatTypesLine, layout->n_lines + 1);
   for (guint i = 0; i < layout->n_lines; i++)
     layout->lines[i] = (HatTypesLine){ { EDGE, y + head + i * LINE, layout->width - 2 * EDGE, LINE }, &table->rows[i] };
@@ -238,8 +240,9 @@ place_table (HatTypesLayout *layout, double y)
   return y + layout->table.height + 30;
 }
 
-HatTypesLayout *
-hat_types_layout_new (const HatTypesInput *input, double width, double height)
+/* With so many lines of the table at most. */
+static HatTypesLayout *
+layout_with (const HatTypesInput *input, double width, double height, guint most)
 {
   HatTypesLayout *layout = g_new0 (HatTypesLayout, 1);
   double y = 8;
@@ -253,7 +256,7 @@ hat_types_layout_new (const HatTypesInput *input, double width, double height)
       y = 40;
     }
   if (input->table)
-    y = place_table (layout, y);
+    y = place_table (layout, y, most);
   if (!input->shape)
     return layout;
   layout->head = (HatRect){ EDGE, y, width - 2 * EDGE, input->shape->advice ? 60 : 42 };
@@ -267,6 +270,20 @@ hat_types_layout_new (const HatTypesInput *input, double width, double height)
   layout->view = (HatRect){ EDGE, y, width - 2 * EDGE, MAX (height - y - 34, 0) };
   place_rulers (layout);
   return layout;
+}
+
+HatTypesLayout *
+hat_types_layout_new (const HatTypesInput *input, double width, double height)
+{
+  HatTypesLayout *layout = layout_with (input, width, height, G_MAXUINT);
+  const double lacks = layout->content_height - layout->view.height;
+
+  /* A list that goes on is no loss, half of a type is. */
+  if (lacks <= 0 || layout->n_lines <= FEW_LINES)
+    return layout;
+  const guint most = layout->n_lines - MIN ((guint) ceil (lacks / LINE), layout->n_lines - FEW_LINES);
+  hat_types_layout_free (layout);
+  return layout_with (input, width, height, most);
 }
 
 void
