@@ -164,8 +164,10 @@ static void
 paint_no_graph (const Picture *picture, const char *title, const char *sentence, cairo_t *cr)
 {
   g_autoptr (HatText) text = hat_text_new (cr);
+  g_autofree char *of = title_of (picture, "who owns what");
 
   hat_paint_fill (cr, picture->palette.background, (HatRect){ 0, 0, picture->width, picture->height });
+  hat_text_title (text, picture->palette.text, (HatRect){ 16, 6, picture->width - 32, 28 }, of);
   hat_paint_empty (text, &picture->palette, (HatRect){ 16, 0, picture->width - 32, picture->height }, title, sentence);
 }
 

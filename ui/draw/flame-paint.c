@@ -97,7 +97,7 @@ hat_flame_paint (const HatFlameLayout *layout, const HatPalette *palette, cairo_
 
   hat_paint_fill (cr, palette->background, (HatRect){ 0, 0, layout->width, layout->height });
   if (layout->input.title)
-    hat_text_line (text, HAT_FONT_TITLE, palette->text, layout->title, HAT_ALIGN_LEFT, layout->input.title);
+    hat_text_title (text, palette->text, layout->title, layout->input.title);
   if (!layout->n_boxes && layout->input.tree->variances && layout->input.tree->cost == HAT_COST_TEMPORARY)
     {
       hat_paint_empty (text, palette, layout->plot, "Not known of a sample",

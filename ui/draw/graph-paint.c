@@ -587,7 +587,7 @@ hat_graph_paint (const HatGraphScene *scene, const HatPalette *palette, cairo_t 
     }
   cairo_restore (cr);
   if (scene->style.title)
-    hat_text_line (text, HAT_FONT_TITLE, palette->text, scene->title, HAT_ALIGN_LEFT, scene->style.title);
+    hat_text_title (text, palette->text, scene->title, scene->style.title);
   if (scene->legend.height > 0)
     paint_legend (scene, palette, text, cr);
 }

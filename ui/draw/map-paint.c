@@ -213,7 +213,7 @@ hat_map_paint (const HatMapLayout *layout, const HatPalette *palette, cairo_t *c
 
   hat_paint_fill (cr, palette->background, (HatRect){ 0, 0, layout->width, layout->height });
   if (layout->style.title)
-    hat_text_line (text, HAT_FONT_TITLE, palette->text, layout->title, HAT_ALIGN_LEFT, layout->style.title);
+    hat_text_title (text, palette->text, layout->title, layout->style.title);
   if (!layout->n_regions)
     {
       hat_paint_empty (text, palette, layout->plot, "No block is live at this instant",

@@ -101,7 +101,7 @@ hat_sizes_paint (const HatSizesLayout *layout, const HatPalette *palette, cairo_
 
   hat_paint_fill (cr, palette->background, (HatRect){ 0, 0, layout->width, layout->height });
   if (layout->title_text)
-    hat_text_line (text, HAT_FONT_TITLE, palette->text, layout->title, HAT_ALIGN_LEFT, layout->title_text);
+    hat_text_title (text, palette->text, layout->title, layout->title_text);
   if (!layout->n_panels)
     hat_paint_empty (text, palette, (HatRect){ 0, 40, layout->width, layout->height - 40 }, "No allocations here",
                      "The program allocated nothing in this range.");

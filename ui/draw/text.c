@@ -233,6 +233,17 @@ hat_text_wrap (HatText *text, HatFont font, HatColor color, HatRect rect, HatAli
   return (double) height / PANGO_SCALE;
 }
 
+void
+hat_text_title (HatText *text, HatColor color, HatRect rect, const char *string)
+{
+  static const HatFont fonts[] = { HAT_FONT_TITLE, HAT_FONT_BOLD, HAT_FONT_SMALL };
+  guint i = 0;
+
+  while (i + 1 < G_N_ELEMENTS (fonts) && hat_text_measure (text, fonts[i], string) > rect.width)
+    i++;
+  hat_text_line (text, fonts[i], color, rect, HAT_ALIGN_LEFT, string);
+}
+
 double
 hat_text_width (const char *string)
 {

@@ -37,6 +37,8 @@ double hat_text_line (HatText *text, HatFont font, HatColor color, HatRect rect,
 /* Several lines from the top of `rect`, wrapped at words, elided at its bottom. Returns the height used. */
 double hat_text_wrap (HatText *text, HatFont font, HatColor color, HatRect rect, HatAlign align, const char *string);
 double hat_text_measure (HatText *text, HatFont font, const char *string);
+/* A picture's title, smaller where it would not fit. */
+void hat_text_title (HatText *text, HatColor color, HatRect rect, const char *string);
 
 void hat_path_corners (cairo_t *cr, HatRect rect, double left, double right); /* closed; round corners of so many px at the left and right */
 void hat_path_round (cairo_t *cr, HatRect rect, double radius);

@@ -326,7 +326,7 @@ hat_timeline_paint (const HatTimelineLayout *layout, const HatPalette *palette, 
 
   hat_paint_fill (cr, palette->background, (HatRect){ 0, 0, layout->width, layout->height });
   if (layout->input.title && !layout->is_compact)
-    hat_text_line (text, HAT_FONT_TITLE, palette->text, layout->title, HAT_ALIGN_LEFT, layout->input.title);
+    hat_text_title (text, palette->text, layout->title, layout->input.title);
   if (!layout->input.timeline->peak_bytes && !layout->top_rate)
     {
       hat_paint_empty (text, palette, layout->plot, "No live memory here",

@@ -4,6 +4,7 @@
 
 #include "ui/draw/type-table.h"
 
+#include "core/heap/estimate.h"
 #include "core/heap/format.h"
 #include "core/types/block-types.h"
 
@@ -194,6 +195,9 @@ compare_rows (gconstpointer a, gconstpointer b)
 static char *
 first_line (const char *text)
 {
+  static const char said[] = "no types known: "; /* as the headline does */
+  if (g_str_has_prefix (text, said))
+    text += strlen (said);
   const char *end = strchr (text, '\n');
   return end ? g_strdup_printf ("%.*s (and %s)", (int) (end - text), text, "more") : g_strdup (text);
 }
@@ -201,24 +205,27 @@ first_line (const char *text)
 static void
 set_words (HatTypeTable *table, const HatTypeBook *book, const HatLive *live, HatTypeCount known, guint n_live)
 {
+  const gboolean is_sample = hat_sample_bytes (hat_heap_trace (table->heap)) > 0;
   g_autofree char *bytes = hat_format_bytes (known.bytes), *wasted = hat_format_bytes (table->wasted), *time = hat_format_time (live->time_ns),
                   *types = hat_format_count (n_live ? n_live : table->n);
   const guint percent = live->bytes ? (guint) (known.bytes * 100 / live->bytes) : 0;
+  g_autofree char *share = known.bytes > 0 && percent == 0 ? g_strdup ("less than 1 %") : g_strdup_printf ("%u %%", percent);
 
   if (table->n == 0)
     {
       table->headline = g_strdup ("No Types Are Known");
-      table->sentence = *book->unknown ? first_line (book->unknown) : g_strdup ("Build the program with -g, and record it again.");
+      table->sentence = is_sample ? g_strdup (HAT_SAMPLE_HAS_NO_SNAPSHOT) : *book->unknown ? first_line (book->unknown) : g_strdup ("Build the program with -g, and record it again.");
       return;
     }
   if (known.objects == 0)
     {
       table->headline = g_strdup_printf ("%s type%s of the program", types, table->n == 1 ? "" : "s");
-      table->sentence = g_strdup_printf (live->n ? "What the blocks at %s are is not known." : "No block is live at %s.", time);
+      table->sentence = is_sample ? g_strdup (HAT_SAMPLE_HAS_NO_SNAPSHOT " So the objects are not counted.")
+                                  : g_strdup_printf (live->n ? "What the blocks at %s are is not known." : "No block is live at %s.", time);
       return;
     }
   table->headline = g_strdup_printf ("%s type%s on the heap at %s, %s lost to their padding", types, n_live == 1 ? "" : "s", time, wasted);
-  table->sentence = g_strdup_printf ("The types of %s are known, %u %% of what is live. Objects in other objects count, too.", bytes, percent);
+  table->sentence = g_strdup_printf ("The types of %s are known, %s of what is live. Objects in other objects count, too.", bytes, share);
 }
 
 HatTypeTable *

@@ -292,7 +292,7 @@ hat_types_paint (const HatTypesLayout *layout, const HatPalette *palette, cairo_
 
   hat_paint_fill (cr, palette->background, (HatRect){ 0, 0, layout->width, layout->height });
   if (layout->input.title)
-    hat_text_line (text, HAT_FONT_TITLE, palette->text, layout->title, HAT_ALIGN_LEFT, layout->input.title);
+    hat_text_title (text, palette->text, layout->title, layout->input.title);
   if (layout->input.table && !layout->input.table->n)
     {
       hat_paint_empty (text, palette, (HatRect){ 16, 0, layout->width - 32, layout->height }, layout->input.table->headline,
