@@ -1053,6 +1053,6 @@ main (int argc, char **argv)
   g_test_add_func ("/draw/pictures", test_pictures);
   g_test_add_func ("/draw/export/what-is-seen", test_zoomed_pictures);
   g_test_add_func ("/draw/export/files", test_files);
-  g_test_add_func ("/draw/export/legend", test_legend);
+  g_test_add_func ("/draw/legend", test_legend);
   return g_test_run ();
 }

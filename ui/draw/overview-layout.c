@@ -13,7 +13,8 @@
 #define EDGE 16.0
 #define SPACE 12.0
 #define N_POINTS 120
-#define N_PARTS 5
+#define N_PARTS 12 /* as many as a large card has room for */
+#define N_NAMED 5  /* that the sentence speaks of */
 
 /* What every card is made from. */
 typedef struct
@@ -82,7 +83,7 @@ sum_by_function (HatTrace *trace, const HatSites *sites, HatCost cost)
   return sums;
 }
 
-/* Returns the share of `whole` that the parts hold together. */
+/* Returns the share of `whole` that the first N_NAMED hold together. */
 static double
 fill_function_parts (HatCard *card, HatTrace *trace, const HatSites *sites, HatCost cost, guint64 whole)
 {
@@ -99,7 +100,7 @@ fill_function_parts (HatCard *card, HatTrace *trace, const HatSites *sites, HatC
                                       hat_cost_is_bytes (cost) ? hat_format_bytes_within (sum->value, error)
                                                                : hat_format_count_within (sum->value, error),
                                       whole ? (double) sum->value / (double) whole : 0, sum->stack };
-      together += card->parts[i].share;
+      together += i < N_NAMED ? card->parts[i].share : 0;
     }
   return together;
 }
@@ -155,7 +156,17 @@ add_peak (HatOverview *overview, const Facts *facts)
                                       card->parts[0].label, together * 100);
   else
     card->sentence = g_strdup_printf ("Most memory was live at %s; the %u biggest functions hold %.0f %% of it.", when,
-                                      card->n_parts, together * 100);
+                                      MIN (card->n_parts, N_NAMED), together * 100);
+}
+
+/* No block of a sample is not none at all. */
+static char *
+bytes_or_less (const Facts *facts, guint64 n, guint64 bytes, double variance)
+{
+  if (n > 0 || !facts->sites->variances)
+    return hat_format_bytes_within (bytes, hat_error_of (variance));
+  g_autofree char *most = hat_format_bytes (hat_sample_unseen_bytes (facts->trace));
+  return g_strdup_printf ("< %s", most);
 }
 
 static void
@@ -166,7 +177,7 @@ add_live (HatOverview *overview, const Facts *facts)
   g_autofree char *blocks = hat_format_count_within (totals->live_blocks, hat_error_of (facts->sites->variance.live_blocks)), *percent = NULL;
   double share;
 
-  card->number = hat_format_bytes_within (totals->live_bytes, hat_error_of (facts->sites->variance.live_bytes));
+  card->number = bytes_or_less (facts, totals->live_blocks, totals->live_bytes, facts->sites->variance.live_bytes);
   card->target_ns = facts->life.to;
   if (!totals->live_blocks)
     {
@@ -191,7 +202,7 @@ add_unfreed (HatOverview *overview, const Facts *facts, const HatUnfreedGroups *
   const HatSites left = { .n = unfreed->n, .sites = sites, .variances = variances };
 
   g_autofree char *places = hat_format_count (unfreed->n);
-  card->number = hat_format_bytes_within (unfreed->bytes, hat_error_of (unfreed->bytes_variance));
+  card->number = bytes_or_less (facts, unfreed->n, unfreed->bytes, unfreed->bytes_variance);
   /* Nearly every program leaves a little behind. */
   card->is_warning = unfreed->bytes > 0 && unfreed->bytes >= facts->sites->totals.peak_bytes / 20;
   for (guint i = 0; i < unfreed->n; i++)
@@ -401,8 +412,8 @@ write_title (HatOverview *overview, const Facts *facts)
   g_autofree char *sampled = hat_sample_words (facts->trace);
   g_autofree char *nameless = hat_nameless_words (facts->heap);
   overview->subtitle = g_strdup_printf ("%s  ·  %s events  ·  %s allocated in all  ·  %s lost%s%s%s%s%s", time, events, allocated, lost,
-                                        nameless ? "  ·  " : "", nameless ? nameless : "", sampled ? "  ·  " : "", sampled ? sampled : "",
-                                        sampled ? ": estimates, within ± in 95 of 100 recordings" : "");
+                                        sampled ? "  ·  " : "", sampled ? sampled : "", sampled ? ": estimates, within ± in 95 of 100 recordings" : "",
+                                        nameless ? "  ·  " : "", nameless ? nameless : "");
 }
 
 HatOverview *

@@ -39,7 +39,7 @@ typedef struct
   HatCost target_cost; /* when that is calls */
   gint64 target_ns;/* instant to put the cursor at, or -1 */
   guint n_parts;
-  HatCardPart *parts; /* at most 5 */
+  HatCardPart *parts; /* at most 12, the biggest first */
   double share;       /* of bar pictures, 0 to 1; -1: none */
   guint n_points;
   guint64 *points;    /* of line pictures, at equal steps over `range` */

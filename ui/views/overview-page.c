@@ -119,9 +119,8 @@ build_card (HatOverviewPage *self, const HatCard *card)
   add_label (box, card->sentence, NULL, TRUE);
   if (card->n_points > 0 || card->n_parts > 0 || card->share >= 0)
     {
-      GtkWidget *picture = hat_small_picture_new (paint_card, (gpointer) card, NULL, 220, 84);
+      GtkWidget *picture = hat_small_picture_new (paint_card, (gpointer) card, NULL, 220, 116);
       gtk_widget_set_vexpand (picture, TRUE);
-      gtk_widget_set_valign (picture, GTK_ALIGN_END);
       gtk_box_append (GTK_BOX (box), picture);
     }
   g_autofree char *label = g_strdup_printf ("%s: %s. %s", card->title, card->number, card->sentence);
@@ -220,7 +219,6 @@ hat_overview_page_new (HatViewState *state)
   gtk_flow_box_set_homogeneous (self->flow, TRUE);
   gtk_flow_box_set_column_spacing (self->flow, 12);
   gtk_flow_box_set_row_spacing (self->flow, 12);
-  gtk_widget_set_valign (GTK_WIDGET (self->flow), GTK_ALIGN_START);
   gtk_widget_add_css_class (GTK_WIDGET (self->flow), "overview");
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->flow), GTK_ACCESSIBLE_PROPERTY_LABEL, "Overview", -1);
   gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scroller), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
