@@ -37,6 +37,7 @@ struct _HatStream
   GHashTable *queues; /* address -> GQueue of Parked, likewise */
   guint64 n_walks;    /* along queues, so far */
   GPtrArray *movers;  /* HatStreamThread: those that have ever reallocated */
+  gboolean is_giving_up; /* what has one stamp may go in any order */
 };
 
 void
@@ -256,13 +257,15 @@ ticks_at (const HatRawEvent *raw, guint64 address)
   return raw->kind == HAT_RAW_REALLOC && raw->old == address ? raw->old_ticks : raw->ticks;
 }
 
-/* Who stands before an event in a queue. Events of one thread stay in order, and so do those whose stamps are far enough apart. */
+/* Who stands before an event in a queue. Events of one thread stay in order, and so do those whose stamps are far enough apart. Before one is
+ * given up, the first holds for different stamps only. */
 typedef struct
 {
   guint64 walk;     /* number of this walk: the mark of threads that were passed */
   guint level;      /* which mark: a walk may happen inside another */
   guint64 disorder; /* of stamps */
   guint64 earliest;
+  gboolean has_free_ties;
 } Before;
 
 /* Whether a thread is inside a reallocation of the block that was there, or has told of it and that waits in the queue of the address. */
@@ -286,13 +289,16 @@ is_moving (HatStream *stream, guint64 address, const GQueue *queue)
 static Before
 before_any (HatStream *stream, guint level, guint64 address, const GQueue *queue)
 {
-  return (Before) { ++stream->n_walks, level, is_moving (stream, address, queue) ? 0 : DISORDER_TICKS, G_MAXUINT64 - DISORDER_TICKS };
+  return (Before) { ++stream->n_walks, level, is_moving (stream, address, queue) ? 0 : DISORDER_TICKS, G_MAXUINT64 - DISORDER_TICKS,
+                    stream->is_giving_up };
 }
 
 static gboolean
 is_behind (const Before *before, const Parked *parked, guint64 address)
 {
-  return ticks_at (&parked->raw, address) > before->earliest + before->disorder || parked->thread->marks[before->level] == before->walk;
+  const guint64 ticks = ticks_at (&parked->raw, address);
+  return ticks > before->earliest + before->disorder
+         || (parked->thread->marks[before->level] == before->walk && !(before->has_free_ties && ticks <= before->earliest));
 }
 
 /* A reallocation that only its other address holds up says nothing against the clocks: here the stamps hold. */
@@ -372,12 +378,22 @@ settle_after (HatStream *stream, const HatRawEvent *raw)
     settle (stream, raw->old);
 }
 
-/* Gives up on the event that has waited longest. */
+/* Gives up on the event that has waited longest, unless its turn comes when one thread's events of one stamp may change places, too. They have
+ * to: a thread frees a block and gets its place again, another frees what is there then, and if the other's was taken in first, the thread's free
+ * must now follow its own allocation. At an address allocations and frees alternate, so with any order within a stamp none of them is left over
+ * (of reallocations, which are about two addresses or need a block before and after, some may be). A good clock never has a thread's free and
+ * its next allocation in one stamp; then this does nothing. */
 static void
 expire_first (HatStream *stream)
 {
   Parked *parked = g_queue_peek_head (&stream->all);
+  const HatRawEvent raw = parked->raw;
 
+  stream->is_giving_up = TRUE;
+  settle_after (stream, &raw);
+  stream->is_giving_up = FALSE;
+  if (g_queue_peek_head (&stream->all) != parked)
+    return;
   unpark (stream, parked);
   apply_anyway (stream, parked->thread, &parked->raw, parked->time_ns);
   settle_after (stream, &parked->raw);
