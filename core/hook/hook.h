@@ -268,15 +268,16 @@ extern __thread HookLocals hook_locals HOOK_TLS;
 
 typedef struct
 {
-  _Alignas (64) void *(*malloc) (size_t);
+  /* What those that we export need (interpose.c), in a cache line or two. */
+  _Alignas (64) bool is_sampled; /* and it is the C library */
+  void *(*malloc) (size_t);
+  void (*free) (void *);
+  void *(*enter_malloc) (size_t);
+  void (*enter_free) (void *);
   void *(*calloc) (size_t, size_t);
   void *(*realloc) (void *, size_t);
-  void (*free) (void *);
-  /* What those that we export go on to (interpose.c), in the same cache line. */
-  void *(*enter_malloc) (size_t);
   void *(*enter_calloc) (size_t, size_t);
   void *(*enter_realloc) (void *, size_t);
-  void (*enter_free) (void *);
   bool foreign; /* it is not the C library, or not found so far: its functions may call each other by their public names */
   int (*posix_memalign) (void **, size_t, size_t);
   void *(*aligned_alloc) (size_t, size_t);

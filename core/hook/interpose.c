@@ -13,9 +13,10 @@
 #include "core/hook/hook.h"
 #include "core/hook/interpose.h"
 
-/* Of the four that programs call all the time there are several: for any allocator, which is what they begin with; for the C library's, when
- * everything is told; and for the C library's when blocks are sampled: most calls go on to it with no frame of ours. Each is reached by a
- * jump, so that it finds the program's frame as if it had been called itself. */
+/* The four that programs call all the time go straight on to the C library's, with no frame of ours, when blocks are sampled and this one is not:
+ * a jump more would cost as much as all the rest. Else they jump to one of two ways, for any allocator, which is what they begin with, and for
+ * the C library's when everything is told; so that it finds the program's frame as if it had been called itself. */
+#define HOOK_ENTRY HOOK_EXPORT __attribute__ ((aligned (64)))
 
 void *
 hook_malloc (size_t size)
@@ -37,16 +38,12 @@ malloc_told (size_t size)
   return block;
 }
 
-static void *
-malloc_sampled (size_t size)
-{
-  return likely (hook_sample_passes (size)) ? hook_provider.malloc (size) : malloc_told (size);
-}
-
-HOOK_EXPORT void *
+HOOK_ENTRY void *
 malloc (size_t size)
 {
-  return hook_provider.enter_malloc (size);
+  if (unlikely (!hook_provider.is_sampled))
+    return hook_provider.enter_malloc (size);
+  return likely (hook_sample_passes (size)) ? hook_provider.malloc (size) : malloc_told (size);
 }
 
 void *
@@ -59,19 +56,15 @@ hook_calloc (size_t count, size_t size)
   return block;
 }
 
-static void *
-calloc_sampled (size_t count, size_t size)
+HOOK_ENTRY void *
+calloc (size_t count, size_t size)
 {
   size_t bytes;
+  if (unlikely (!hook_provider.is_sampled))
+    return hook_provider.enter_calloc (count, size);
   if (likely (!__builtin_mul_overflow (count, size, &bytes)) && likely (hook_sample_passes (bytes)))
     return hook_provider.calloc (count, size);
   return hook_calloc (count, size);
-}
-
-HOOK_EXPORT void *
-calloc (size_t count, size_t size)
-{
-  return hook_provider.enter_calloc (count, size);
 }
 
 static inline __attribute__ ((always_inline)) void *
@@ -126,18 +119,14 @@ hook_realloc (void *old, size_t size)
   return forward_realloc (caller, old, size);
 }
 
-static void *
-realloc_sampled (void *old, size_t size)
+HOOK_ENTRY void *
+realloc (void *old, size_t size)
 {
+  if (unlikely (!hook_provider.is_sampled))
+    return hook_provider.enter_realloc (old, size);
   if (likely (!*hook_sample_count (old)) && likely (hook_sample_passes (size)))
     return hook_provider.realloc (old, size);
   return hook_realloc (old, size);
-}
-
-HOOK_EXPORT void *
-realloc (void *old, size_t size)
-{
-  return hook_provider.enter_realloc (old, size);
 }
 
 /* Not forwarded by name: the C library's calls realloc by its public name, which is ours. */
@@ -187,36 +176,28 @@ free_perhaps_told (void *block)
     hook_provider.free (block);
 }
 
-static void
-free_sampled (void *block)
+HOOK_ENTRY void
+free (void *block)
 {
-  if (likely (!*hook_sample_count (block)))
+  if (unlikely (!hook_provider.is_sampled))
+    hook_provider.enter_free (block);
+  else if (likely (!*hook_sample_count (block)))
     hook_provider.free (block);
   else
     free_perhaps_told (block);
 }
 
-HOOK_EXPORT void
-free (void *block)
-{
-  hook_provider.enter_free (block);
-}
-
 void
 hook_interpose_for (HookPurpose purpose)
 {
-#define CHOOSE(name, ...) \
-  do \
-    { \
-      const __typeof__ (hook_provider.enter_##name) ways[] = { __VA_ARGS__ }; \
-      __atomic_store_n (&hook_provider.enter_##name, ways[purpose], __ATOMIC_RELAXED); \
-    } \
-  while (0)
-  CHOOSE (malloc, malloc_told, malloc_sampled, hook_provider.malloc);
-  CHOOSE (calloc, hook_calloc, calloc_sampled, hook_provider.calloc);
-  CHOOSE (realloc, hook_realloc, realloc_sampled, hook_provider.realloc);
-  CHOOSE (free, free_told, free_sampled, hook_provider.free);
+#define CHOOSE(name, told) \
+  __atomic_store_n (&hook_provider.enter_##name, purpose == HOOK_PASSED_ON ? hook_provider.name : told, __ATOMIC_RELAXED)
+  CHOOSE (malloc, malloc_told);
+  CHOOSE (calloc, hook_calloc);
+  CHOOSE (realloc, hook_realloc);
+  CHOOSE (free, free_told);
 #undef CHOOSE
+  __atomic_store_n (&hook_provider.is_sampled, purpose == HOOK_SAMPLED, __ATOMIC_RELEASE);
 }
 
 HOOK_EXPORT void cfree (void *block);
