@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * collect OUT [--no-follow] [--free-stacks] [--stop-after EVENTS] [--stall MS] [--rings N] [--events] [--discard]
- * PROGRAM [ARG...]: a recorder for the hook's tests. It drains the rings while PROGRAM runs (--stall: pauses before each
- * round; --rings: there are no more for threads; --discard: does not look at the words), knows nothing of traces, and
+ * collect OUT [--no-follow] [--free-stacks] [--stop-after EVENTS] [--when-full] [--rings N] [--events] [--discard]
+ * PROGRAM [ARG...]: a recorder for the hook's tests. It drains the rings while PROGRAM runs (--when-full: each time one of
+ * them is full, and at the end; --rings: there are no more for threads; --discard: does not look at the words), knows nothing of traces, and
  * writes facts to OUT as lines of words:
  *
  *   process SLOT PID KIND PARENT FORK_ID EXE provider PATH argv0 NAME
@@ -344,14 +344,23 @@ drain (uint32_t index)
   return any;
 }
 
-/* Frees the rings of dead threads, as a recorder does. */
+static bool
+is_any_full (void)
+{
+  bool any = false;
+  for (uint32_t i = 0; i < header->ring_hint; i++)
+    any |= __atomic_load_n (&rings[i].waiting, __ATOMIC_SEQ_CST) != 0;
+  return any;
+}
+
+/* Frees the rings of dead threads, as a recorder does; not one that somebody has taken since the last round, whose process is not known. */
 static void
 free_rings (void)
 {
   for (uint32_t i = 0; i < header->ring_hint; i++)
     {
       HatWireRing *wire = &rings[i];
-      if (wire->state != HAT_WIRE_RING_LIVE || wire->tid == 0 || !ring_state[i].body)
+      if (wire->state != HAT_WIRE_RING_LIVE || wire->tid == 0 || ring_state[i].state != HAT_WIRE_RING_LIVE)
         continue;
       char path[64];
       snprintf (path, sizeof path, "/proc/%u/task/%u", known[ring_state[i].process].wire.pid, wire->tid);
@@ -472,8 +481,7 @@ report (uint32_t slot)
 int
 main (int argc, char **argv)
 {
-  uint64_t stall = 0;
-  bool no_follow = false, free_stacks = false;
+  bool no_follow = false, free_stacks = false, when_full = false;
   int at = 2;
 
   if (argc < 3 || (out = fopen (argv[1], "we")) == NULL)
@@ -491,8 +499,8 @@ main (int argc, char **argv)
       n_free_rings = (uint32_t) strtoul (argv[++at], NULL, 10);
     else if (strcmp (argv[at], "--stop-after") == 0)
       stop_after = strtoul (argv[++at], NULL, 10);
-    else if (strcmp (argv[at], "--stall") == 0)
-      stall = strtoul (argv[++at], NULL, 10);
+    else if (strcmp (argv[at], "--when-full") == 0)
+      when_full = true;
     else
       return 2;
 
@@ -532,8 +540,9 @@ main (int argc, char **argv)
   bool ended = false;
   for (uint64_t round = 0;; round++)
     {
+      const bool drains = !when_full || ended || is_any_full ();
       bool any = false;
-      for (uint32_t i = 0; i < header->ring_hint; i++)
+      for (uint32_t i = 0; drains && i < header->ring_hint; i++)
         any |= drain (i);
       if (round % 16 == 0)
         free_rings ();
@@ -548,8 +557,8 @@ main (int argc, char **argv)
           if (!others && round % 16 == 15)
             break;
         }
-      if (!any || stall)
-        nanosleep (&(struct timespec) { .tv_nsec = stall ? (long) stall * 1000000 : 500000 }, NULL);
+      if (!any)
+        nanosleep (&(struct timespec) { .tv_nsec = 500000 }, NULL);
     }
   qsort (events, n_events, sizeof *events, compare);
   for (table_mask = 1024; table_mask < n_events * 4; table_mask *= 2)

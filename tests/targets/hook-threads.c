@@ -11,6 +11,7 @@
 
 static atomic_ulong allocations, bytes;
 static pthread_key_t key;
+static pthread_barrier_t barrier;
 static unsigned long count;
 void *volatile sink;
 
@@ -42,7 +43,8 @@ short_thread (void *data)
 static void *
 busy_thread (void *data)
 {
-  void *blocks[64] = {};
+  void *blocks[64] = { own (5) };
+  pthread_barrier_wait (&barrier); /* nobody leaves before each has told of something */
   for (unsigned long i = 0; i < count; i++)
     {
       free (blocks[i % 64]);
@@ -81,6 +83,7 @@ main (int argc, char **argv)
       }
   else if (strcmp (argv[1], "together") == 0)
     {
+      pthread_barrier_init (&barrier, NULL, 8);
       for (int i = 0; i < 8; i++)
         pthread_create (&threads[i], NULL, busy_thread, NULL);
       for (int i = 0; i < 8; i++)
