@@ -69,6 +69,14 @@ def poll(what, function, deadline=DEADLINE):
         time.sleep(0.05)
 
 
+def insist(what, action, function):
+    """Does it, and again if nothing comes of it: what is pointed at may move, or not be drawn so far, when the pointer gets there."""
+    def once():
+        action()
+        return any(function() or time.sleep(0.1) for _ in range(30))
+    poll(what, once)
+
+
 def x(*command):
     subprocess.run(['xdotool', *map(str, command)], check=True, stdout=subprocess.DEVNULL)
 

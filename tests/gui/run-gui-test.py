@@ -5,9 +5,9 @@ through AT-SPI. Then a screenshot of every view, light, dark and high contrast, 
 gui-screenshots/ in the build folder.
 
 run-gui-test.py [STEP...]: all steps, or those named (functions called test_STEP)."""
-import glob, json, os, re, shutil, signal, subprocess, sys, time, warnings
+import glob, itertools, json, os, re, shutil, signal, subprocess, sys, time, warnings
 
-from driver import Atspi, BUILD, GUI, SCREEN, SHOTS, App, outer, poll, screenshot, x
+from driver import Atspi, BUILD, GUI, SCREEN, SHOTS, App, insist, outer, poll, screenshot, x
 
 LIBRARY = os.path.join(BUILD, 'data', 'examples', 'library')
 STEADY = os.path.join(BUILD, 'tests', 'targets', 'steady')
@@ -24,8 +24,11 @@ def launch_from_the_start_page(app):
     app.maximise()
     screenshot('start')
     entry = app.wait('Program')
-    app.click(entry)
-    x('type', '--delay', '2', LIBRARY)
+    def fill_in():
+        app.click(entry)
+        x('key', '--clearmodifiers', 'ctrl+a')
+        x('type', '--delay', '2', LIBRARY)
+    insist('the program is named', fill_in, lambda: app.text('Program') == LIBRARY)
     app.press('Launch and Record')
 
 
@@ -39,11 +42,14 @@ def watch_it_finish(app):
 def select_a_range(app):
     timeline = app.wait('Heap timeline', start=True)
     left, top, width, height = app.place(timeline)
-    x('mousemove', left + width // 3, top + 40, 'mousedown', 1)
-    for step in range(1, 6):
-        x('mousemove', left + width // 3 + step * 40, top + 40)
-    x('mouseup', 1)
-    app.wait('Clear the range', 'push button')
+    starts = itertools.cycle(range(width // 3, width // 2, 50))
+    def drag():
+        start = left + next(starts)  # elsewhere each time: at the cursor it would move that
+        x('mousemove', start, top + 40, 'mousedown', 1)
+        for step in range(1, 6):
+            x('mousemove', start + step * 40, top + 40)
+        x('mouseup', 1)
+    insist('a range is selected', drag, lambda: app.find('Clear the range', 'push button'))
     poll('the range is told in words', lambda: any(' allocated in ' in n.get_name() for n in app.walk()))
     for action in ('timeline.zoom-to-range', 'timeline.step', 'timeline.fit', 'timeline.range-clear'):
         app.act(timeline, action)
@@ -53,10 +59,11 @@ def read_the_stack_of_a_leak(app):
     app.view(6)
     app.wait('Leak candidates', start=True)
     row = poll('a leak candidate', lambda: next((n for n in app.walk() if n.get_name().startswith('GROWING: history_add,') and app.shows(n)), None))
-    app.click(row)
-    stack = app.wait('Stack')
-    names = poll('the stack has frames', lambda: [stack.get_child_at_index(i).get_name() for i in range(stack.get_child_count())])
-    assert any(n.startswith('history_add') for n in names) and any(n.startswith('main') for n in names), names
+    def frames():
+        stack = app.find('Stack')
+        names = [stack.get_child_at_index(i).get_name() for i in range(stack.get_child_count())] if stack else []
+        return any(n.startswith('history_add') for n in names) and any(n.startswith('main') for n in names)
+    insist('its stack is shown', lambda: app.click(row), frames)
     app.wait('Source')
     screenshot('leak-selected')
 
@@ -125,7 +132,7 @@ def test_recording():
     app = App('--', STEADY, '0')
     for name in ('Live', 'Events', 'Events per second', 'Resident', 'Trace', 'Allocated per second'):
         poll(f'{name} counts', lambda: counter(app, name) not in ('', '0', '0 B', '0/s', '0 B/s'))
-    assert counter(app, 'Lost') == '0' and counter(app, 'Processes') == '1'
+    poll('one process, nothing lost', lambda: counter(app, 'Lost') == '0' and counter(app, 'Processes') == '1')
     app.maximise()
     app.press('Mark')
     app.press('Snapshot')
@@ -143,8 +150,7 @@ def test_input():
     app = App('--', '/bin/sh', '-c', 'read line; echo "got $line"; read other || echo "no more" >&2; kill -TERM $$')
     entry = app.wait('Input for the program')
     app.maximise()
-    app.click(entry)
-    poll('the entry has the focus', lambda: app.focused('text'))
+    insist('the entry has the focus', lambda: app.click(entry), lambda: app.focused('text'))
     x('type', '--delay', '2', 'hello')
     x('key', 'Return')
     poll('the answer is shown', lambda: 'got hello' in app.text('Output of the program'))
@@ -508,9 +514,11 @@ TESTS = [test_everyday, test_error, test_recording, test_input, test_kill, test_
 
 
 def main(names):
-    manager = subprocess.Popen(['openbox'], stderr=subprocess.DEVNULL)
+    runs = home('window-manager-runs')
+    manager = subprocess.Popen(['openbox', '--startup', 'touch ' + runs], stderr=subprocess.DEVNULL)
     failed = 0
     try:
+        poll('the window manager runs', lambda: os.path.exists(runs))
         for test in TESTS:
             name = test.__name__[len('test_'):]
             if names and name not in names:
