@@ -14,7 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PATIENCE_NS 200000000 /* a thread that waits for the child of its vfork, or for a disk, does not stop sooner */
+#include "core/record/proc.h"
+
+#define PATIENCE_US 200000 /* a thread that waits for the child of its vfork, or for a disk, does not stop sooner */
+#define STARVED_US 5000000 /* one that waits for nothing but a processor does, on a busy machine not at once */
 #define MAX_VECTOR_BYTES 16384u
 
 /* Threads that were told to stop and had not done so when the others went on (a thread that runs cannot be let go), and those that ended
@@ -121,8 +124,21 @@ look (guint32 tid, HatStoppedThread *thread)
   return TRUE;
 }
 
+/* Whether to go on waiting for a thread that was told to stop at `since_us`. */
+static gboolean
+may_still_stop (HatStop *stop, guint32 tid, gint64 since_us)
+{
+  const gint64 waited_us = g_get_monotonic_time () - since_us;
+
+  if (waited_us <= PATIENCE_US || waited_us > STARVED_US)
+    return waited_us <= PATIENCE_US;
+  g_autofree char *path = g_strdup_printf ("/proc/%u/task/%u/stat", stop->pid, tid), *text = NULL;
+  const char *state = g_file_get_contents (path, &text, NULL, NULL) ? strrchr (text, ')') : NULL;
+  return state && state[1] == ' ' && (state[2] == 'R' || state[2] == 'S');
+}
+
 static void
-wait_for_all (HatStop *stop, guint from, gint64 deadline_us)
+wait_for_all (HatStop *stop, guint from, gint64 since_us)
 {
   guint naps = 0;
 
@@ -134,10 +150,10 @@ wait_for_all (HatStop *stop, guint from, gint64 deadline_us)
           i++;
           continue;
         }
-      if (g_get_monotonic_time () > deadline_us)
-        i++;
-      else
+      if (may_still_stop (stop, thread->tid, since_us))
         g_usleep (naps < 20 ? 10 : 200);
+      else
+        i++;
     }
 }
 
@@ -191,15 +207,17 @@ new_stop (guint32 pid)
 HatStop *
 hat_stop_process (guint32 pid, GError **error)
 {
-  const gint64 deadline_us = g_get_monotonic_time () + PATIENCE_NS / 1000;
+  const gint64 since_us = g_get_monotonic_time ();
   HatStop *stop = new_stop (pid);
-  int n;
+  int n, status;
 
   for (guint from = 0; (n = seize_new (stop, error)) > 0; from = stop->threads->len)
-    wait_for_all (stop, from, deadline_us);
+    wait_for_all (stop, from, since_us);
   take_out_the_others (stop);
   for (guint i = 0; n == 0 && i < stop->threads->len; i++)
     read_registers (&g_array_index (stop->threads, HatStoppedThread, i));
+  if (n == 0 && stop->threads->len == 0 && hat_proc_stat (pid, NULL, NULL, &status) && status < 0)
+    g_set_error (error, HAT_ERROR, HAT_ERROR_IO, "none of its threads stops (do they wait for a disk?)");
   if (n < 0 || stop->threads->len == 0)
     {
       hat_stop_release (stop);
@@ -227,7 +245,7 @@ hat_stop_let_run (HatStop *stop, guint32 tid)
 void
 hat_stop_again (HatStop *stop)
 {
-  const gint64 deadline_us = g_get_monotonic_time () + PATIENCE_NS / 1000;
+  const gint64 since_us = g_get_monotonic_time ();
 
   for (guint i = 0; i < stop->threads->len; i++)
     {
@@ -235,7 +253,7 @@ hat_stop_again (HatStop *stop)
       if (thread->is_stopped)
         continue;
       ptrace (PTRACE_INTERRUPT, thread->tid, NULL, NULL);
-      while (!look (thread->tid, thread) && g_get_monotonic_time () < deadline_us)
+      while (!look (thread->tid, thread) && may_still_stop (stop, thread->tid, since_us))
         g_usleep (10);
       if (thread->is_stopped)
         read_registers (thread);
@@ -340,7 +358,7 @@ ends_process (guint32 tid)
 static HatStop *
 gather (guint32 first)
 {
-  const gint64 deadline_us = g_get_monotonic_time () + PATIENCE_NS / 1000;
+  const gint64 since_us = g_get_monotonic_time ();
   g_autofree char *path = g_strdup_printf ("/proc/%u/task", traced_pid);
   g_autoptr (GDir) folder = g_dir_open (path, 0, NULL);
   HatStop *stop = new_stop (traced_pid);
@@ -352,7 +370,7 @@ gather (guint32 first)
   while (folder && (name = g_dir_read_name (folder)))
     if ((thread.tid = g_ascii_strtoull (name, NULL, 10)) != first)
       g_array_append_val (stop->threads, thread);
-  wait_for_all (stop, 1, deadline_us);
+  wait_for_all (stop, 1, since_us);
   take_out_the_others (stop);
   for (guint i = 0; i < stop->threads->len; i++)
     read_registers (&g_array_index (stop->threads, HatStoppedThread, i));

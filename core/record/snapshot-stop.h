@@ -30,7 +30,7 @@ typedef struct
   guint n_skipped;   /* did not stop (in a call that nothing interrupts), or were gone */
 } HatStop;
 
-/* NULL with HAT_ERROR_REFUSED: the kernel forbids it, and why; without an error: the process is gone. */
+/* NULL with HAT_ERROR_REFUSED: the kernel forbids it, and why; with HAT_ERROR_IO: this time it did not stop; without an error: it is gone. */
 HatStop *hat_stop_process (guint32 pid, GError **error);
 /* Its general registers by DWARF number, the pc last. */
 void hat_stopped_registers (const HatStoppedThread *thread, guint64 out[17]);

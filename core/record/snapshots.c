@@ -759,8 +759,13 @@ take (HatSnapshots *snapshots, HatImage *image, HatSnapshotReason reason, const 
     {
       if (held)
         end_hold (wire);
-      if (error)
+      if (g_error_matches (error, HAT_ERROR, HAT_ERROR_REFUSED))
         refuse (snapshots, image, error->message);
+      else if (error)
+        {
+          g_autofree char *text = g_strdup_printf ("no snapshot of process %u: %s", image->info.pid, error->message);
+          snapshots->func (&image->info, 0, NULL, text, snapshots->data);
+        }
       free_job (job);
       return NULL;
     }
