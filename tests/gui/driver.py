@@ -13,6 +13,7 @@ if 'HAT_GUI_INNER' in os.environ:
     import gi
     gi.require_version('Atspi', '2.0')
     from gi.repository import Atspi, GLib
+    Atspi.set_timeout(int(DEADLINE * 1000), int(DEADLINE * 1000))  # for an answer; 0.8 s of its own, on a busy machine too little
 else:
     Atspi = GLib = None  # outside of the display
 
