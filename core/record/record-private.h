@@ -6,6 +6,7 @@
 #include "core/record/control.h"
 #include "core/record/images.h"
 #include "core/record/launch.h"
+#include "core/record/own-heap.h"
 #include "core/record/record.h"
 #include "core/record/request.h"
 #include "core/record/snapshots.h"
@@ -41,7 +42,7 @@ typedef struct
   guint n_ahead, n_frames_ahead; /* modules and frames given to it */
   HatTypes *types; /* block-types.h says who may use it when; modules are numbered as the writer does */
 
-  gsize heap_start, heap_end; /* ours: where it began, and up to where it is on huge pages */
+  HatOwnHeap heap;
 
   gboolean first_has_ended;
   int wait_status; /* of the first process */

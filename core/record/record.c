@@ -5,7 +5,6 @@
 #include "core/record/record.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,7 +17,6 @@
 #include "core/record/proc.h"
 #include "core/record/record-private.h"
 #include "core/record/snapshot-stop.h"
-#include "core/trace/big-array.h"
 
 #define MS 1000000
 #define LOOK_INTERVAL_NS (4 * MS)
@@ -31,9 +29,6 @@
 #define IDLE_WAIT_NS (20 * MS)
 #define SHORT_RECORDING_NS (1000 * MS) /* in which process numbers do not come round to ours again */
 #define LATECOMER_NS (100 * MS)
-#define SMALL_HEAP_BYTES (6 << 20)
-#define HEAP_STEP_BYTES (16 << 20)
-#define MMAP_BYTES (1 << 20)
 
 /* ---- signals: the only state that a handler can reach ---- */
 
@@ -231,30 +226,6 @@ open_trace (HatRecorder *recorder, GError **error)
   return recorder->writer != NULL;
 }
 
-/* What we keep of live blocks, sites and stacks is looked at all over: on small pages nearly every look misses the processor's table of pages, too.
- * So the heap grows in large steps, each of which is asked to lie on huge pages; what a short recording needs stays on small ones. */
-static void
-prepare_heap (HatRecorder *recorder)
-{
-  /* With the first set, the C library does not raise the other two by itself. */
-  mallopt (M_TOP_PAD, SMALL_HEAP_BYTES / 3);
-  mallopt (M_TRIM_THRESHOLD, HEAP_STEP_BYTES * 4);
-  mallopt (M_MMAP_THRESHOLD, MMAP_BYTES);
-  recorder->heap_start = recorder->heap_end = (gsize) sbrk (0);
-}
-
-static void
-advise_heap (HatRecorder *recorder)
-{
-  const gsize end = (gsize) sbrk (0);
-
-  if (end - recorder->heap_start < SMALL_HEAP_BYTES || end <= recorder->heap_end)
-    return;
-  hat_big_advise ((gpointer) recorder->heap_end, end - recorder->heap_end);
-  recorder->heap_end = end;
-  mallopt (M_TOP_PAD, HEAP_STEP_BYTES);
-}
-
 /* Everything up to the program's first instruction; what can fail or what the program must find comes before it is let go, the rest beside its
  * start. FALSE: *out_status is the exit status, and the error what to say. */
 static gboolean
@@ -277,7 +248,7 @@ start (HatRecorder *recorder, int *out_status, GError **error)
     return FALSE;
   header->launched_pid = recorder->launch.pid;
   take_over_signals (&recorder->session);
-  prepare_heap (recorder);
+  hat_own_heap_prepare (&recorder->heap);
   /* When there is something to do for us, the target is running: it keeps its processor. Threads inherit this. */
   sched_setscheduler (0, SCHED_BATCH, &(struct sched_param) {});
   if (!open_trace (recorder, error))
@@ -544,7 +515,7 @@ run (HatRecorder *recorder)
         hat_snapshots_look (recorder->snapshots);
       const gint64 now_ns = hat_clock_ns (&recorder->clock, hat_clock_ticks ());
       pace.n_events += n;
-      advise_heap (recorder);
+      hat_own_heap_advise (&recorder->heap);
       do_what_is_due (recorder, &pace, now_ns);
       if (is_over (recorder, &pace, now_ns))
         {

@@ -18,6 +18,7 @@
 
 #include "core/record/images.h"
 #include "core/record/launch.h"
+#include "core/record/own-heap.h"
 
 typedef struct
 {
@@ -213,7 +214,7 @@ ns_of (clockid_t clock)
 }
 
 static void
-replay (const char *capture, gsize n_bytes, const char *path)
+replay (HatOwnHeap *heap, const char *capture, gsize n_bytes, const char *path)
 {
   const Start *start = (const Start *) (gconstpointer) capture;
   g_autoptr (GError) error = NULL;
@@ -237,6 +238,7 @@ replay (const char *capture, gsize n_bytes, const char *path)
       at = replay_round (&session, at);
       copying += ns_of (CLOCK_THREAD_CPUTIME_ID) - before;
       n_events += hat_images_drain (images);
+      hat_own_heap_advise (heap);
       hat_trace_writer_flush (writer, FALSE, NULL);
     }
   hat_images_finish (images, FALSE);
@@ -254,6 +256,7 @@ main (int argc, char **argv)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *data = NULL;
+  HatOwnHeap heap;
   gsize n_bytes;
 
   if (argc > 3 && strcmp (argv[1], "capture") == 0)
@@ -264,7 +267,8 @@ main (int argc, char **argv)
     give_up ("capture", error->message);
   if (!is_capture (data, n_bytes))
     give_up (argv[1], "not a whole capture of this version's hook; make one with bench-record capture");
+  hat_own_heap_prepare (&heap);
   for (int i = argc > 3 ? atoi (argv[3]) : 1; i > 0; i--)
-    replay (data, n_bytes, argv[2]);
+    replay (&heap, data, n_bytes, argv[2]);
   return 0;
 }
