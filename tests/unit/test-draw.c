@@ -119,6 +119,7 @@ test_text_contrast (void)
         {
           HatColor fill = hat_palette_swatch (&palette, s);
           g_assert_cmpfloat (hat_color_contrast (fill, hat_color_text_on (fill)), >=, 4.5);
+          g_assert_cmpfloat (hat_color_contrast (fill, hat_color_dim_text_on (fill)), >=, 4.5);
         }
     }
 }

@@ -123,20 +123,20 @@ paint_label (const HatMapLayout *layout, const HatPalette *palette, HatText *tex
              const HatMapCell *cell)
 {
   const HatBlock *block = &hat_map_model_live (layout->model)->blocks[cell->first_block];
-  HatColor color = hat_color_text_on (bucket_color (palette, bucket_of (layout, cell, cell->swatch)));
+  HatColor fill = bucket_color (palette, bucket_of (layout, cell, cell->swatch));
   HatRect rect = { cell->x + 4, row->y, cell->width - 8, layout->row_height };
   g_autofree char *size = hat_format_bytes (block->size);
   double used = hat_text_measure (text, HAT_FONT_SMALL, size);
 
   if (used > rect.width)
     return FALSE;
-  hat_text_line (text, HAT_FONT_SMALL, color, rect, HAT_ALIGN_LEFT, size);
+  hat_text_line (text, HAT_FONT_SMALL, hat_color_text_on (fill), rect, HAT_ALIGN_LEFT, size);
   rect.x += used + 10;
   rect.width -= used + 10;
   if (rect.width >= 40)
     {
       g_autofree char *function = hat_format_function (hat_stack_function (layout->trace, block->stack), 40);
-      hat_text_line (text, HAT_FONT_SMALL, hat_color_fade (color, 0.85), rect, HAT_ALIGN_LEFT, function);
+      hat_text_line (text, HAT_FONT_SMALL, hat_color_dim_text_on (fill), rect, HAT_ALIGN_LEFT, function);
     }
   return TRUE;
 }

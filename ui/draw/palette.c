@@ -137,3 +137,14 @@ hat_color_text_on (HatColor fill)
 
   return hat_color_contrast (fill, dark) >= hat_color_contrast (fill, light) ? dark : light;
 }
+
+HatColor
+hat_color_dim_text_on (HatColor fill)
+{
+  const HatColor text = hat_color_text_on (fill);
+  double share = 0.75;
+
+  while (share < 1 && hat_color_contrast (hat_color_mix (fill, text, share), fill) < 4.5)
+    share += 0.05;
+  return hat_color_mix (fill, text, share);
+}

@@ -39,5 +39,6 @@ HatColor hat_color_mix (HatColor a, HatColor b, double share_of_b);
 HatColor hat_color_fade (HatColor color, double alpha);
 double hat_color_contrast (HatColor a, HatColor b); /* WCAG 2, 1 to 21 */
 HatColor hat_color_text_on (HatColor fill);         /* black or white, whichever reads better */
+HatColor hat_color_dim_text_on (HatColor fill);     /* the same, paler as far as 4.5:1 allows */
 
 G_END_DECLS

@@ -49,7 +49,7 @@ paint_label (HatText *text, const HatTypeBox *box, HatColor fill, HatRect rect)
   if (!box->type || is_gap (box) || inside.width - used < 60)
     return;
   g_autofree char *type = hat_format_function (box->type, MAX (12, (guint) ((inside.width - used) / 6)));
-  hat_text_line (text, HAT_FONT_SMALL, hat_color_fade (color, 0.75),
+  hat_text_line (text, HAT_FONT_SMALL, hat_color_dim_text_on (fill),
                  (HatRect){ inside.x + used + 10, inside.y, inside.width - used - 10, inside.height }, HAT_ALIGN_LEFT, type);
 }
 
