@@ -247,13 +247,15 @@ place_parts (HatTimelineLayout *layout, gboolean *out_is_beside, HatRect *out_le
   layout->plot.height = MAX (layout->plot.height, 8);
 }
 
-/* Flags stand over the plot; a label that would touch the one before is left out, its flag stays. */
+/* Flags stand over the plot, if it is high enough for that; a label that would touch the one before or the next flag is left out, its flag
+ * stays. */
 static void
 place_flags (HatTimelineLayout *layout)
 {
   const HatTimelineInput *input = &layout->input;
   g_autoptr (GArray) flags = g_array_new (FALSE, FALSE, sizeof (HatTimelineFlag));
   double free_from = layout->plot.x, end = layout->plot.x + layout->plot.width, last_x = -10;
+  const gboolean has_row = !layout->is_compact && layout->plot.y >= FLAG_HEIGHT;
 
   /* Both by time; a snapshot that a mark asked for stands behind it. */
   for (guint i = 0, k = 0; i < input->n_marks || k < input->n_snapshots;)
@@ -271,10 +273,17 @@ place_flags (HatTimelineLayout *layout)
           || (mark && g_str_equal (mark->name, "peak")) || flag.x - last_x < 1)
         continue;
       last_x = flag.x;
-      flag.rect = (HatRect){ flag.x, layout->plot.y - FLAG_HEIGHT, 0, FLAG_HEIGHT - 2 };
+      flag.rect = (HatRect){ flag.x, layout->plot.y - FLAG_HEIGHT, 0, has_row ? FLAG_HEIGHT - 2 : 0 };
+      /* It would stand in the words of the one before. */
+      HatTimelineFlag *before = flags->len ? &g_array_index (flags, HatTimelineFlag, flags->len - 1) : NULL;
+      if (before && before->rect.width > 0 && flag.x - 8 < before->rect.x + before->rect.width)
+        {
+          before->rect = (HatRect){ before->x, before->rect.y, 0, before->rect.height };
+          free_from = before->x + 10;
+        }
       if (flag.x + width > end)
         flag.rect.x = flag.x - width;
-      if (!layout->is_compact && flag.rect.x >= free_from)
+      if (has_row && flag.rect.x >= free_from)
         {
           flag.rect.width = width;
           free_from = flag.rect.x + width + 6;

@@ -263,10 +263,10 @@ paint_flags (const HatTimelineLayout *layout, const HatPalette *palette, HatText
 
       cairo_save (cr);
       cairo_set_dash (cr, dashes, 2, 0);
-      hat_paint_line (cr, hat_color_fade (palette->text, 0.6), 1, x, layout->is_compact ? layout->plot.y : top, x,
+      hat_paint_line (cr, hat_color_fade (palette->text, 0.6), 1, x, flag->rect.height > 0 ? top : layout->plot.y, x,
                       bottom);
       cairo_restore (cr);
-      if (layout->is_compact)
+      if (flag->rect.height <= 0)
         continue;
       cairo_move_to (cr, x, top);
       cairo_line_to (cr, is_left ? x - 8 : x + 8, top + 3.5);
