@@ -95,6 +95,7 @@ hat_blocks_page_update (HatPage *page, HatChanges changes)
   hat_columns_show (HAT_BLOCKS_PAGE (page)->thread, n_threads > 1);
   hat_columns_show (HAT_BLOCKS_PAGE (page)->leak_class, graph != NULL);
   hat_columns_show (HAT_BLOCKS_PAGE (page)->type, n_types > 0);
+  gtk_column_view_column_set_expand (HAT_BLOCKS_PAGE (page)->type, n_types > 0); /* its names are long */
   if (changes & (HAT_CHANGED_HEAP | HAT_CHANGED_CURSOR | HAT_CHANGED_FILTER) || (changes & HAT_CHANGED_SNAPSHOT && graph))
     ask (HAT_BLOCKS_PAGE (page));
 }
