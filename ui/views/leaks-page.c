@@ -145,7 +145,8 @@ add_button (GtkWidget *box, const char *label, GCallback callback, HatLeaksPage 
   GtkWidget *button = gtk_button_new_with_label (label);
   gtk_widget_add_css_class (button, "small");
   g_signal_connect (button, "clicked", callback, self);
-  gtk_box_append (GTK_BOX (box), button);
+  gtk_flow_box_append (GTK_FLOW_BOX (box), button);
+  gtk_widget_set_focusable (gtk_widget_get_parent (button), FALSE);
 }
 
 static GtkWidget *
@@ -163,7 +164,7 @@ build_card (HatLeaksPage *self, const HatCandidate *candidate)
 {
   HatTrace *trace = hat_heap_trace (self->candidates->heap);
   GtkWidget *row = gtk_list_box_row_new (), *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6),
-            *top = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12), *buttons = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
+            *top = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12), *bottom = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6), *buttons = gtk_flow_box_new ();
   g_autofree char *function = hat_format_function (hat_stack_function (trace, candidate->stack), 80);
   g_autofree char *bytes = hat_candidate_amount (candidate), *blocks = hat_candidate_count (candidate);
   g_autofree char *amount = g_strdup_printf ("%s in %s", bytes, blocks);
@@ -172,7 +173,7 @@ build_card (HatLeaksPage *self, const HatCandidate *candidate)
   const char *confidence = hat_confidence_name (candidate->confidence);
   GtkWidget *badge = hat_line_new (hat_candidate_badge (candidate), "leak-badge");
   GtkWidget *name = hat_line_new (function, "heading"), *size = hat_line_new (amount, "numeric");
-  GtkWidget *picture = hat_small_picture_new (paint_candidate, row, NULL, 60, 26);
+  GtkWidget *picture = hat_small_picture_new (paint_candidate, row, NULL, 150, 26);
 
   g_object_set_data (G_OBJECT (row), "candidate", (gpointer) candidate);
   g_object_set_data (G_OBJECT (row), "page", self);
@@ -190,8 +191,11 @@ build_card (HatLeaksPage *self, const HatCandidate *candidate)
       g_autofree char *text = g_strdup_printf ("called by %s", callers);
       gtk_box_append (GTK_BOX (box), hat_line_new (text, "dim-label"));
     }
-  gtk_widget_set_hexpand (picture, TRUE);
-  gtk_widget_set_halign (picture, GTK_ALIGN_FILL);
+  gtk_widget_set_hexpand (buttons, TRUE); /* it asks for no more room than the widest of them */
+  gtk_flow_box_set_selection_mode (GTK_FLOW_BOX (buttons), GTK_SELECTION_NONE);
+  gtk_flow_box_set_max_children_per_line (GTK_FLOW_BOX (buttons), 5);
+  gtk_flow_box_set_column_spacing (GTK_FLOW_BOX (buttons), 6);
+  gtk_flow_box_set_row_spacing (GTK_FLOW_BOX (buttons), 4);
   if (candidate->example != HAT_GRAPH_NONE)
     add_button (buttons, "Show graph", G_CALLBACK (on_show_graph), self);
   add_button (buttons, "Show on the map", G_CALLBACK (on_show_blocks), self);
@@ -199,8 +203,9 @@ build_card (HatLeaksPage *self, const HatCandidate *candidate)
   add_button (buttons, "Source", G_CALLBACK (on_show_source), self);
   if (candidate->leak_class != HAT_LEAK_REACHABLE)
     add_button (buttons, "Suppress…", G_CALLBACK (on_suppress), self);
-  gtk_box_append (GTK_BOX (buttons), picture);
-  gtk_box_append (GTK_BOX (box), buttons);
+  gtk_box_append (GTK_BOX (bottom), buttons);
+  gtk_box_append (GTK_BOX (bottom), picture);
+  gtk_box_append (GTK_BOX (box), bottom);
   gtk_widget_add_css_class (box, "leak-card");
   gtk_list_box_row_set_child (GTK_LIST_BOX_ROW (row), box);
   g_autofree char *label = g_strdup_printf ("%s: %s, %s. %s", hat_candidate_badge (candidate), function, amount, candidate->why);
