@@ -492,7 +492,7 @@ chip_without_root (Builder *builder, const HatGraphNode *top)
     case HAT_LEAK_CYCLE:
       return chip_of (builder, HAT_NODE_NONE, g_strdup ("Lost in a cycle"), g_strdup ("only its own ring holds it"), TRUE);
     case HAT_LEAK_INDIRECT:
-      return chip_of (builder, HAT_NODE_NONE, g_strdup ("Lost"), g_strdup ("shared by lost blocks"), TRUE);
+      return chip_of (builder, HAT_NODE_NONE, g_strdup ("Lost, shared"), g_strdup ("held by lost blocks"), TRUE);
     default:
       return chip_of (builder, HAT_NODE_NONE, g_strdup ("Shared"), g_strdup ("held by several owners"), FALSE);
     }

@@ -326,6 +326,19 @@ paint_detail (const HatPalette *palette, HatText *text, const char *detail, HatR
   hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, rect, HAT_ALIGN_LEFT, own ? own : detail);
 }
 
+/* "9,792 × _Hash_node<...>" where "9,792 × std::__detail::_Hash_node<...>" has no room. Returns the width painted. */
+static double
+paint_title (const HatPalette *palette, HatText *text, HatFont font, const char *title, HatRect rect)
+{
+  static const char times[] = " × ";
+  const char *name = strstr (title, times);
+  name = name ? name + strlen (times) : title;
+  const char *tail = hat_text_measure (text, font, title) > rect.width ? hat_function_tail (name) : name;
+  g_autofree char *shown = g_strdup_printf ("%.*s%s", (int) (name - title), title, tail);
+
+  return hat_text_line (text, font, palette->text, rect, HAT_ALIGN_LEFT, shown);
+}
+
 static void
 paint_words (const HatGraphScene *scene, const HatPalette *palette, HatText *text, guint at, HatRect rect, cairo_t *cr)
 {
@@ -349,8 +362,7 @@ paint_words (const HatGraphScene *scene, const HatPalette *palette, HatText *tex
       g_autofree char *kept = node->n_blocks ? hat_format_bytes (node->retained_bytes) : NULL;
       const char *detail = kept ? kept : node->detail;
       double row = rect.height - (node->n_blocks ? 3 : 0);
-      double used = hat_text_line (text, HAT_FONT_SMALL, palette->text, (HatRect){ inside.x, inside.y, inside.width, row }, HAT_ALIGN_LEFT,
-                                   node->title) + 10;
+      double used = paint_title (palette, text, HAT_FONT_SMALL, node->title, (HatRect){ inside.x, inside.y, inside.width, row }) + 10;
       if (used + hat_text_measure (text, HAT_FONT_SMALL, detail) <= inside.width) /* all of it or nothing */
         hat_text_line (text, HAT_FONT_SMALL, palette->dim_text, (HatRect){ inside.x + used, inside.y, inside.width - used, row }, HAT_ALIGN_RIGHT,
                        detail);
@@ -360,7 +372,7 @@ paint_words (const HatGraphScene *scene, const HatPalette *palette, HatText *tex
     gboolean is_big = is_close && rect.height >= MANY_ROWS && rect.width >= MANY_WIDTH && node->n_blocks;
     double top = is_big ? rect.y + 7 : rect.y + (rect.height - 2 * ROW - (node->n_blocks ? 7 : 0)) / 2;
     double badge = paint_counts (palette, text, node, rect, cr);
-    hat_text_line (text, HAT_FONT_BOLD, palette->text, (HatRect){ inside.x, top, inside.width - badge, ROW + 1 }, HAT_ALIGN_LEFT, node->title);
+    paint_title (palette, text, HAT_FONT_BOLD, node->title, (HatRect){ inside.x, top, inside.width - badge, ROW + 1 });
     if (node->n_blocks)
       paint_detail (palette, text, node->detail, (HatRect){ inside.x, top + ROW, inside.width, ROW });
     else

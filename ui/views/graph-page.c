@@ -159,15 +159,14 @@ tell (HatGraphPage *self)
   HatGraphModel *model = present_model (self);
   HatGraph *graph = hat_graph_model_graph (model);
   const HatSnapshotInfo *info = &hat_graph_snapshot (graph)->info;
-  g_autofree char *count = hat_format_count (info->n_blocks), *bytes = hat_format_bytes (hat_graph_model_bytes (model)),
-                  *text = NULL;
+  g_autofree char *text = NULL;
   if (hat_graph_model_tree (model) == HAT_GRAPH_PATHS)
     {
       g_autofree char *name = hat_format_function (hat_graph_label (graph, hat_graph_model_block (model)), 60);
       text = g_strdup_printf ("Who holds %s", name);
     }
   else
-    text = g_strdup_printf ("%s in %s blocks", bytes, count); /* when is said by the choice beside it */
+    text = hat_format_blocks (info->n_blocks, 0); /* when is said by the choice beside it */
   if (self->note)
     {
       g_free (text);
