@@ -344,7 +344,9 @@ paint_words (const HatGraphScene *scene, const HatPalette *palette, HatText *tex
 {
   guint n;
   const HatGraphNode *node = &hat_graph_model_nodes (scene->layout->model, &n)[at];
-  double bigger = CLAMP (sqrt (scene->scale_y), 1, 1.6);
+  /* No bigger than the title has room for. */
+  double most = (rect.width - 20) / MAX (hat_text_measure (text, HAT_FONT_BOLD, node->title), 1);
+  double bigger = CLAMP (MIN (sqrt (scene->scale_y), most), 1, 1.6);
   gboolean is_close = scene->scale_y > 1.6;
   double indent = node->n_blocks ? STRIPE + 7 : node->kind == HAT_NODE_ROOT ? MIN (14, rect.height / 2) : 9;
   HatRect inside = { rect.x + indent, rect.y, rect.width - indent - (node->has_more ? 12 : 7), rect.height };
