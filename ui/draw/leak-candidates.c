@@ -128,12 +128,18 @@ add_lost (GArray *list, const HatLeaks *leaks, const HatGrowing *growing, HatLea
   for (guint i = 0; i < leaks->n; i++)
     {
       const HatLeakGroup *group = &leaks->groups[i];
-      if (group->leak_class >= from && group->leak_class <= to)
-        add (list,
-             (HatCandidate){ .leak_class = group->leak_class, .confidence = group->confidence, .stack = group->stack,
-                             .blocks = group->n_blocks, .bytes = group->bytes, .first_ns = group->first_ns, .last_ns = group->last_ns,
-                             .example = group->example, .growing = hat_growing_find (growing, group->stack) },
-             group->why);
+      if (group->leak_class < from || group->leak_class > to)
+        continue;
+      /* What it stands so high in the list for. */
+      g_autofree char *more = hat_format_bytes (group->retained_bytes - MIN (group->bytes, group->retained_bytes));
+      g_autofree char *why = group->retained_bytes <= group->bytes
+                               ? g_strdup (group->why)
+                               : g_strdup_printf ("%s more would go with %s; %s", more, group->n_blocks == 1 ? "it" : "them", group->why);
+      add (list,
+           (HatCandidate){ .leak_class = group->leak_class, .confidence = group->confidence, .stack = group->stack,
+                           .blocks = group->n_blocks, .bytes = group->bytes, .first_ns = group->first_ns, .last_ns = group->last_ns,
+                           .example = group->example, .growing = hat_growing_find (growing, group->stack) },
+           why);
     }
 }
 
