@@ -211,6 +211,7 @@ register_process (void)
       entry->parent = inherited ? parent_process : 0;
       entry->generation = hook_unwind_generation ();
       entry->fork_id = inherited ? fork_id : 0;
+      hook_locals.fork_id = 0; /* a child that _Fork or daemon makes of us is another one */
       entry->start_tsc = hook_tick ();
       main_stack (&entry->stack_lo, &entry->stack_hi);
       const char *provider = hook_provider.path;

@@ -295,7 +295,30 @@ take_fork (HatImages *images, guint64 id)
   return fork;
 }
 
-/* The parent's present (or last) state, when the instant of the fork is not known. */
+static void
+look_at_clock (HatImages *images)
+{
+  images->now_ticks = hat_clock_ticks ();
+  images->now_ns = hat_clock_ns (images->clock, images->now_ticks);
+}
+
+/* The rings that have come into use. */
+static void
+find_rings (HatImages *images)
+{
+  for (guint i = 0; i < images->rings->len; i++)
+    {
+      HatWireRing *wire = hat_session_ring (images->session, i);
+      if (images->rings->pdata[i] || __atomic_load_n (&wire->state, __ATOMIC_ACQUIRE) != HAT_WIRE_RING_LIVE)
+        continue;
+      HatImage *image = wire->process < HAT_WIRE_MAX_PROCESSES ? images->slots[wire->process] : NULL;
+      if (image == NULL || image->is_finished)
+        continue;
+      g_ptr_array_add (image->rings, images->rings->pdata[i] = hat_ring_new (images, i, image));
+    }
+}
+
+/* The parent's state when the child spoke first (or its last one): the instant of the fork is not known. */
 static HatFork *
 guess_fork (HatImages *images, const HatWireProcess *wire)
 {
@@ -310,6 +333,12 @@ guess_fork (HatImages *images, const HatWireProcess *wire)
     parent = g_queue_peek_tail (&images->heirless);
   if (parent == NULL || parent->stream == NULL)
     return NULL;
+  if (!parent->is_finished)
+    {
+      look_at_clock (images); /* it may have begun since the round did */
+      find_rings (images);
+      hat_image_drain (images, parent, MIN (wire->start_tsc, images->now_ticks));
+    }
   HatFork *fork = g_new (HatFork, 1);
   *fork = (HatFork) { parent, hat_stream_fork (parent->stream), hat_modules_copy (parent->modules) };
   return fork;
@@ -358,12 +387,13 @@ register_slot (HatImages *images, guint slot)
 {
   const HatWireProcess *wire = hat_session_process (images->session, slot);
 
-  /* A child that waits for its parent's word comes before what it has turned into since. */
+  /* A child that waits for its parent's word comes before what it has turned into since, and before its own children. */
   for (guint i = 0; i < images->newcomers->len; i++)
     {
       const guint other = g_array_index (images->newcomers, guint, i);
-      if (images->slots[other] == NULL && other != slot && hat_session_process (images->session, other)->pid == wire->pid
-          && hat_session_process (images->session, other)->start_tsc < wire->start_tsc)
+      const HatWireProcess *before = hat_session_process (images->session, other);
+      const gboolean is_parent = wire->kind == HAT_WIRE_START_FORK && other == wire->parent && before->pid == wire->parent_pid;
+      if (images->slots[other] == NULL && other != slot && (before->pid == wire->pid || is_parent) && before->start_tsc < wire->start_tsc)
         return NULL;
     }
   return wire->kind == HAT_WIRE_START_FORK ? register_fork (images, slot) : register_exec (images, slot);
@@ -415,16 +445,7 @@ discover (HatImages *images)
     return;
   for (guint i = 0; i < images->newcomers->len; i++)
     register_slot (images, g_array_index (images->newcomers, guint, i));
-  for (guint i = 0; i < images->rings->len; i++)
-    {
-      HatWireRing *wire = hat_session_ring (images->session, i);
-      if (images->rings->pdata[i] || __atomic_load_n (&wire->state, __ATOMIC_ACQUIRE) != HAT_WIRE_RING_LIVE)
-        continue;
-      HatImage *image = wire->process < HAT_WIRE_MAX_PROCESSES ? images->slots[wire->process] : NULL;
-      if (image == NULL || image->is_finished)
-        continue;
-      g_ptr_array_add (image->rings, images->rings->pdata[i] = hat_ring_new (images, i, image));
-    }
+  find_rings (images);
 }
 
 /* ---- the end of an image ---- */
@@ -462,8 +483,7 @@ finish_image (HatImages *images, HatImage *image, gboolean disarmed)
   if (image->is_finished)
     return;
   /* The round may have taken long: stamps after its beginning are no nonsense. */
-  images->now_ticks = hat_clock_ticks ();
-  images->now_ns = hat_clock_ns (images->clock, images->now_ticks);
+  look_at_clock (images);
   /* Once to hear of every module that is still announced, once without waiting for more. */
   const guint64 limit = disarmed ? hat_clock_ticks () : G_MAXUINT64 - 1;
   hat_image_drain (images, image, limit);
@@ -567,13 +587,11 @@ guint64
 hat_images_drain (HatImages *images)
 {
   /* The time first: whatever was told by then is found below, also in rings that are new. */
-  const guint64 limit = hat_clock_ticks ();
+  look_at_clock (images);
+  const guint64 limit = images->now_ticks;
   guint64 n = 0;
 
   discover (images);
-
-  images->now_ticks = limit;
-  images->now_ns = hat_clock_ns (images->clock, limit);
   /* Parents come before their children. */
   for (guint i = 0; i < images->running->len; i++)
     {

@@ -50,6 +50,14 @@ def static_tls_is_not_used_up():
 # ---- completeness ----
 
 @check
+def children_that_nothing_tells_of_have_their_parents_blocks():
+    answer = case('secret')
+    equal(sorted(process['totals']['inherited_blocks'] for process in answer['processes']), [0, 500, 500, 1200], 'blocks that were inherited')
+    equal(own(answer, ['own_blocks']), 500 + 700 + 50, 'allocations')
+    nothing_missing(answer)
+
+
+@check
 def allocations_inside_the_c_library_are_seen():
     answer = case('internal')
     for function in ['own_strdup', 'own_asprintf', 'own_getline', 'own_memstream', 'own_directory']:

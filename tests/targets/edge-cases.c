@@ -80,6 +80,21 @@ child (void)
   printf ("child %d\n", status);
 }
 
+/* A child that nothing tells of frees what it has from its parent. */
+static void
+secret_child (int n)
+{
+  int status;
+  const pid_t pid = _Fork ();
+  if (pid == 0)
+    {
+      for (int i = 0; i < n; i++)
+        free (kept[i]);
+      _exit (0);
+    }
+  waitpid (pid, &status, 0);
+}
+
 /* ---- limits ---- */
 
 static void
@@ -462,6 +477,19 @@ main (int argc, char **argv)
     own_getline ();
     own_memstream ();
     own_directory ();
+  }
+  CASE ("secret")
+  {
+    own_blocks (500);
+    secret_child (500);
+    if (fork () == 0)
+      {
+        own_blocks (700);
+        secret_child (700);
+        own_blocks (50);
+        _exit (0);
+      }
+    wait (NULL);
   }
   CASE ("pointers") own_pointers ();
   CASE ("chroot")

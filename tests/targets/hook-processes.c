@@ -3,7 +3,7 @@
  * parent. Prints "done".
  *   100001 fork; 100002 _Fork; 100003 raw clone without CLONE_VM; 100004 vfork child; 100005 posix_spawn'ed image;
  *   100006 image after exec of a vfork child; 100007 child of a thread's fork; 100008 grandchild; 100009 the parent
- * after all */
+ *   after all; 100010 image started by system; 100011 a daemon */
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,7 +30,7 @@ static void
 wait_for (pid_t pid, const char *what)
 {
   int status;
-  if (waitpid (pid, &status, 0) != pid || status != 0)
+  if (waitpid (pid, &status, 0) < 0 || status != 0)
     {
       printf ("%s: status %d\n", what, status);
       exit (1);
@@ -109,6 +110,22 @@ main (int argc, char **argv)
   pthread_t thread;
   pthread_create (&thread, NULL, fork_in_thread, NULL);
   pthread_join (thread, NULL);
+  char command[4096 + 16];
+  snprintf (command, sizeof command, "exec '%s' 100010", argv[0]);
+  if (system (command) != 0)
+    return 3;
+  prctl (PR_SET_CHILD_SUBREAPER, 1);
+  pid = fork ();
+  if (pid == 0)
+    {
+      own_allocation (1);
+      if (daemon (1, 1) != 0)
+        _exit (1);
+      own_allocation (100011);
+      _exit (0);
+    }
+  wait_for (pid, "what became a daemon");
+  wait_for (-1, "daemon");
   own_allocation (100009);
   puts ("done");
   return 0;
