@@ -132,4 +132,25 @@ def nothing_is_left_unfinished():
     assert not bad, bad
 
 
+@check
+def tables_name_tests_that_exist():
+    """"edges: `this`, `that`": what a table calls a test must stand in the file of those tests."""
+    folders = {'unit': 'unit/test-{}.c', 'hook': 'hook/test-hook.py', 'risks': 'long/risks.py', 'stacks': 'long/check-stacks.py'}
+    n, bad = 0, []
+    for table in ['hook/EDGE-CASES.md', 'long/RISKS.md']:
+        with open(os.path.join(TOP, 'tests', table), encoding='utf-8') as f:
+            text = f.read()
+        for kind, unit, names in re.findall(r'\b([a-z]+)(?::([a-z-]+))?:? ((?:`[^`]+`(?:, | and )?)+)', text):
+            path = os.path.join(TOP, 'tests', folders.get(kind, f'e2e/test-{kind}.py').format(unit))
+            if not os.path.exists(path):
+                continue
+            with open(path, encoding='utf-8') as f:
+                tests = f.read()
+            for name in re.findall('`([^`]+)`', names):
+                n += 1
+                if name.rstrip('*') not in tests:
+                    bad.append((table, kind, name))
+    assert n > 80 and not bad, (n, bad)
+
+
 main()
