@@ -352,8 +352,10 @@ register_fork (HatImages *images, guint slot)
 
   if (fork == NULL && wire->fork_id != 0)
     {
+      /* The clock's time, not the round's, which may have begun long ago: when that is past the patience, all is taken in that the parent had
+       * told by then. */
       if (images->waiting_since[slot] == 0)
-        images->waiting_since[slot] = images->now_ns;
+        images->waiting_since[slot] = hat_clock_ns (images->clock, hat_clock_ticks ());
       if (images->now_ns - images->waiting_since[slot] < FORK_PATIENCE_NS)
         return NULL;
     }
