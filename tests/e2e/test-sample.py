@@ -52,6 +52,18 @@ def estimates_are_near_the_truth():
 
 
 @check
+def a_block_is_sampled_as_often_as_poisson_says():
+    """Millions of one size, or of two in turn: the estimate of their number is their number, with the variance that p = 1 - exp(-s / rate)
+    makes. That sees a wrong mean distance of 1 %, a memory of the last block, and any other law than the exponential one."""
+    n, rate = 3000000, 512
+    for sizes in [[64], [512], [1024, 2048], [16, 1024]]:
+        equal(record(TRACE, target('count-sample'), n, *sizes, options=['-q', '--sample', rate]).returncode, 0, 'exit status')
+        estimate = own_estimates(report(TRACE)['processes'][0], 'allocations')[0]
+        sigma = math.sqrt(sum(n / len(sizes) * (1 / -math.expm1(-size / rate) - 1) for size in sizes))
+        assert abs(estimate - n) < 6 * sigma + 1, f'{sizes}: {estimate}, {(estimate - n) / sigma:.1f} sigma from {n}'
+
+
+@check
 def a_forked_child_goes_on_with_chances_of_its_own():
     truth, answer = recorded('4K')
     equal(len(answer['processes']), 2, 'processes')

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Allocates, frees, reallocates and keeps blocks in threads and in a forked child, counts what it does below own_*(), and
- * prints the counters of the parent and of the child as JSON. Every growth by realloc counts as a free and an allocation. */
+ * prints the counters of the parent and of the child as JSON. Every growth by realloc counts as a free and an allocation.
+ * With arguments (how many, sizes): allocates and frees that many, of these sizes in turn, and nothing else. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,11 +95,26 @@ print (const char *name)
   fflush (stdout);
 }
 
+__attribute__ ((noinline)) void
+own_sizes (long n, char **sizes, int n_sizes)
+{
+  for (long i = 0; i < n; i++)
+    {
+      void *volatile block = malloc (strtoul (sizes[i % n_sizes], NULL, 10));
+      free (block);
+    }
+}
+
 int
-main (void)
+main (int argc, char **argv)
 {
   pthread_t threads[THREADS];
 
+  if (argc > 2)
+    {
+      own_sizes (atol (argv[1]), argv + 2, argc - 2);
+      return 0;
+    }
   for (long i = 0; i < THREADS; i++)
     pthread_create (&threads[i], NULL, work, (void *) i);
   for (int i = 0; i < THREADS; i++)
