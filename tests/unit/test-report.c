@@ -295,9 +295,14 @@ test_report_keys (void)
   g_assert_cmpint (json_object_get_int_member (totals, "peak_bytes"), ==, 2000);
   g_assert_cmpint (json_object_get_int_member (totals, "temporary"), ==, 5);
   JsonObject *quality = json_object_get_object_member (process, "stack_quality");
-  assert_keys (quality, "complete truncated", "");
+  assert_keys (quality, "complete truncated truncated_in", "");
   g_assert_cmpint (json_object_get_int_member (quality, "complete"), ==, 15);
   g_assert_cmpint (json_object_get_int_member (quality, "truncated"), ==, 1);
+  JsonArray *ends = json_object_get_array_member (quality, "truncated_in");
+  g_assert_cmpuint (json_array_get_length (ends), ==, 1);
+  JsonObject *last = json_array_get_object_element (ends, 0);
+  assert_keys (last, "module allocations", "");
+  g_assert_cmpint (json_object_get_int_member (last, "allocations"), ==, 1);
   JsonObject *mark = json_array_get_object_element (json_object_get_array_member (process, "marks"), 0);
   assert_keys (mark, "name time_ns", "");
 
