@@ -338,6 +338,10 @@ guess_fork (HatImages *images, const HatWireProcess *wire)
       look_at_clock (images); /* it may have begun since the round did */
       find_rings (images);
       hat_image_drain (images, parent, MIN (wire->start_tsc, images->now_ticks));
+      /* Nothing may have been read since it was missed, if we stood still that long. */
+      HatFork *told = wire->fork_id ? take_fork (images, wire->fork_id) : NULL;
+      if (told)
+        return told;
     }
   HatFork *fork = g_new (HatFork, 1);
   *fork = (HatFork) { parent, hat_stream_fork (parent->stream), hat_modules_copy (parent->modules) };
@@ -352,10 +356,8 @@ register_fork (HatImages *images, guint slot)
 
   if (fork == NULL && wire->fork_id != 0)
     {
-      /* The clock's time, not the round's, which may have begun long ago: when that is past the patience, all is taken in that the parent had
-       * told by then. */
       if (images->waiting_since[slot] == 0)
-        images->waiting_since[slot] = hat_clock_ns (images->clock, hat_clock_ticks ());
+        images->waiting_since[slot] = images->now_ns;
       if (images->now_ns - images->waiting_since[slot] < FORK_PATIENCE_NS)
         return NULL;
     }
