@@ -332,7 +332,7 @@ typedef struct
   HatStackId stack;
   double slope_bytes_per_s;
   double persistence; /* share of the equal times in which it reached a new height, 0 to 1 */
-  gboolean has_stopped; /* no new height for an eighth of the time, nor so long ever before: perhaps a full cache */
+  gboolean has_stopped; /* no new height for an eighth of the time, nor so long ever before since it began: perhaps a full cache */
   guint64 blocks, bytes;
   double blocks_variance, bytes_variance;
   guint n_points;

@@ -277,8 +277,9 @@ is_growing (const Candidate *candidate, HatGrowingSite *out_site)
   for (guint i = FIRST_POINT + 1; i <= LAST_POINT; i++)
     if (bytes[i] > high)
       {
+        if (high > 0) /* before it began was no pause */
+          longest_wait = MAX (longest_wait, i - last_step);
         high = bytes[i];
-        longest_wait = MAX (longest_wait, i - last_step);
         last_step = i;
         n_steps++;
       }

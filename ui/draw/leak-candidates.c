@@ -86,10 +86,12 @@ explain (HatCandidate *candidate, const char *why)
   if (candidate->growing)
     {
       g_autofree char *slope = slope_text (candidate);
-      g_string_append_printf (text, "%s %s", candidate->leak_class == HAT_LEAK_REACHABLE ? "Grows" : "; grows", slope + (*slope == '+'));
+      const char *grows = candidate->growing->has_stopped ? "Grew" : "Grows";
+      g_string_append_printf (text, "%s%c%s %s", candidate->leak_class == HAT_LEAK_REACHABLE ? "" : "; ",
+                              candidate->leak_class == HAT_LEAK_REACHABLE ? 'G' : 'g', grows + 1, slope + (*slope == '+'));
     }
   if (candidate->leak_class == HAT_LEAK_REACHABLE)
-    g_string_append (text, " and never falls back");
+    g_string_append (text, candidate->growing->has_stopped ? " until it stopped, and never fell back" : " and never falls back");
   candidate->why = g_string_free (text, FALSE);
 }
 
@@ -188,8 +190,9 @@ say_lost (HatCandidates *self, const HatLeaks *leaks)
       g_autofree char *known = hat_format_blocks (leaks->suppressed_blocks, 0);
       g_string_append_printf (sentence, "; %s suppressed", known);
     }
-  if (self->growing->n)
-    g_string_append_printf (sentence, ". %u place%s kept growing.", self->growing->n, hat_plural (self->growing->n));
+  if (self->growing->n) /* those that have stopped come last */
+    g_string_append_printf (sentence, self->growing->sites[0].has_stopped ? ". %u place%s grew and stopped." : ". %u place%s kept growing.",
+                            self->growing->n, hat_plural (self->growing->n));
   else
     g_string_append (sentence, ". Nothing kept growing.");
   self->sentence = g_string_free (sentence, FALSE);

@@ -254,11 +254,16 @@ add_growing (HatOverview *overview, const Facts *facts, const HatGrowing *growin
   HatCard *card = begin_card (overview, HAT_CARD_GROWING, "Keeps growing", HAT_VIEW_LEAKS);
   g_autofree char *slope = NULL, *function = NULL;
   const HatGrowingSite *first = growing->sites;
+  guint n = 0; /* those that have stopped come last */
 
-  if (!growing->n)
+  while (n < growing->n && !growing->sites[n].has_stopped)
+    n++;
+  if (!n)
     {
+      g_autofree char *stopped = hat_format_count (growing->n);
       card->number = g_strdup ("nothing");
-      card->sentence = g_strdup ("No place in the program held more and more until the end.");
+      card->sentence = growing->n ? g_strdup_printf ("No place held more and more until the end; %s grew and stopped.", stopped)
+                                  : g_strdup ("No place in the program held more and more until the end.");
       return;
     }
   slope = hat_format_signed_bytes ((gint64) first->slope_bytes_per_s);
@@ -267,10 +272,10 @@ add_growing (HatOverview *overview, const Facts *facts, const HatGrowing *growin
   card->is_warning = TRUE;
   card->n_points = first->n_points;
   card->points = g_memdup2 (first->points, first->n_points * sizeof (guint64));
-  if (growing->n == 1)
+  if (n == 1)
     card->sentence = g_strdup_printf ("%s held more and more until the end.", function);
   else
-    card->sentence = g_strdup_printf ("%s grew fastest of %u places that held more and more.", function, growing->n);
+    card->sentence = g_strdup_printf ("%s grew fastest of %u places that held more and more.", function, n);
 }
 
 static void
