@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The floor of a preloaded hook that records nothing: each function is one jump to the C library's. */
-#include <stddef.h>
+#include <stdlib.h>
 
 extern void *__libc_malloc (size_t size);
 extern void *__libc_calloc (size_t count, size_t size);
