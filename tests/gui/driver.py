@@ -213,5 +213,7 @@ class App:
         App.all.remove(self)  # what fails later is another window's
 
     def check_messages(self):
-        bad = [line for line in self.said().splitlines() if 'CRITICAL' in line or 'ERROR' in line or 'WARNING' in line]
+        # GTK 4.8 seldom paints a part of one of its own widgets (a gizmo, none of ours) before it has a place: it is right in the next picture.
+        bad = [line for line in self.said().splitlines() if ('CRITICAL' in line or 'ERROR' in line or 'WARNING' in line)
+               and 'Trying to snapshot GtkGizmo' not in line]
         assert not bad, bad[:5]
