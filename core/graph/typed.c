@@ -354,13 +354,12 @@ find_root_variables (Typed *typed)
 static const char *
 label_of (Typed *typed, const HatBlockKind *kind, const char *name)
 {
-  const char *file = NULL;
-  guint line = 0;
-  if (kind->type == HAT_TYPE_VOID || kind->type >= hat_types_count (typed->types)
-      || !hat_types_place (typed->types, hat_types_definition (typed->types, kind->type), &file, &line))
+  if (kind->type == HAT_TYPE_VOID || kind->type >= hat_types_count (typed->types))
     return name;
-  g_autofree char *base = g_path_get_basename (file), *label = g_strdup_printf ("%s at %s:%u", name, base, line);
-  return g_string_chunk_insert_const (typed->strings, label);
+  const HatTypeId type = hat_types_definition (typed->types, kind->type);
+  const char *place = hat_types_label (typed->types, type) + strlen (hat_types_get (typed->types, type)->name);
+  g_autofree char *label = g_strconcat (name, place, NULL);
+  return *place ? g_string_chunk_insert_const (typed->strings, label) : name;
 }
 
 static void

@@ -98,26 +98,26 @@ def others_are_left_alone_without_follow():
     equal(sorted(e['size'] for e in facts.events if 100001 <= e['size'] <= 100011), [100004, 100009], 'allocations')
 
 
+def threads_are_counted(how, n):
+    """All that hook-threads says it has done is there."""
+    done, facts = collect(target('hook-threads'), how, n)
+    own = numbers(done.stdout)
+    equal(facts.totals[0]['own_allocations'], own['allocations'], 'allocations')
+    equal(facts.totals[0]['own_bytes'], own['bytes'], 'bytes')
+    consistent(facts.totals[0], f'{how} threads')
+    return facts
+
+
 @check
 def thousands_of_short_threads():
     def rings_are_used_again():
-        done, facts = collect(target('hook-threads'), 'short', 4000)
-        own = numbers(done.stdout)
-        equal(facts.totals[0]['own_allocations'], own['allocations'], 'allocations')
-        equal(facts.totals[0]['own_bytes'], own['bytes'], 'bytes')
-        consistent(facts.totals[0], 'short threads')
-        return facts.numbers['rings'] < 4000
+        return threads_are_counted('short', 4000).numbers['rings'] < 4000
     until('rings are used again', rings_are_used_again)  # not those that end before the recorder gets its turn
 
 
 @check
 def threads_together():
-    done, facts = collect(target('hook-threads'), 'together', 10000)
-    own = numbers(done.stdout)
-    equal(facts.totals[0]['own_allocations'], own['allocations'], 'allocations')
-    equal(facts.totals[0]['own_bytes'], own['bytes'], 'bytes')
-    consistent(facts.totals[0], 'threads')
-    equal(facts.totals[0]['truncated'], 0, 'truncated stacks')
+    equal(threads_are_counted('together', 10000).totals[0]['truncated'], 0, 'truncated stacks')
 
 
 @check

@@ -85,10 +85,10 @@ explain (HatCandidate *candidate, const char *why)
     }
   if (candidate->growing)
     {
+      static const char *const words[2][2] = { { "; grows", "; grew" }, { "Grows", "Grew" } };
       g_autofree char *slope = slope_text (candidate);
-      const char *grows = candidate->growing->has_stopped ? "Grew" : "Grows";
-      g_string_append_printf (text, "%s%c%s %s", candidate->leak_class == HAT_LEAK_REACHABLE ? "" : "; ",
-                              candidate->leak_class == HAT_LEAK_REACHABLE ? 'G' : 'g', grows + 1, slope + (*slope == '+'));
+      g_string_append_printf (text, "%s %s", words[candidate->leak_class == HAT_LEAK_REACHABLE][candidate->growing->has_stopped],
+                              slope + (*slope == '+'));
     }
   if (candidate->leak_class == HAT_LEAK_REACHABLE)
     g_string_append (text, candidate->growing->has_stopped ? " until it stopped, and never fell back" : " and never falls back");

@@ -283,8 +283,8 @@ region_label (const HatMapModel *model, const HatMapGroup *group, double fill, g
   g_autofree char *address = hat_format_address (first->start), *row = hat_format_bytes (bytes_per_row);
 
   if (hat_heap_sample_bytes (model->heap) > 0)
-    return g_strdup_printf ("%s  ·  from %s  ·  %s in rows of %s  ·  %s block%s of the sample, what lies between is not known", group->title, address, size, row, blocks,
-                            group->n_blocks == 1 ? "" : "s");
+    return g_strdup_printf ("%s  ·  from %s  ·  %s in rows of %s  ·  %s block%s of the sample, what lies between is not known", group->title,
+                            address, size, row, blocks, hat_plural (group->n_blocks));
   return g_strdup_printf ("%s  ·  from %s  ·  %s in rows of %s  ·  %s block%s, %.0f %% filled", group->title, address, size, row, blocks,
                           group->n_blocks == 1 ? "" : "s", fill * 100);
 }

@@ -214,7 +214,9 @@ set_words (HatTypeTable *table, const HatTypeBook *book, const HatLive *live, Ha
   if (table->n == 0)
     {
       table->headline = g_strdup ("No Types Are Known");
-      table->sentence = is_sample ? g_strdup (HAT_SAMPLE_HAS_NO_SNAPSHOT) : *book->unknown ? first_line (book->unknown) : g_strdup ("Build the program with -g, and record it again.");
+      table->sentence = is_sample        ? g_strdup (HAT_SAMPLE_HAS_NO_SNAPSHOT)
+                        : *book->unknown ? first_line (book->unknown)
+                                         : g_strdup ("Build the program with -g, and record it again.");
       return;
     }
   if (known.objects == 0)
