@@ -616,23 +616,21 @@ evaluate (HookThread *thread, const uint8_t *at, const uint64_t *initial, uint64
   return true;
 }
 
-/* The chain of frame pointers, for code that has no unwind information. */
 static HookStep
 step_by_frame_pointer (HookThread *thread)
 {
   HookRegisters *registers = &thread->scratch.registers;
-  const uint64_t frame = registers->value[HOOK_RBP];
-  uint64_t ip, rbp;
+  uint64_t *value = registers->value;
+  HookState next;
 
   thread->used_frame_pointers++;
-  if (frame < registers->value[HOOK_RSP] || frame & 7 || !hook_unwind_read (thread, frame + 8, &ip)
-      || !hook_unwind_read (thread, frame, &rbp) || !hook_unwind_is_code (ip))
-    return HOOK_STEP_LOST;
-  registers->value[HOOK_RSP] = frame + 16;
-  registers->value[HOOK_RBP] = rbp;
-  registers->value[HOOK_RA] = ip;
+  const HookStep result
+      = hook_unwind_by_frame_pointer (thread, (HookState) { value[HOOK_RA], value[HOOK_RSP], value[HOOK_RBP], registers->exact }, &next);
+  value[HOOK_RA] = next.ip;
+  value[HOOK_RSP] = next.sp;
+  value[HOOK_RBP] = next.rbp;
   registers->exact = false;
-  return HOOK_STEP_CALLER;
+  return result;
 }
 
 HookStep

@@ -513,6 +513,13 @@ hook_publish (HookThread *thread)
 
 /* ---- unwind.c ---- */
 
+typedef enum
+{
+  HOOK_STEP_CALLER,
+  HOOK_STEP_ROOT,
+  HOOK_STEP_LOST,
+} HookStep;
+
 /* The node of the caller's stack in this thread's ring. */
 uint32_t hook_unwind (HookThread *thread, const HookCaller *caller);
 /* The node of a stack cut off below its leaf. */
@@ -524,8 +531,9 @@ void hook_unwind_flush (void);
 uint32_t hook_unwind_generation (void);
 /* Reads a word if that cannot fault. */
 bool hook_unwind_read (HookThread *thread, uint64_t address, uint64_t *out);
-/* Whether ip can be a return address: in a loaded object, or in readable memory. */
-bool hook_unwind_is_code (uint64_t ip);
+/* One step up for code that has no unwind information. The chain leads upwards; from one object's code to another's it may also leave the
+ * thread's stack: Go runs C there, and itself on stacks of its own. 0 ends it. */
+HookStep hook_unwind_by_frame_pointer (HookThread *thread, HookState state, HookState *next);
 
 /* ---- cfi.c ---- */
 
@@ -539,12 +547,6 @@ bool hook_cfi_row_for_rule (HookThread *thread, const struct dl_find_object *obj
  * very start, which nobody can have called: makecontext puts it there. */
 bool hook_cfi_is_end (HookThread *thread, const struct dl_find_object *object, uint64_t pc);
 
-typedef enum
-{
-  HOOK_STEP_CALLER,
-  HOOK_STEP_ROOT,
-  HOOK_STEP_LOST,
-} HookStep;
 /* thread->scratch.registers become the caller's, by the generic rules. */
 HookStep hook_cfi_step (HookThread *thread);
 

@@ -54,12 +54,27 @@ hook_unwind_read (HookThread *thread, uint64_t address, uint64_t *out)
   return true;
 }
 
-bool
-hook_unwind_is_code (uint64_t ip)
+static bool
+is_in_object (uint64_t pc)
 {
   struct dl_find_object object;
-  return ip >= 4096 && ip >> 47 == 0
-         && (_dl_find_object ((void *)(ip - 1), &object) == 0 || hook_page_readable (ip - 1));
+  return _dl_find_object ((void *) pc, &object) == 0;
+}
+
+HookStep
+hook_unwind_by_frame_pointer (HookThread *thread, HookState state, HookState *next)
+{
+  const uint64_t frame = state.rbp, pc = state.ip - !state.exact;
+  const bool is_above = frame >= state.sp, is_here = frame >= thread->stack_lo && frame < thread->stack_hi;
+
+  *next = (HookState) { .sp = frame + 16 };
+  if (frame == 0 && is_in_object (pc)) /* a JIT's code may have it for other reasons */
+    return HOOK_STEP_ROOT;
+  if (frame & 7 || (!is_above && is_here) || !hook_unwind_read (thread, frame + 8, &next->ip) || !hook_unwind_read (thread, frame, &next->rbp)
+      || next->ip < 4096 || next->ip >> 47 != 0)
+    return HOOK_STEP_LOST;
+  const bool is_good = is_in_object (next->ip - 1) ? is_above || is_in_object (pc) : is_above && hook_page_readable (next->ip - 1);
+  return is_good ? HOOK_STEP_CALLER : HOOK_STEP_LOST;
 }
 
 /* ---- rules ---- */
@@ -472,16 +487,10 @@ step_unusual (HookThread *thread, HookFrame *frame, HookState *next, bool own)
     case ROOT:
       return HOOK_STEP_ROOT;
     case NO_RULE:
-      thread->used_frame_pointers++;
       frame->needs_rbp = frame->restores_rbp = true;
       frame->ip_slot = rbp + 8;
       frame->rbp_slot = rbp;
-      if (rbp & 7 || rbp < sp)
-        return HOOK_STEP_LOST;
-      READ (frame->ip_slot, &next->ip);
-      READ (frame->rbp_slot, &next->rbp);
-      next->sp = rbp + 16;
-      return hook_unwind_is_code (next->ip) ? HOOK_STEP_CALLER : HOOK_STEP_LOST;
+      return own && (rbp < sp || rbp > top - 16) ? HOOK_STEP_LOST : hook_unwind_by_frame_pointer (thread, frame->state, next);
     default:
       {
         const HookStep result = step_generic (thread, frame);

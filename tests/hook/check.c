@@ -125,6 +125,18 @@ compare (Other other, const Stack *ours, Stack theirs, uint64_t leaf_ip, bool ma
             n_same < theirs.n ? theirs.ips[n_same] : 0, leaf_ip);
 }
 
+static bool
+is_in_jit (const Stack *stack)
+{
+  for (uint32_t i = 0; i < stack->n; i++)
+    {
+      struct dl_find_object object;
+      if (_dl_find_object ((void *) (stack->ips[i] - 1), &object) != 0)
+        return true;
+    }
+  return false;
+}
+
 static _Unwind_Reason_Code
 add_frame (struct _Unwind_Context *context, void *data)
 {
@@ -202,8 +214,11 @@ hook_check_stack (HookThread *thread, const HookCaller *caller, uint32_t node, b
   ours.n--;
   if (!root)
     __atomic_fetch_add (&counts->truncated, 1, __ATOMIC_RELAXED);
-  /* Where code has no unwind information (a JIT's) the others end, and we go on by the chain of frame pointers. */
+  /* Where code has no unwind information the others end, and we go on by the chain of frame pointers. */
   const bool may_end = thread->used_frame_pointers > 0;
+  /* In a JIT's code libunwind guesses, and libgcc believes what LuaJIT registers, and aborts. */
+  if (may_end && is_in_jit (&ours))
+    return;
 
   const uint64_t number = counts->others[GENERIC].captures;
   if (number % LIBGCC_EVERY == 0)

@@ -241,4 +241,13 @@ def stacks_equal_a_full_walk_when_libraries_come_and_go():
     assert len([m for m in facts.modules if 'libhook-plugin-a' in m]) > 100, 'a module is announced each time'
 
 
+@check
+def stacks_go_on_where_frame_pointers_lead_to_another_stack():
+    facts = checked(target('hook-switch'), 2000)
+    equal((facts.totals[0]['truncated'], facts.truncated), (0, 0), 'truncated stacks')
+    assert facts.elsewhere >= 2000, facts.elsewhere
+    done, facts = collect(target('hook-switch'), 10, options=['--events'])
+    equal([e['depth'] for e in facts.events if e['size'] == 40], [5] * 10, 'frames')
+
+
 main()
