@@ -20,6 +20,7 @@
 #define MAX_FORKS 64u
 #define MAX_FORK_BYTES (256ull << 20)
 #define MAX_ARGUMENTS 4096u
+#define SITES_AT_ONCE 256u
 
 /* ---- making and ending images ---- */
 
@@ -463,16 +464,32 @@ let_go (HatImage *image)
 }
 
 static void
-note_sites (HatImages *images, const HatSummary *summary)
+note_sites (HatImages *images, const HatSite *sites, guint n)
 {
   const guint before = images->sites->len;
 
-  if (summary->n_sites == 0)
-    return;
-  g_byte_array_set_size (images->sites, MAX (before, summary->sites[summary->n_sites - 1].stack + 1));
+  g_byte_array_set_size (images->sites, MAX (before, sites[n - 1].stack + 1));
   memset (images->sites->data + before, 0, images->sites->len - before);
-  for (guint i = 0; i < summary->n_sites; i++)
-    images->sites->data[summary->sites[i].stack] = 1;
+  for (guint i = 0; i < n; i++)
+    images->sites->data[sites[i].stack] = 1;
+}
+
+/* Some of the sites at a time: all of them would take memory that nothing else has use for by now, and new memory is slow. */
+static void
+add_summary (HatImages *images, HatImage *image)
+{
+  HatAccount *account = hat_stream_account (image->stream);
+  HatSummary summary = *hat_account_outline (account);
+  HatSite sites[SITES_AT_ONCE];
+  HatStackId next = 0;
+
+  for (guint n; (n = hat_account_sites (account, &next, sites, SITES_AT_ONCE)) > 0;)
+    {
+      note_sites (images, sites, n);
+      hat_trace_writer_add_sites (images->writer, image->info.index, sites, n);
+    }
+  summary.totals.lost_events = image->lost_events;
+  hat_trace_writer_add_summary (images->writer, image->info.index, &summary);
 }
 
 const GByteArray *
@@ -500,10 +517,7 @@ finish_image (HatImages *images, HatImage *image, gboolean disarmed)
   image->info.totals = *hat_stream_totals (image->stream);
   image->info.totals.lost_events = image->lost_events;
   image->info.n_events = hat_stream_n_events (image->stream);
-  HatSummary summary = *hat_stream_summary (image->stream);
-  summary.totals.lost_events = image->lost_events;
-  hat_trace_writer_add_summary (images->writer, image->info.index, &summary);
-  note_sites (images, &summary);
+  add_summary (images, image);
   const HatProcess end = {
     .end_ns = disarmed ? -1 : MAX (image->end_ns, hat_stream_last_ns (image->stream)),
     .exit_status = image->info.exit_status,

@@ -573,10 +573,10 @@ hat_stream_totals (HatStream *stream)
   return hat_account_totals (stream->account);
 }
 
-const HatSummary *
-hat_stream_summary (HatStream *stream)
+HatAccount *
+hat_stream_account (HatStream *stream)
 {
-  return hat_account_summary (stream->account);
+  return stream->account;
 }
 
 guint64

@@ -84,7 +84,7 @@ HatLiveSet *hat_stream_live (HatStream *stream);
 HatStreamState hat_stream_fork (HatStream *stream);
 
 const HatTotals *hat_stream_totals (HatStream *stream);
-const HatSummary *hat_stream_summary (HatStream *stream);
+HatAccount *hat_stream_account (HatStream *stream);
 guint64 hat_stream_n_events (HatStream *stream);
 gint64 hat_stream_last_ns (HatStream *stream); /* time of the last event */
 guint64 hat_stream_memory (HatStream *stream);  /* of the live set */

@@ -149,44 +149,39 @@ write_totals (HatBytes *out, const HatTotals *totals)
       hat_bytes_put_varint (out, expression); \
     }
 
-#define N_SITE_COLUMNS 12u
-#define SITES_AT_ONCE 512u
-
 /* Most sites free what they allocate: columns hold differences to what that would give. There may be a million sites: they are read once. */
 void
-hat_write_sites (HatBytes *out, const HatSite *sites, guint n)
+hat_write_sites (HatSiteColumns *out, const HatSite *sites, guint n)
 {
-  HatBytes columns[N_SITE_COLUMNS] = { 0 };
-  HatStackId last = 0;
-  for (guint first = 0; first < n; first += SITES_AT_ONCE)
+  guint8 *at[HAT_N_SITE_COLUMNS];
+
+  for (guint i = 0; i < HAT_N_SITE_COLUMNS; i++)
     {
-      guint8 *at[N_SITE_COLUMNS];
-      for (guint i = 0; i < N_SITE_COLUMNS; i++)
-        {
-          hat_bytes_reserve (&columns[i], SITES_AT_ONCE * HAT_VARINT_BYTES);
-          at[i] = columns[i].data + columns[i].len;
-        }
-      for (const HatSite *site = sites + first; site < sites + MIN (n, first + SITES_AT_ONCE); site++)
-        {
-          const guint64 left = site->allocations - site->frees, left_bytes = site->bytes - site->bytes_freed;
-          const guint64 numbers[N_SITE_COLUMNS]
-              = { hat_zigzag ((gint64) site->stack - last), site->allocations, site->bytes, hat_zigzag ((gint64) left),
-                  hat_zigzag ((gint64) left_bytes), site->reallocations, hat_zigzag (site->realloc_delta_bytes),
-                  hat_zigzag ((gint64) (site->live_blocks - left)), hat_zigzag ((gint64) (site->live_bytes - left_bytes)),
-                  site->peak_blocks, site->peak_bytes, site->temporary };
-          for (guint i = 0; i < N_SITE_COLUMNS; i++)
-            at[i] = hat_varint_write (at[i], numbers[i]);
-          last = site->stack;
-        }
-      for (guint i = 0; i < N_SITE_COLUMNS; i++)
-        columns[i].len = (gsize) (at[i] - columns[i].data);
+      hat_bytes_reserve (&out->columns[i], (gsize) n * HAT_VARINT_BYTES);
+      at[i] = out->columns[i].data + out->columns[i].len;
     }
-  hat_bytes_put_varint (out, n);
-  for (guint i = 0; i < N_SITE_COLUMNS; i++)
+  for (const HatSite *site = sites; site < sites + n; site++)
     {
-      hat_bytes_put (out, columns[i].data, columns[i].len);
-      hat_bytes_clear (&columns[i]);
+      const guint64 left = site->allocations - site->frees, left_bytes = site->bytes - site->bytes_freed;
+      const guint64 numbers[HAT_N_SITE_COLUMNS]
+          = { hat_zigzag ((gint64) site->stack - out->last), site->allocations, site->bytes, hat_zigzag ((gint64) left),
+              hat_zigzag ((gint64) left_bytes), site->reallocations, hat_zigzag (site->realloc_delta_bytes),
+              hat_zigzag ((gint64) (site->live_blocks - left)), hat_zigzag ((gint64) (site->live_bytes - left_bytes)),
+              site->peak_blocks, site->peak_bytes, site->temporary };
+      for (guint i = 0; i < HAT_N_SITE_COLUMNS; i++)
+        at[i] = hat_varint_write (at[i], numbers[i]);
+      out->last = site->stack;
     }
+  for (guint i = 0; i < HAT_N_SITE_COLUMNS; i++)
+    out->columns[i].len = (gsize) (at[i] - out->columns[i].data);
+  out->n += n;
+}
+
+void
+hat_site_columns_clear (HatSiteColumns *sites)
+{
+  for (guint i = 0; i < HAT_N_SITE_COLUMNS; i++)
+    hat_bytes_clear (&sites->columns[i]);
 }
 
 static void
@@ -209,9 +204,17 @@ write_leaves (HatBytes *out, const HatLeaf *leaves, guint n)
 }
 
 void
-hat_write_summary (HatBytes *out, const HatSummary *summary, const HatBytes *sites)
+hat_write_summary (HatBytes *out, const HatSummary *summary, HatSiteColumns *sites)
 {
+  gsize n_bytes = 0;
+
   write_totals (out, &summary->totals);
-  hat_bytes_put (out, sites->data, sites->len);
+  hat_bytes_put_varint (out, sites->n);
+  for (guint i = 0; i < HAT_N_SITE_COLUMNS; i++)
+    n_bytes += sites->columns[i].len;
+  hat_bytes_reserve (out, n_bytes);
+  for (guint i = 0; i < HAT_N_SITE_COLUMNS; i++)
+    hat_bytes_put (out, sites->columns[i].data, sites->columns[i].len);
+  hat_site_columns_clear (sites);
   write_leaves (out, summary->leaves, summary->n_leaves);
 }

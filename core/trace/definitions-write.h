@@ -16,6 +16,15 @@ typedef struct
   const char *name;
 } HatThreadRecord;
 
+/* Sites of a summary, as far as they have been written. All zero: none. */
+#define HAT_N_SITE_COLUMNS 12u
+typedef struct
+{
+  HatBytes columns[HAT_N_SITE_COLUMNS];
+  guint n;
+  HatStackId last;
+} HatSiteColumns;
+
 void hat_write_notes (HatBytes *out, const HatNote *notes, guint n);
 void hat_write_process (HatBytes *out, const HatProcess *process);
 void hat_write_end_process (HatBytes *out, const HatProcess *end);
@@ -25,9 +34,11 @@ void hat_write_frames (HatBytes *out, guint first, const HatFrame *frames, guint
 void hat_write_stacks (HatBytes *out, guint first, const HatStackNode *stacks, guint n);
 void hat_write_mark (HatBytes *out, const char *name, gint64 time_ns);
 void hat_write_sample (HatBytes *out, const HatSample *sample);
-void hat_write_sites (HatBytes *out, const HatSite *sites, guint n);
-/* The summary's own sites are not looked at: `sites` are those that hat_write_sites() has written. */
-void hat_write_summary (HatBytes *out, const HatSummary *summary, const HatBytes *sites);
+/* Behind those that were written before. Room is made for `n` at once: a few hundred. */
+void hat_write_sites (HatSiteColumns *out, const HatSite *sites, guint n);
+void hat_site_columns_clear (HatSiteColumns *sites);
+/* The summary's own sites are not looked at. Clears `sites`. */
+void hat_write_summary (HatBytes *out, const HatSummary *summary, HatSiteColumns *sites);
 /* type-table.c */
 void hat_write_types (HatBytes *out, const HatKeptType *types, guint n);
 void hat_write_stack_types (HatBytes *out, const HatStackType *types, guint n);

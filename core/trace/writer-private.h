@@ -5,6 +5,7 @@
  * (its own thread: encoding, compressing, writing). */
 
 #include "core/trace/chunk-sink.h"
+#include "core/trace/definitions-write.h"
 #include "core/trace/event-buffer.h"
 #include "core/trace/snapshot.h"
 #include "core/trace/writer.h"
@@ -33,7 +34,7 @@ HatWriterWorker *hat_writer_worker_new (int fd, const char *name, gint64 start_u
 /* Finishes what is queued, then ends the thread. */
 void hat_writer_worker_free (HatWriterWorker *worker);
 
-/* All of these are done in the order of the calls. Payload, events, marks and snapshots are taken over. */
+/* All of these are done in the order of the calls. Payload, events, marks, snapshots and sites are taken over. */
 void hat_writer_worker_put (HatWriterWorker *worker, HatChunkType type, guint32 process, HatBytes payload);
 /* Blocks while too many chunks are waiting. */
 void hat_writer_worker_put_events (HatWriterWorker *worker, guint32 process, HatEventBuffer *buffer);
@@ -42,7 +43,8 @@ void hat_writer_worker_put_mark (HatWriterWorker *worker, HatPendingMark mark);
 void hat_writer_worker_put_snapshot (HatWriterWorker *worker, guint32 process, guint32 index, guint32 number, HatSnapshot *snapshot);
 /* Blocks while too many are waiting. */
 void hat_writer_worker_put_contents (HatWriterWorker *worker, guint32 process, HatPart part, HatBytes payload);
-void hat_writer_worker_put_summary (HatWriterWorker *worker, guint32 process, const HatSummary *summary);
+/* Of the summary without its sites. */
+void hat_writer_worker_put_summary (HatWriterWorker *worker, guint32 process, const HatSummary *summary, HatSiteColumns sites);
 void hat_writer_worker_put_end (HatWriterWorker *worker, gint64 duration_ns);
 /* What has been put is not put off any longer, unless the recording is very young. */
 void hat_writer_worker_hurry (HatWriterWorker *worker);

@@ -46,7 +46,8 @@ typedef struct
   HatPart part; /* CONTENTS */
   guint32 snapshot_index, snapshot_number;
   HatSnapshot *snapshot;
-  HatSummary *summary; /* its sites are in the payload */
+  HatSummary *summary; /* without its sites */
+  HatSiteColumns *sites;
   gint64 duration_ns;
 } Job;
 
@@ -281,7 +282,7 @@ correct_times (HatWriterWorker *worker, Process *process, HatSummary *summary)
 }
 
 static void
-put_summary (HatWriterWorker *worker, guint32 index, HatSummary *summary, const HatBytes *sites)
+put_summary (HatWriterWorker *worker, guint32 index, HatSummary *summary, HatSiteColumns *sites)
 {
   Process *process = worker_process (worker, index);
   correct_times (worker, process, summary);
@@ -317,7 +318,7 @@ do_job (HatWriterWorker *worker, Job *job)
                           &(HatIndexEntry){ .part = job->part });
       break;
     case JOB_SUMMARY:
-      put_summary (worker, job->process, job->summary, &job->payload);
+      put_summary (worker, job->process, job->summary, job->sites);
       break;
     case JOB_END:
       hat_chunk_sink_put_end (&worker->sink, job->duration_ns);
@@ -335,6 +336,8 @@ job_free (HatWriterWorker *worker, Job *job)
     {
       g_free ((gpointer) job->summary->leaves);
       g_free (job->summary);
+      hat_site_columns_clear (job->sites);
+      g_free (job->sites);
     }
   hat_snapshot_free (job->snapshot);
   g_free (job->mark.name);
@@ -516,13 +519,11 @@ hat_writer_worker_put_contents (HatWriterWorker *worker, guint32 process, HatPar
 }
 
 void
-hat_writer_worker_put_summary (HatWriterWorker *worker, guint32 process, const HatSummary *summary)
+hat_writer_worker_put_summary (HatWriterWorker *worker, guint32 process, const HatSummary *summary, HatSiteColumns sites)
 {
   HatSummary *copy = g_memdup2 (summary, sizeof (*summary));
-  HatBytes sites = { 0 };
-  hat_write_sites (&sites, summary->sites, summary->n_sites);
   copy->leaves = g_memdup2 (summary->leaves, summary->n_leaves * sizeof (HatLeaf));
-  put_job (worker, (Job){ .kind = JOB_SUMMARY, .process = process, .payload = sites, .summary = copy });
+  put_job (worker, (Job){ .kind = JOB_SUMMARY, .process = process, .summary = copy, .sites = g_memdup2 (&sites, sizeof sites) });
 }
 
 void

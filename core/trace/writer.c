@@ -33,6 +33,7 @@ typedef struct
   guint32 n_snapshots;    /* added */
   HatProcess end;
   gboolean has_new_end;
+  HatSiteColumns sites; /* of its summary, so far */
 } Process;
 
 struct _HatTraceWriter
@@ -76,6 +77,7 @@ process_clear (gpointer data)
   g_array_unref (process->threads);
   g_array_unref (process->marks);
   g_array_unref (process->snapshots);
+  hat_site_columns_clear (&process->sites);
 }
 
 static gboolean
@@ -533,10 +535,19 @@ hat_trace_writer_add_stack_types (HatTraceWriter *writer, const HatStackType *ty
 }
 
 void
-hat_trace_writer_add_summary (HatTraceWriter *writer, guint process, const HatSummary *summary)
+hat_trace_writer_add_sites (HatTraceWriter *writer, guint process, const HatSite *sites, guint n)
 {
-  close_chunk (writer, process);
-  hat_writer_worker_put_summary (writer->worker, process, summary);
+  hat_write_sites (&process_at (writer, process)->sites, sites, n);
+}
+
+void
+hat_trace_writer_add_summary (HatTraceWriter *writer, guint index, const HatSummary *summary)
+{
+  Process *process = process_at (writer, index);
+  hat_write_sites (&process->sites, summary->sites, summary->n_sites);
+  close_chunk (writer, index);
+  hat_writer_worker_put_summary (writer->worker, index, summary, process->sites);
+  process->sites = (HatSiteColumns){ 0 };
 }
 
 guint64

@@ -78,6 +78,8 @@ void hat_trace_writer_add_symbols (HatTraceWriter *writer, const HatSymbols *sym
 void hat_trace_writer_add_types (HatTraceWriter *writer, const HatKeptType *types, guint n);
 /* By stack. A later call replaces all. */
 void hat_trace_writer_add_stack_types (HatTraceWriter *writer, const HatStackType *types, guint n);
+/* Sites of the process' summary by stack, some at a time: those of the summary itself come behind them. */
+void hat_trace_writer_add_sites (HatTraceWriter *writer, guint process, const HatSite *sites, guint n);
 /* After the last event. Its times (leaves, peak) are replaced by those of the decoded events. */
 void hat_trace_writer_add_summary (HatTraceWriter *writer, guint process, const HatSummary *summary);
 

@@ -441,6 +441,15 @@ test_account (void)
     }
   const HatSummary *summary = hat_account_summary (account);
   check_sites (&brute, summary);
+  g_autofree HatSite *by_pieces = g_new (HatSite, summary->n_sites);
+  HatStackId next = 0;
+  for (guint i = 0, n; i < summary->n_sites; i += n)
+    {
+      n = hat_account_sites (account, &next, by_pieces + i, MIN (summary->n_sites - i, (guint) g_test_rand_int_range (1, 6)));
+      g_assert_cmpuint (n, >, 0);
+    }
+  check_sites (&brute, &(HatSummary){ .n_sites = summary->n_sites, .sites = by_pieces });
+  g_assert_cmpuint (hat_account_sites (account, &next, by_pieces, 1), ==, 0);
   g_assert_cmpmem (summary->leaves, summary->n_leaves * sizeof (HatLeaf), leaves, sizeof leaves);
   g_assert_cmpuint (summary->totals.bytes_allocated - summary->totals.bytes_freed + summary->totals.realloc_delta_bytes
                     + summary->totals.inherited_bytes, ==, summary->totals.live_bytes);

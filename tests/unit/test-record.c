@@ -483,7 +483,7 @@ test_plain_events (void)
   for (guint k = 0; k < 2; k++)
     g_assert_cmpuint (hat_stream_totals (streams[k])->missed_frees, >, 0);
   g_assert_cmpmem (hat_stream_totals (streams[0]), sizeof (HatTotals), hat_stream_totals (streams[1]), sizeof (HatTotals));
-  const HatSummary *by_one = hat_stream_summary (streams[0]), *by_many = hat_stream_summary (streams[1]);
+  const HatSummary *by_one = hat_account_summary (hat_stream_account (streams[0])), *by_many = hat_account_summary (hat_stream_account (streams[1]));
   g_assert_cmpuint (by_one->n_sites, ==, by_many->n_sites);
   for (guint i = 0; i < by_one->n_sites; i++)
     {
@@ -564,7 +564,7 @@ test_fork (void)
   g_assert_cmpuint (hat_stream_totals (child)->live_blocks, ==, 1);
   g_assert_cmpuint (hat_stream_totals (child)->inherited_blocks, ==, 100);
   g_assert_cmpuint (hat_stream_totals (child)->inherited_bytes, ==, 1600);
-  g_assert_cmpuint (hat_stream_summary (child)->n_sites, ==, 1);
+  g_assert_cmpuint (hat_account_summary (hat_stream_account (child))->n_sites, ==, 1);
   hat_stream_free (parent);
   hat_stream_free (child);
 

@@ -286,7 +286,8 @@ add_everything (HatTraceWriter *writer)
                             { .stack = 17, .frees = 3, .bytes_freed = G_MAXUINT64 / 2, .realloc_delta_bytes = -5, .temporary = 1 } };
   const HatLeaf leaf = { .end_ns = 99, .min_bytes = 1, .max_bytes = 9, .last_bytes = 5, .last_blocks = 2, .allocations = 4 };
   const HatSummary summary = { .totals = { .allocations = 3, .realloc_delta_bytes = -7, .peak_event = 40, .lost_events = 2 },
-                               .n_sites = 2, .sites = sites, .n_leaves = 1, .leaves = &leaf };
+                               .n_sites = 1, .sites = sites + 1, .n_leaves = 1, .leaves = &leaf };
+  hat_trace_writer_add_sites (writer, 0, sites, 1);
   hat_trace_writer_add_summary (writer, 0, &summary);
   hat_trace_writer_end_process (writer, 0, &(HatProcess){ .end_ns = 1, .exit_status = -1, .disarmed_ns = -1 });
   hat_trace_writer_end_process (writer, 0, &(HatProcess){ .end_ns = 777, .exit_status = 3, .signal = 9, .lost_events = 2, .disarmed_ns = 55 });

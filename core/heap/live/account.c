@@ -436,20 +436,31 @@ site_so_far (HatAccount *account, HatStackId stack, Site *site)
                      .temporary = site->temporary };
 }
 
+guint
+hat_account_sites (HatAccount *account, HatStackId *next, HatSite *sites, guint max)
+{
+  HatStackId stack = *next;
+  guint n = 0;
+
+  hat_account_apply (account);
+  while (n < max && stack >> PAGE_BITS < account->index->len)
+    {
+      const guint32 *page = account->index->pdata[stack >> PAGE_BITS];
+      const HatStackId end = (stack | (PAGE - 1)) + 1;
+      for (; page && stack < end && n < max; stack++)
+        if (page[stack & (PAGE - 1)] != 0)
+          sites[n++] = site_so_far (account, stack, site_at (account, page[stack & (PAGE - 1)]));
+      if (page == NULL)
+        stack = end;
+    }
+  *next = stack;
+  return n;
+}
+
 const HatSummary *
-hat_account_summary (HatAccount *account)
+hat_account_outline (HatAccount *account)
 {
   hat_account_apply (account);
-  g_free (account->summary_sites);
-  HatSite *next = account->summary_sites = hat_big_new (HatSite, account->n_sites);
-  for (guint page = 0; page < account->index->len; page++)
-    for (guint i = 0; account->index->pdata[page] && i < PAGE; i++)
-      {
-        const guint32 slot = ((const guint32 *) account->index->pdata[page])[i];
-        if (slot != 0)
-          *next++ = site_so_far (account, page << PAGE_BITS | i, site_at (account, slot));
-      }
-
   g_array_set_size (account->summary_leaves, 0);
   g_array_append_vals (account->summary_leaves, account->leaves->data, account->leaves->len);
   if (account->n_in_leaf > 0)
@@ -460,10 +471,21 @@ hat_account_summary (HatAccount *account)
 
   account->summary = (HatSummary) {
     .totals = account->totals,
-    .n_sites = account->n_sites,
-    .sites = account->summary_sites,
     .n_leaves = account->summary_leaves->len,
     .leaves = (const HatLeaf *) account->summary_leaves->data,
   };
+  return &account->summary;
+}
+
+const HatSummary *
+hat_account_summary (HatAccount *account)
+{
+  HatStackId next = 0;
+
+  hat_account_outline (account);
+  g_free (account->summary_sites);
+  account->summary.n_sites = account->n_sites;
+  account->summary.sites = account->summary_sites = hat_big_new (HatSite, account->n_sites);
+  hat_account_sites (account, &next, account->summary_sites, account->n_sites);
   return &account->summary;
 }

@@ -32,6 +32,10 @@ static inline void hat_account_add_free (HatAccount *account, HatStackId old_sta
 const HatTotals *hat_account_totals (HatAccount *account);
 /* Sorted by stack; valid until the next call. Everything the summary needs. */
 const HatSummary *hat_account_summary (HatAccount *account);
+/* The same but for the sites, of which there may be a million: `sites` is NULL. */
+const HatSummary *hat_account_outline (HatAccount *account);
+/* Those sites from stack *next on, at most `max`. Returns how many, 0 after the last; *next becomes the stack behind them. */
+guint hat_account_sites (HatAccount *account, HatStackId *next, HatSite *sites, guint max);
 
 /* ---- how ---- */
 
