@@ -7,6 +7,7 @@
 #include "core/heap/checkpoints.h"
 #include "core/heap/estimate.h"
 #include "core/heap/live/account.h"
+#include "core/heap/once.h"
 #include "core/heap/replay.h"
 
 #define HAT_MAX_BANDS 12
@@ -44,6 +45,8 @@ struct _HatHeap
   HatSites *estimates; /* of a sample: sites and totals are these */
 
   HatCheckpoints *checkpoints;
+  HatOnce growing;       /* HatGrowing */
+  HatOnce sizes_at_peak; /* HatSizes */
 
   GMutex lock; /* for what follows: found when first needed, the same for ever */
   HatInherited *inherited;
@@ -89,6 +92,8 @@ hat_heap_bytes_of (HatHeap *heap, guint64 size)
   const HatStandsFor block = hat_heap_stands_for (heap, size);
   return hat_estimate_value (&block.bytes);
 }
+
+void hat_growing_free (HatGrowing *growing);
 
 /* Whether the range holds every event. */
 gboolean hat_heap_is_whole (HatHeap *heap, HatRange range);

@@ -104,6 +104,8 @@ heap_open (HatTrace *trace, guint process)
   g_atomic_ref_count_init (&heap->refs);
   g_mutex_init (&heap->lock);
   heap->checkpoints = hat_checkpoints_new ();
+  hat_once_init (&heap->growing);
+  hat_once_init (&heap->sizes_at_peak);
   heap->trace = hat_trace_ref (trace);
   heap->process = process;
   heap->info = hat_trace_process (trace, process);
@@ -176,6 +178,8 @@ hat_heap_unref (HatHeap *heap)
     g_clear_pointer (&heap->kept[i].events, g_atomic_rc_box_release);
   g_clear_pointer (&heap->inherited, hat_inherited_unref);
   hat_checkpoints_free (heap->checkpoints);
+  hat_once_clear (&heap->growing, (GDestroyNotify) hat_growing_free);
+  hat_once_clear (&heap->sizes_at_peak, g_free);
   g_clear_pointer (&heap->estimates, hat_sites_free);
   g_free (heap->sites);
   g_free (heap->leaves);

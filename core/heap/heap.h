@@ -187,10 +187,12 @@ typedef struct
   guint64 n;
   HatBlock *blocks; /* by address */
   guint64 bytes;
+  gint n_others; /* who share it, besides its first owner; atomic */
 } HatLive;
 
 HatLive *hat_heap_live (HatHeap *heap, gint64 time, const HatProgress *progress, GError **error);
-void hat_live_free (HatLive *live);
+HatLive *hat_live_ref (HatLive *live);
+void hat_live_free (HatLive *live); /* by each owner */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatLive, hat_live_free)
 /* The block containing `address`, or NULL. */
 const HatBlock *hat_live_find (const HatLive *live, guint64 address);
@@ -298,6 +300,8 @@ typedef struct
       lifetime_bytes_error[HAT_LIFETIME_CLASSES + 1];
 } HatSizes;
 HatSizes *hat_heap_sizes (HatHeap *heap, HatRange range, const HatProgress *progress, GError **error); /* free with g_free */
+/* Only the live figures, those of the peak. Found once; belongs to the heap. */
+const HatSizes *hat_heap_sizes_at_peak (HatHeap *heap, const HatProgress *progress, GError **error);
 
 guint hat_size_class (guint64 size);
 const char *hat_size_class_label (guint cls);
@@ -343,9 +347,8 @@ typedef struct
   guint n;
   HatGrowingSite *sites; /* those that still grow first, then by slope times persistence */
 } HatGrowing;
-HatGrowing *hat_heap_growing (HatHeap *heap, const HatProgress *progress, GError **error);
-void hat_growing_free (HatGrowing *growing);
+/* Found once; belongs to the heap. */
+const HatGrowing *hat_heap_growing (HatHeap *heap, const HatProgress *progress, GError **error);
 const HatGrowingSite *hat_growing_find (const HatGrowing *growing, HatStackId stack); /* NULL: it does not grow */
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatGrowing, hat_growing_free)
 
 G_END_DECLS

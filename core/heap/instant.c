@@ -87,10 +87,17 @@ hat_heap_live (HatHeap *heap, gint64 time, const HatProgress *progress, GError *
   return g_steal_pointer (&live);
 }
 
+HatLive *
+hat_live_ref (HatLive *live)
+{
+  g_atomic_int_inc (&live->n_others);
+  return live;
+}
+
 void
 hat_live_free (HatLive *live)
 {
-  if (live == NULL)
+  if (live == NULL || g_atomic_int_add (&live->n_others, -1) > 0)
     return;
   g_free (live->blocks);
   g_free (live);

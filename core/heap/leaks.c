@@ -12,6 +12,7 @@
 #define FIRST_POINT (N_POINTS / 8)
 #define LAST_POINT (N_POINTS - 2)
 #define MAX_CANDIDATES 20000u
+#define FEW_CANDIDATES 4096u /* of 1 KB: cheaper to sample than to look which of them matter */
 
 #define MIN_R_SQUARED 0.75  /* share of the variation that the line explains */
 #define MAX_FALL 0.2        /* biggest fall from a high, as a share of the rise */
@@ -151,6 +152,29 @@ add_candidates (HatReplay *replay, guint32 *candidate_of, GArray *candidates, Ha
       g_array_append_val (candidates, fresh);
       candidate_of[fresh.stack] = candidates->len;
     }
+  return TRUE;
+}
+
+/* Every site that may ever have held so many, if they are few. */
+static gboolean
+add_all_candidates (guint32 *candidate_of, GArray *candidates, HatHeap *heap)
+{
+  const HatSummary *summary = &heap->summary;
+
+  for (guint i = 0; i < summary->n_sites; i++)
+    {
+      const Candidate fresh = { .stack = summary->sites[i].stack };
+      if (summary->sites[i].allocations + summary->sites[i].reallocations < MIN_STEPS)
+        continue;
+      if (candidates->len == FEW_CANDIDATES)
+        {
+          g_array_set_size (candidates, 0);
+          return FALSE;
+        }
+      g_array_append_val (candidates, fresh);
+    }
+  for (guint i = 0; i < candidates->len; i++)
+    candidate_of[g_array_index (candidates, Candidate, i).stack] = i + 1;
   return TRUE;
 }
 
@@ -322,7 +346,7 @@ judge (HatHeap *heap, GArray *candidates)
         .bytes_variance = candidate->last.bytes.variance,
         .n_points = N_POINTS,
       };
-      if (!is_growing (candidate, &site))
+      if ((heap->sample_bytes == 0 && site.blocks < MIN_STEPS) || !is_growing (candidate, &site))
         continue;
       site.slope_bytes_per_s /= seconds_per_point;
       site.points = g_memdup2 (candidate->bytes, sizeof candidate->bytes);
@@ -335,16 +359,18 @@ judge (HatHeap *heap, GArray *candidates)
   return growing;
 }
 
-/* Two walks by spans: the first finds who is worth sampling, which keeps the table of samples small. */
+/* A walk by spans; where sites are many, one before it finds who is worth sampling, which keeps the table of samples small. */
 static gboolean
 sample_all (HatHeap *heap, GArray *candidates, const HatProgress *progress, GError **error)
 {
   g_autofree guint32 *candidate_of = hat_stack_map_new (heap->trace);
-  g_autoptr (HatReplay) scout = hat_replay_new (heap);
 
-  if (!seek_point (heap, scout, LAST_POINT, error) || !add_candidates (scout, candidate_of, candidates, heap, error))
-    return FALSE;
-  g_clear_pointer (&scout, hat_replay_free);
+  if (heap->sample_bytes > 0 || !add_all_candidates (candidate_of, candidates, heap))
+    {
+      g_autoptr (HatReplay) scout = hat_replay_new (heap);
+      if (!seek_point (heap, scout, LAST_POINT, error) || !add_candidates (scout, candidate_of, candidates, heap, error))
+        return FALSE;
+    }
   g_autoptr (HatReplay) replay = hat_replay_new (heap);
   Sampling sampling = { heap, candidate_of, candidates, 0 };
   hat_replay_set_watch (replay, on_older, &sampling);
@@ -355,14 +381,21 @@ sample_all (HatHeap *heap, GArray *candidates, const HatProgress *progress, GErr
   return TRUE;
 }
 
-HatGrowing *
-hat_heap_growing (HatHeap *heap, const HatProgress *progress, GError **error)
+static gpointer
+find_growing (gconstpointer data, const HatProgress *progress, GError **error)
 {
+  HatHeap *heap = (HatHeap *) data;
   g_autoptr (GArray) candidates = g_array_new (FALSE, FALSE, sizeof (Candidate));
 
   if (!hat_progress_tick (progress, 0, "looking for growth", error) || !sample_all (heap, candidates, progress, error))
     return NULL;
   return judge (heap, candidates);
+}
+
+const HatGrowing *
+hat_heap_growing (HatHeap *heap, const HatProgress *progress, GError **error)
+{
+  return hat_once_get (&heap->growing, find_growing, heap, "looking for growth", progress, error);
 }
 
 void

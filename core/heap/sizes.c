@@ -326,3 +326,18 @@ hat_heap_sizes (HatHeap *heap, HatRange range, const HatProgress *progress, GErr
   g_hash_table_unref (exacts.large);
   return ok ? g_steal_pointer (&sizes) : NULL;
 }
+
+static gpointer
+measure_peak (gconstpointer data, const HatProgress *progress, GError **error)
+{
+  HatHeap *heap = (HatHeap *) data;
+  const gint64 peak_ns = heap->summary.totals.peak_time_ns;
+
+  return hat_heap_sizes (heap, (HatRange) { peak_ns, peak_ns }, progress, error); /* no event lies in it */
+}
+
+const HatSizes *
+hat_heap_sizes_at_peak (HatHeap *heap, const HatProgress *progress, GError **error)
+{
+  return hat_once_get (&heap->sizes_at_peak, measure_peak, heap, "measuring sizes", progress, error);
+}

@@ -42,10 +42,11 @@ typedef struct
 {
   HatTrace *trace;
   guint process;
+  HatHeap *heap;
   HatGraph *graph;  /* NULL: no snapshot */
   HatLeaks *leaks;  /* with graph */
   guint snapshot;   /* its index */
-  HatGrowing *growing;
+  const HatGrowing *growing;
   gint64 end_ns;
   gboolean has_allocated;
   gboolean is_replaced; /* by another image: exec frees everything */
@@ -62,7 +63,7 @@ findings_free (Findings *findings)
 {
   hat_graph_unref (findings->graph);
   hat_leaks_free (findings->leaks);
-  hat_growing_free (findings->growing);
+  g_clear_pointer (&findings->heap, hat_heap_unref);
   g_clear_pointer (&findings->groups, g_array_unref);
   g_clear_pointer (&findings->sites, g_ptr_array_unref);
   g_free (findings);
@@ -161,6 +162,7 @@ findings_new (HatTrace *trace, guint process, const HatLeaksOptions *options, co
   g_autoptr (Findings) findings = g_new0 (Findings, 1);
   findings->trace = trace;
   findings->process = process;
+  findings->heap = hat_heap_ref (heap);
   findings->end_ns = hat_heap_end (heap);
   const HatTotals *totals = &hat_heap_summary (heap)->totals;
   findings->has_allocated = totals->allocations + totals->inherited_blocks > 0;

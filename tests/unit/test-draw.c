@@ -671,6 +671,31 @@ check_leaks (const HatCandidates *candidates, double width, double height)
     }
 }
 
+/* What is at hand stands where it will stand when all is known, and says the same. */
+static void
+check_pending_cards (HatHeap *heap, const HatOverview *all)
+{
+  g_autoptr (HatOverview) at_hand = hat_overview_new (heap, NULL, HAT_OVERVIEW_AT_HAND, NULL, NULL);
+  g_autoptr (HatOverview) most = hat_overview_new (heap, NULL, HAT_OVERVIEW_BUT_GRAPH, NULL, NULL);
+
+  g_assert_cmpuint (at_hand->n_cards, ==, all->n_cards);
+  g_assert_cmpuint (most->n_cards, ==, all->n_cards);
+  for (guint i = 0; i < all->n_cards; i++)
+    {
+      const HatCard *first = &at_hand->cards[i], *second = &most->cards[i], *card = &all->cards[i];
+      g_assert_cmpint (first->kind, ==, card->kind);
+      g_assert_cmpint (second->kind, ==, card->kind);
+      g_assert_cmpint (first->is_pending, ==,
+                       card->kind == HAT_CARD_UNFREED || card->kind == HAT_CARD_GROWING || card->kind == HAT_CARD_WASTE);
+      g_assert_cmpint (second->is_pending, ==, card->kind == HAT_CARD_UNFREED);
+      g_assert_false (card->is_pending);
+      if (!first->is_pending)
+        g_assert_cmpstr (first->number, ==, card->number);
+      if (!second->is_pending)
+        g_assert_cmpstr (second->sentence, ==, card->sentence);
+    }
+}
+
 static void
 test_leaks_and_cards (void)
 {
@@ -678,11 +703,12 @@ test_leaks_and_cards (void)
   g_autoptr (GError) error = NULL;
   g_autoptr (HatUnfreedGroups) unfreed = hat_heap_unfreed (heap, NULL, &error);
   g_autoptr (HatCandidates) candidates = hat_candidates_new (heap, NULL, NULL, NULL, &error);
-  g_autoptr (HatOverview) overview = hat_overview_new (heap, NULL, NULL, &error);
+  g_autoptr (HatOverview) overview = hat_overview_new (heap, NULL, HAT_OVERVIEW_ALL, NULL, &error);
 
   g_assert_no_error (error);
   g_assert_cmpuint (candidates->n, ==, candidates->growing->n + unfreed->n);
   g_assert_cmpuint (overview->n_cards, >=, 6);
+  check_pending_cards (heap, overview);
   for (guint round = 0; round < 30; round++)
     {
       double width = g_test_rand_double_range (320, 2600), height = g_test_rand_double_range (240, 1600);
@@ -976,7 +1002,7 @@ test_sample (void)
   g_autoptr (HatTree) tree = hat_tree_new (hat_heap_trace (heap), sites, HAT_TREE_TOP_DOWN, HAT_COST_ALLOCATIONS, NULL, NULL);
   const HatFlameInput input = { .tree = tree, .selected = G_MAXUINT };
   g_autoptr (HatFlameLayout) flame = hat_flame_layout_new (&input, 800, 600);
-  g_autoptr (HatOverview) overview = hat_overview_new (heap, NULL, NULL, NULL);
+  g_autoptr (HatOverview) overview = hat_overview_new (heap, NULL, HAT_OVERVIEW_ALL, NULL, NULL);
   g_autoptr (HatUnfreedGroups) unfreed = hat_heap_unfreed (heap, NULL, NULL);
   g_autoptr (HatCandidates) candidates = hat_candidates_new (heap, NULL, NULL, NULL, NULL);
 

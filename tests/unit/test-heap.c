@@ -3,6 +3,7 @@
  * The model against plain replays of random traces: live sets, totals, sites, timelines, trees, sizes, growth. */
 
 #include "core/heap/heap.h"
+#include "core/heap/once.h"
 #include "core/trace/writer.h"
 #include "tests/unit/heap-fixture.h"
 
@@ -434,6 +435,18 @@ check_steps (HatHeap *heap, Oracle *oracle)
 }
 
 /* ---- sizes ---- */
+
+static void
+check_sizes_at_peak (HatHeap *heap, Oracle *oracle)
+{
+  const gint64 peak_ns = hat_heap_summary (heap)->totals.peak_time_ns;
+  const HatSizes *sizes = hat_heap_sizes_at_peak (heap, NULL, NULL);
+  g_autofree HatSizes *whole_way = hat_heap_sizes (heap, (HatRange) { hat_heap_start (heap), peak_ns }, NULL, NULL);
+
+  g_assert_true (sizes == hat_heap_sizes_at_peak (heap, NULL, NULL));
+  g_assert_cmpmem (sizes->live_bytes, sizeof sizes->live_bytes, whole_way->live_bytes, sizeof whole_way->live_bytes);
+  g_assert_cmpmem (sizes->usable_bytes, sizeof sizes->usable_bytes, whole_way->usable_bytes, sizeof whole_way->usable_bytes);
+}
 
 static void
 check_sizes (HatHeap *heap, Oracle *oracle)
@@ -874,6 +887,71 @@ check_threads (HatHeap *heap, Oracle *oracle)
     }
 }
 
+/* ---- made once ---- */
+
+typedef struct
+{
+  HatOnce once;
+  gint n_begun, n_made; /* atomic */
+  gint may_end;
+} Making;
+
+static gpointer
+make_slowly (gconstpointer data, const HatProgress *progress, GError **error)
+{
+  Making *making = (Making *) data;
+
+  g_atomic_int_inc (&making->n_begun);
+  while (!g_atomic_int_get (&making->may_end))
+    g_thread_yield ();
+  if (!hat_progress_tick (progress, 1, "made", error))
+    return NULL;
+  g_atomic_int_inc (&making->n_made);
+  return g_strdup ("answer");
+}
+
+static gpointer
+ask_once (gpointer data)
+{
+  Making *making = data;
+  return hat_once_get (&making->once, make_slowly, making, "waiting", NULL, NULL);
+}
+
+static gpointer
+ask_once_cancelled (gpointer data)
+{
+  Making *making = data;
+  const HatProgress progress = { on_progress_cancel, NULL };
+  return hat_once_get (&making->once, make_slowly, making, "waiting", &progress, NULL);
+}
+
+static void
+test_once (void)
+{
+  Making making = { .n_begun = 0 };
+  const char *answers[4];
+  GThread *threads[4];
+
+  hat_once_init (&making.once);
+  GThread *first = g_thread_new ("cancelled", ask_once_cancelled, &making);
+  while (g_atomic_int_get (&making.n_begun) == 0)
+    g_thread_yield ();
+  g_assert_null (ask_once_cancelled (&making)); /* who waits is not held up */
+  for (guint i = 0; i < 4; i++)
+    threads[i] = g_thread_new ("asker", ask_once, &making);
+  g_atomic_int_set (&making.may_end, TRUE);
+  g_assert_null (g_thread_join (first));
+  for (guint i = 0; i < 4; i++)
+    {
+      answers[i] = g_thread_join (threads[i]);
+      g_assert_cmpstr (answers[i], ==, "answer");
+      g_assert_true (answers[i] == answers[0]);
+    }
+  g_assert_cmpint (making.n_begun, ==, 2);
+  g_assert_cmpint (making.n_made, ==, 1);
+  hat_once_clear (&making.once, g_free);
+}
+
 /* ---- growth ---- */
 
 typedef enum
@@ -954,7 +1032,7 @@ test_growing (void)
   g_autoptr (HatTrace) trace = shapes_trace ();
   g_autoptr (HatHeap) heap = heap_new (trace, 0);
   g_autoptr (GError) error = NULL;
-  g_autoptr (HatGrowing) growing = hat_heap_growing (heap, NULL, &error);
+  const HatGrowing *growing = hat_heap_growing (heap, NULL, &error);
   gboolean found[N_SHAPES] = { FALSE };
 
   g_assert_no_error (error);
@@ -1069,6 +1147,7 @@ static const Check checks[] = {
   { "functions", check_functions },
   { "groups", check_groups },
   { "groups-by-thread-and-size", check_groups_by_thread_and_size },
+  { "sizes-at-peak", check_sizes_at_peak },
   { "cancel", check_cancel },
   { "threads", check_threads },
 };
@@ -1091,6 +1170,7 @@ main (int argc, char **argv)
       g_test_add_data_func (path, GUINT_TO_POINTER (i), test_case);
     }
   g_test_add_func ("/heap/growing", test_growing);
+  g_test_add_func ("/heap/once", test_once);
   g_test_add_data_func ("/heap/refresh", NULL, test_refresh);
   g_test_add_data_func ("/heap/refresh-of-sample", GINT_TO_POINTER (TRUE), test_refresh);
   return g_test_run ();

@@ -80,7 +80,7 @@ paint_overview (const Picture *picture, cairo_t *cr, GError **error)
 
   if (snapshot != G_MAXUINT && !graph)
     return FALSE;
-  overview = hat_overview_new (picture->heap, graph, picture->progress, error);
+  overview = hat_overview_new (picture->heap, graph, HAT_OVERVIEW_ALL, picture->progress, error);
   if (!overview)
     return FALSE;
   layout = hat_overview_layout_new (overview, picture->width, picture->height);

@@ -303,7 +303,6 @@ hat_candidates_free (HatCandidates *self)
   for (guint i = 0; i < self->n; i++)
     g_free (self->candidates[i].why);
   g_free (self->candidates);
-  g_clear_pointer (&self->growing, hat_growing_free);
   g_clear_pointer (&self->graph, hat_graph_unref);
   g_clear_pointer (&self->heap, hat_heap_unref);
   g_free (self->headline);

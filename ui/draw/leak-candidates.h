@@ -26,7 +26,7 @@ typedef struct
 {
   HatHeap *heap;
   HatGraph *graph;     /* NULL: there is no snapshot */
-  HatGrowing *growing;
+  const HatGrowing *growing; /* of the heap */
   guint n;
   HatCandidate *candidates; /* direct and cycle by what they keep, then what grows, indirect, possible; or growing, unfreed */
   char *headline, *sentence;

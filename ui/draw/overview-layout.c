@@ -8,6 +8,7 @@
 
 #include "core/heap/estimate.h"
 #include "core/heap/format.h"
+#include "ui/draw/graph-model.h"
 #include "ui/draw/leak-candidates.h"
 
 #define EDGE 16.0
@@ -190,6 +191,33 @@ add_live (HatOverview *overview, const Facts *facts)
   percent = share > 0 && share < 0.01 ? g_strdup ("less than 1 %") : g_strdup_printf ("%.0f %%", share * 100);
   card->sentence = g_strdup_printf ("%s block%s live when the recording ended, %s of the peak.", blocks,
                                     totals->live_blocks == 1 ? " was" : "s were", percent);
+}
+
+static void
+add_pending (HatOverview *overview, HatCardKind kind, const char *title, HatView target, const char *what)
+{
+  HatCard *card = begin_card (overview, kind, title, target);
+
+  card->is_pending = TRUE;
+  card->number = g_strdup ("…");
+  card->sentence = g_strdup_printf ("Working out %s.", what);
+}
+
+static void
+add_pending_loss (HatOverview *overview, const Facts *facts)
+{
+  guint n;
+  const HatSnapshotInfo *infos = hat_trace_snapshots (facts->trace, hat_heap_process (facts->heap), &n);
+  const guint usual = hat_snapshot_usual (facts->heap);
+
+  if (usual >= n)
+    {
+      add_pending (overview, HAT_CARD_UNFREED, "Never freed", HAT_VIEW_LEAKS, "what nobody freed");
+      return;
+    }
+  g_autofree char *blocks = hat_format_blocks (infos[usual].n_blocks, 0);
+  g_autofree char *what = g_strdup_printf ("which of the snapshot's %s nothing leads to", blocks);
+  add_pending (overview, HAT_CARD_UNFREED, "Lost", HAT_VIEW_LEAKS, what);
 }
 
 static void
@@ -421,17 +449,32 @@ write_title (HatOverview *overview, const Facts *facts)
                                         nameless ? "  ·  " : "", nameless ? nameless : "");
 }
 
+/* What is lost, or was never freed. */
+static gboolean
+add_loss (HatOverview *overview, const Facts *facts, HatGraph *graph, const HatProgress *progress, GError **error)
+{
+  if (graph)
+    {
+      g_autoptr (HatCandidates) candidates = hat_candidates_new (facts->heap, graph, NULL, progress, error);
+      if (candidates)
+        add_lost (overview, facts, candidates);
+      return candidates != NULL;
+    }
+  g_autoptr (HatUnfreedGroups) unfreed = hat_heap_unfreed (facts->heap, progress, error);
+  if (unfreed)
+    add_unfreed (overview, facts, unfreed);
+  return unfreed != NULL;
+}
+
 HatOverview *
-hat_overview_new (HatHeap *heap, HatGraph *graph, const HatProgress *progress, GError **error)
+hat_overview_new (HatHeap *heap, HatGraph *graph, HatOverviewExtent extent, const HatProgress *progress, GError **error)
 {
   g_autofree Facts *facts = g_new0 (Facts, 1);
   g_autoptr (HatOverview) overview = g_new0 (HatOverview, 1);
   g_autoptr (HatSites) sites = NULL;
   g_autoptr (HatTimeline) timeline = NULL;
-  g_autoptr (HatUnfreedGroups) unfreed = NULL;
-  g_autoptr (HatCandidates) candidates = NULL;
-  g_autoptr (HatGrowing) grown = NULL;
-  g_autofree HatSizes *at_peak = NULL;
+  const HatGrowing *growing = NULL;
+  const HatSizes *at_peak = NULL;
 
   facts->heap = heap;
   facts->trace = hat_heap_trace (heap);
@@ -441,13 +484,6 @@ hat_overview_new (HatHeap *heap, HatGraph *graph, const HatProgress *progress, G
     return NULL;
   timeline = hat_heap_timeline (heap, facts->life, N_POINTS, HAT_BY_NONE, progress, error);
   if (!timeline)
-    return NULL;
-  if (graph ? !(candidates = hat_candidates_new (heap, graph, NULL, progress, error))
-            : !(unfreed = hat_heap_unfreed (heap, progress, error)) || !(grown = hat_heap_growing (heap, progress, error)))
-    return NULL;
-  at_peak = hat_heap_sizes (heap, (HatRange){ facts->life.from, sites->totals.peak_time_ns }, progress,
-                            error);
-  if (!at_peak)
     return NULL;
   facts->timeline = timeline;
   fill_resident (facts);
@@ -460,15 +496,24 @@ hat_overview_new (HatHeap *heap, HatGraph *graph, const HatProgress *progress, G
                                            : g_strdup ("The program allocated nothing on the heap.");
       return g_steal_pointer (&overview);
     }
+  if (extent != HAT_OVERVIEW_AT_HAND
+      && (!(growing = hat_heap_growing (heap, progress, error)) || !(at_peak = hat_heap_sizes_at_peak (heap, progress, error))))
+    return NULL;
   add_peak (overview, facts);
   add_live (overview, facts);
-  if (candidates)
-    add_lost (overview, facts, candidates);
+  if (extent != HAT_OVERVIEW_ALL)
+    add_pending_loss (overview, facts);
+  else if (!add_loss (overview, facts, graph, progress, error))
+    return NULL;
+  if (growing)
+    add_growing (overview, facts, growing);
   else
-    add_unfreed (overview, facts, unfreed);
-  add_growing (overview, facts, candidates ? candidates->growing : grown);
+    add_pending (overview, HAT_CARD_GROWING, "Keeps growing", HAT_VIEW_LEAKS, "which places held more and more");
   add_temporary (overview, facts);
-  add_waste (overview, at_peak);
+  if (at_peak)
+    add_waste (overview, at_peak);
+  else
+    add_pending (overview, HAT_CARD_WASTE, "Padding by malloc", HAT_VIEW_SIZES, "what headers and rounding add at the peak");
   add_resident (overview, facts);
   for (guint i = 0; i < overview->n_cards; i++)
     overview->cards[i].range = facts->life;

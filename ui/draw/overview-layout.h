@@ -46,6 +46,7 @@ typedef struct
   HatRange range;     /* the process' life */
   guint64 *points2;   /* second line (RSS), or NULL */
   gint marked_point;  /* or -1 */
+  gboolean is_pending; /* its number is not worked out yet */
 } HatCard;
 
 typedef struct
@@ -56,8 +57,16 @@ typedef struct
   HatCard *cards;
 } HatOverview;
 
-/* `graph`: of the snapshot that tells what is lost, or NULL. */
-HatOverview *hat_overview_new (HatHeap *heap, HatGraph *graph, const HatProgress *progress, GError **error);
+/* How much to work out; the other cards are there, in their places, and pending. */
+typedef enum
+{
+  HAT_OVERVIEW_AT_HAND,   /* what the trace's summary tells: at once */
+  HAT_OVERVIEW_BUT_GRAPH, /* all but what is lost */
+  HAT_OVERVIEW_ALL,
+} HatOverviewExtent;
+
+/* `graph`: of the snapshot that tells what is lost, or NULL: what was never freed is told instead. */
+HatOverview *hat_overview_new (HatHeap *heap, HatGraph *graph, HatOverviewExtent extent, const HatProgress *progress, GError **error);
 void hat_overview_free (HatOverview *overview);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HatOverview, hat_overview_free)
 

@@ -14,7 +14,9 @@ query_block (const HatQuestion *question, gpointer extra, const HatProgress *pro
 {
   HatGraphBlock wanted;
   hat_graph_block (question->graph, GPOINTER_TO_UINT (extra), &wanted);
-  g_autoptr (HatLive) live = hat_heap_live (question->heap, hat_graph_snapshot (question->graph)->info.time_ns, progress, error);
+  const gint64 time = hat_graph_snapshot (question->graph)->info.time_ns;
+  g_autoptr (HatLive) live = question->cursor_ns == time ? hat_question_live (question, progress, error)
+                                                         : hat_heap_live (question->heap, time, progress, error);
   if (live == NULL)
     return NULL;
   guint64 low = 0, high = live->n;

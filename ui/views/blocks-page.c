@@ -29,7 +29,7 @@ G_DEFINE_FINAL_TYPE (HatBlocksPage, hat_blocks_page, HAT_TYPE_PAGE)
 static gpointer
 query_blocks (const HatQuestion *question, gpointer extra, const HatProgress *progress, GError **error)
 {
-  HatLive *live = hat_heap_live (question->heap, question->cursor_ns, progress, error);
+  HatLive *live = hat_question_live (question, progress, error);
   if (live == NULL)
     return NULL;
   return hat_block_rows_new (question->heap, live, question->graph, *(const HatBlockOrder *) extra, question->filter, progress, error);

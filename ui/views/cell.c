@@ -30,6 +30,15 @@ hat_cell_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
   GTK_WIDGET_CLASS (hat_cell_parent_class)->snapshot (widget, snapshot);
 }
 
+/* Long ones may be cut off. Asked for when the pointer rests: to set a tooltip costs two round trips to the X server, and a table has 200 rows. */
+static gboolean
+hat_cell_query_tooltip (GtkWidget *widget, int x, int y, gboolean is_keyboard, GtkTooltip *tooltip)
+{
+  const char *text = gtk_label_get_label (GTK_LABEL (HAT_CELL (widget)->label));
+  gtk_tooltip_set_text (tooltip, text);
+  return g_utf8_strlen (text, -1) > 24;
+}
+
 static void
 hat_cell_dispose (GObject *object)
 {
@@ -42,6 +51,7 @@ hat_cell_class_init (HatCellClass *klass)
 {
   G_OBJECT_CLASS (klass)->dispose = hat_cell_dispose;
   GTK_WIDGET_CLASS (klass)->snapshot = hat_cell_snapshot;
+  GTK_WIDGET_CLASS (klass)->query_tooltip = hat_cell_query_tooltip;
   gtk_widget_class_set_layout_manager_type (GTK_WIDGET_CLASS (klass), GTK_TYPE_BIN_LAYOUT);
 }
 
@@ -58,7 +68,7 @@ hat_cell_init (HatCell *self)
 GtkWidget *
 hat_cell_new (gboolean is_number)
 {
-  HatCell *self = g_object_new (HAT_TYPE_CELL, "hexpand", TRUE, NULL);
+  HatCell *self = g_object_new (HAT_TYPE_CELL, "hexpand", TRUE, "has-tooltip", TRUE, NULL);
   gtk_label_set_xalign (GTK_LABEL (self->label), is_number ? 1 : 0);
   if (is_number)
     gtk_widget_add_css_class (self->label, "numeric");
@@ -69,7 +79,6 @@ void
 hat_cell_set (HatCell *self, const char *text, double share)
 {
   gtk_label_set_label (GTK_LABEL (self->label), text ? text : "");
-  gtk_widget_set_tooltip_text (GTK_WIDGET (self), text && g_utf8_strlen (text, -1) > 24 ? text : NULL);
   if (self->share != share)
     {
       self->share = share;

@@ -40,7 +40,7 @@ free_answer (gpointer data)
 static gpointer
 query_map (const HatQuestion *question, gpointer extra, const HatProgress *progress, GError **error)
 {
-  g_autoptr (HatLive) live = hat_heap_live (question->heap, question->cursor_ns, progress, error);
+  g_autoptr (HatLive) live = hat_question_live (question, progress, error);
   g_autoptr (HatGraph) graph = NULL;
   if (live == NULL || (extra && !(graph = hat_question_graph (question, progress, error))))
     return NULL;

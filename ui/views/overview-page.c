@@ -7,6 +7,7 @@
 #include "ui/views/picture.h"
 
 #define MOST_BLOCKS 1000000u /* of a graph that is made for the first look: a bigger one comes after it */
+#define PATIENCE_MS 80       /* all cards that take longer are preceded by those at hand */
 
 struct _HatOverviewPage
 {
@@ -14,6 +15,8 @@ struct _HatOverviewPage
   GtkFlowBox *flow;
   HatOverview *overview;
   HatGraph *graph; /* of the overview, or NULL */
+  HatOverview *at_hand; /* waiting for its turn */
+  guint patience;       /* source that shows it */
 };
 
 G_DEFINE_FINAL_TYPE (HatOverviewPage, hat_overview_page, HAT_TYPE_PAGE)
@@ -22,6 +25,7 @@ typedef struct
 {
   HatOverview *overview;
   HatGraph *graph; /* that tells what is lost, or NULL */
+  HatOverviewExtent extent;
 } Answer;
 
 static void
@@ -33,17 +37,29 @@ free_answer (gpointer data)
   g_free (answer);
 }
 
+/* What is to be asked for next. */
+typedef enum
+{
+  ASK_AT_HAND,
+  ASK_MOST,          /* a big graph is left for later */
+  ASK_ALL,           /* with the graph, if there is one by now */
+} Ask;
+
 static gpointer
 query_overview (const HatQuestion *question, gpointer extra, const HatProgress *progress, GError **error)
 {
+  const Ask ask = GPOINTER_TO_UINT (extra);
   guint n;
   const HatSnapshotInfo *infos = hat_trace_snapshots (hat_heap_trace (question->heap), hat_heap_process (question->heap), &n);
-  const gboolean has_graph = question->graph || (question->snapshot < n && infos[question->snapshot].n_blocks <= MOST_BLOCKS);
+  const gboolean is_made = ask == ASK_MOST && question->snapshot < n && infos[question->snapshot].n_blocks <= MOST_BLOCKS;
+  const gboolean has_graph = ask != ASK_AT_HAND && (question->graph || is_made);
   g_autoptr (HatGraph) graph = has_graph ? hat_question_graph (question, progress, error) : NULL;
   if (has_graph && graph == NULL)
     return NULL;
   Answer *answer = g_new0 (Answer, 1);
-  answer->overview = hat_overview_new (question->heap, graph, progress, error);
+  answer->extent = ask == ASK_AT_HAND ? HAT_OVERVIEW_AT_HAND
+                   : ask == ASK_MOST && question->snapshot < n && !has_graph ? HAT_OVERVIEW_BUT_GRAPH : HAT_OVERVIEW_ALL;
+  answer->overview = hat_overview_new (question->heap, graph, answer->extent, progress, error);
   answer->graph = g_steal_pointer (&graph);
   if (answer->overview == NULL)
     g_clear_pointer (&answer, free_answer);
@@ -56,12 +72,23 @@ query_graph (const HatQuestion *question, gpointer extra, const HatProgress *pro
   return hat_question_graph (question, progress, error);
 }
 
+static const HatQueryKind overview_kind;
+
+static void
+ask (HatOverviewPage *self, Ask what)
+{
+  hat_page_ask (HAT_PAGE (self), &overview_kind, GUINT_TO_POINTER (what));
+}
+
 /* To share it is to be asked for an overview with it. */
 static void
 on_graph (gpointer owner, gpointer graph, const GError *error)
 {
   if (graph == NULL)
-    return; /* the overview says what is known without it */
+    {
+      ask (owner, ASK_ALL); /* what is known without it */
+      return;
+    }
   hat_view_state_set_graph (hat_page_state (HAT_PAGE (owner)), graph);
   hat_graph_unref (graph);
 }
@@ -142,27 +169,23 @@ clear_cards (HatOverviewPage *self)
   g_clear_pointer (&self->overview, hat_overview_free);
 }
 
+/* Takes it. The keyboard stays at the card of the same kind. */
 static void
-on_overview (gpointer owner, gpointer data, const GError *error)
+show (HatOverviewPage *self, HatOverview *overview)
 {
-  HatOverviewPage *self = owner;
-  Answer *answer = data;
-  if (answer == NULL)
-    {
-      hat_page_show_error (HAT_PAGE (self), error);
-      return;
-    }
+  GtkRoot *root = gtk_widget_get_root (GTK_WIDGET (self));
+  GtkWidget *focus = root ? gtk_root_get_focus (root) : NULL;
+  const HatCard *focused = focus && gtk_widget_is_ancestor (focus, GTK_WIDGET (self)) ? g_object_get_data (G_OBJECT (focus), "card") : NULL;
+  const gint kind = focused ? (gint) focused->kind : -1;
   clear_cards (self);
-  self->overview = g_steal_pointer (&answer->overview);
-  g_clear_pointer (&self->graph, hat_graph_unref);
-  self->graph = g_steal_pointer (&answer->graph);
-  free_answer (answer);
-  if (self->graph)
-    hat_view_state_set_graph (hat_page_state (HAT_PAGE (self)), self->graph);
+  self->overview = overview;
   for (guint i = 0; i < self->overview->n_cards; i++)
     {
-      gtk_flow_box_append (self->flow, build_card (self, &self->overview->cards[i]));
+      GtkWidget *card = build_card (self, &self->overview->cards[i]);
+      gtk_flow_box_append (self->flow, card);
       gtk_widget_set_focusable (GTK_WIDGET (gtk_flow_box_get_child_at_index (self->flow, i)), FALSE);
+      if ((gint) self->overview->cards[i].kind == kind)
+        gtk_widget_grab_focus (card);
     }
   g_autofree char *summary = hat_overview_summary (self->overview);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->flow), GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, summary, -1);
@@ -170,8 +193,51 @@ on_overview (gpointer owner, gpointer data, const GError *error)
     hat_page_show_empty (HAT_PAGE (self), "hat-overview-symbolic", "No Allocations", self->overview->nothing);
   else
     hat_page_show_content (HAT_PAGE (self));
-  const HatQuestion *now = hat_view_state_get (hat_page_state (HAT_PAGE (self)));
-  if (self->graph == NULL && now->graph == NULL && now->snapshot != HAT_NO_SNAPSHOT)
+}
+
+static void
+forget_at_hand (HatOverviewPage *self)
+{
+  g_clear_handle_id (&self->patience, g_source_remove);
+  g_clear_pointer (&self->at_hand, hat_overview_free);
+}
+
+static gboolean
+on_out_of_patience (gpointer data)
+{
+  HatOverviewPage *self = data;
+  self->patience = 0;
+  show (self, g_steal_pointer (&self->at_hand));
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_overview (gpointer owner, gpointer data, const GError *error)
+{
+  HatOverviewPage *self = owner;
+  Answer *answer = data;
+  forget_at_hand (self);
+  if (answer == NULL)
+    {
+      hat_page_show_error (HAT_PAGE (self), error);
+      return;
+    }
+  const HatOverviewExtent extent = answer->extent;
+  HatOverview *overview = g_steal_pointer (&answer->overview);
+  g_clear_pointer (&self->graph, hat_graph_unref);
+  self->graph = g_steal_pointer (&answer->graph);
+  free_answer (answer);
+  if (extent == HAT_OVERVIEW_AT_HAND)
+    {
+      self->at_hand = overview;
+      self->patience = g_timeout_add (PATIENCE_MS, on_out_of_patience, self);
+      ask (self, ASK_MOST);
+      return;
+    }
+  show (self, overview);
+  if (self->graph)
+    hat_view_state_set_graph (hat_page_state (HAT_PAGE (self)), self->graph);
+  if (extent == HAT_OVERVIEW_BUT_GRAPH)
     hat_page_ask (HAT_PAGE (self), &graph_kind, NULL);
 }
 
@@ -182,14 +248,20 @@ hat_overview_page_update (HatPage *page, HatChanges changes)
 {
   const HatGraph *graph = hat_view_state_get (hat_page_state (page))->graph;
   /* Rules change what is lost; a graph that is not there yet is nobody's to wait for. */
-  if (changes & HAT_CHANGED_HEAP || (changes & HAT_CHANGED_SNAPSHOT && graph && graph != HAT_OVERVIEW_PAGE (page)->graph))
-    hat_page_ask (page, &overview_kind, NULL);
+  if (changes & HAT_CHANGED_HEAP)
+    {
+      forget_at_hand (HAT_OVERVIEW_PAGE (page));
+      ask (HAT_OVERVIEW_PAGE (page), ASK_AT_HAND);
+    }
+  else if (changes & HAT_CHANGED_SNAPSHOT && graph && graph != HAT_OVERVIEW_PAGE (page)->graph)
+    ask (HAT_OVERVIEW_PAGE (page), ASK_ALL);
 }
 
 static void
 hat_overview_page_dispose (GObject *object)
 {
   HatOverviewPage *self = HAT_OVERVIEW_PAGE (object);
+  forget_at_hand (self);
   if (self->overview)
     clear_cards (self);
   g_clear_pointer (&self->graph, hat_graph_unref);

@@ -3,6 +3,7 @@
 
 #include "ui/views/scrubber.h"
 
+#include "core/heap/estimate.h"
 #include "core/heap/format.h"
 #include "ui/views/query.h"
 #include "ui/views/timeline-view.h"
@@ -26,31 +27,58 @@ static const HatGrouping groupings[]
 static const char *const grouping_titles[]
     = { "By function", "By stack", "By module", "By thread", "By size", "By type", "By age", "Not stacked", NULL };
 
+/* Of a sample: from its sites, with errors. */
+static gboolean
+estimate (HatHeap *heap, HatRange range, HatTotals *totals, HatSiteVariance *variance, const HatProgress *progress, GError **error)
+{
+  g_autoptr (HatSites) sites = hat_heap_sites (heap, range, progress, error);
+  if (sites == NULL)
+    return FALSE;
+  *totals = sites->totals;
+  *variance = sites->variance;
+  return TRUE;
+}
+
+/* From a timeline of one bin: the summary has nearly all of it, however many blocks live. */
+static gboolean
+count (HatHeap *heap, HatRange range, HatTotals *totals, const HatProgress *progress, GError **error)
+{
+  g_autoptr (HatTimeline) timeline = hat_heap_timeline (heap, range, 1, HAT_BY_NONE, progress, error);
+  if (timeline == NULL)
+    return FALSE;
+  const HatBin *bin = timeline->bins;
+  *totals = (HatTotals){ .allocations = bin->allocations, .bytes_allocated = bin->allocated_bytes, .live_blocks = bin->last_blocks,
+                         .live_bytes = bin->last_bytes, .peak_bytes = timeline->peak_bytes };
+  return TRUE;
+}
+
 /* The totals at the cursor, or of the range. */
 static gpointer
 query_totals (const HatQuestion *question, gpointer extra, const HatProgress *progress, GError **error)
 {
-  HatRange range
-      = hat_question_has_range (question)
-            ? question->range
-            : (HatRange){ MAX (hat_heap_start (question->heap), question->cursor_ns - 1), question->cursor_ns };
-  g_autoptr (HatSites) sites = hat_heap_sites (question->heap, range, progress, error);
-  if (sites == NULL)
+  HatHeap *heap = question->heap;
+  const gboolean has_range = hat_question_has_range (question), is_sample = hat_heap_sample_bytes (heap) > 0;
+  const gint64 start = hat_heap_start (heap);
+  HatRange range = has_range ? question->range : (HatRange){ MAX (start, question->cursor_ns - 1), question->cursor_ns };
+  HatSiteVariance errors = { 0 }, *variance = &errors;
+  HatTotals totals, before = { 0 };
+  if (is_sample ? !estimate (heap, range, &totals, variance, progress, error)
+                : !count (heap, range, &totals, progress, error)
+                      || (has_range && !count (heap, (HatRange){ MAX (start, range.from - 1), range.from }, &before, progress, error)))
     return NULL;
-  const HatTotals totals = sites->totals;
-  const HatSiteVariance *variance = &sites->variance;
   g_autofree char *live = hat_format_bytes_within (totals.live_bytes, hat_error_of (variance->live_bytes));
   g_autofree char *blocks = hat_format_count_within (totals.live_blocks, hat_error_of (variance->live_blocks));
   g_autofree char *to = hat_format_time (range.to);
-  if (!hat_question_has_range (question))
+  if (!has_range)
     return g_strdup_printf ("Cursor %s: %s live in %s blocks", to, live, blocks);
   g_autofree char *from = hat_format_time (range.from), *length = hat_format_time (range.to - range.from);
   g_autofree char *allocated = hat_format_bytes_within (totals.bytes_allocated, hat_error_of (variance->bytes));
   g_autofree char *allocations = hat_format_count_within (totals.allocations, hat_error_of (variance->allocations));
-  gint64 growth = (gint64) totals.bytes_allocated - (gint64) totals.bytes_freed + totals.realloc_delta_bytes;
+  gint64 growth = is_sample ? (gint64) totals.bytes_allocated - (gint64) totals.bytes_freed + totals.realloc_delta_bytes
+                            : (gint64) (totals.live_bytes - before.live_bytes);
   g_autofree char *change = hat_format_signed_bytes (growth), *peak = hat_format_bytes_within (totals.peak_bytes, hat_error_of (variance->peak_bytes));
   return g_strdup_printf ("%s to %s (%s): %s allocated in %s allocations, %s%s, peak %s", from, to, length, allocated,
-                          allocations, sites->variances ? "~" : "", change, peak);
+                          allocations, is_sample ? "~" : "", change, peak);
 }
 
 static void

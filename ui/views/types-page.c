@@ -61,7 +61,7 @@ query_types (const HatQuestion *question, gpointer extra, const HatProgress *pro
   const guint process = hat_heap_process (question->heap);
   g_autoptr (HatTypeBook) book = request->book ? hat_type_book_ref (request->book)
                                                : hat_type_book_new (hat_heap_trace (question->heap), process, request->all, progress, error);
-  g_autoptr (HatLive) live = book ? hat_heap_live (question->heap, question->cursor_ns, progress, error) : NULL;
+  g_autoptr (HatLive) live = book ? hat_question_live (question, progress, error) : NULL;
   return live ? hat_type_table_new (book, question->heap, live, request->all, progress) : NULL;
 }
 

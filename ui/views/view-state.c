@@ -4,6 +4,7 @@
 #include "ui/views/view-state.h"
 
 #include "core/heap/format.h"
+#include "core/heap/once.h"
 #include "ui/draw/graph-model.h"
 
 struct _HatViewState
@@ -31,32 +32,33 @@ clear_selection (HatSelection *selection)
   *selection = (HatSelection){ .kind = HAT_SELECTED_NOTHING };
 }
 
-/* A graph that is being made: of all workers that need it the first one makes it, the others wait. */
-typedef struct _HatGraphMaking
+/* What workers make once, for all that need it. g_atomic_rc_box. */
+typedef struct _HatShared
 {
-  gatomicrefcount refs;
-  GMutex lock; /* all below */
-  GCond changed;
-  gboolean is_busy;
-  HatGraph *graph; /* NULL: not yet, or whoever made it was cancelled */
-} HatGraphMaking;
+  HatOnce once;
+  GDestroyNotify free_answer;
+} HatShared;
 
-static HatGraphMaking *
-making_ref (HatGraphMaking *making)
+static HatShared *
+shared_new (GDestroyNotify free_answer)
 {
-  g_atomic_ref_count_inc (&making->refs);
-  return making;
+  HatShared *shared = g_atomic_rc_box_new0 (HatShared);
+  hat_once_init (&shared->once);
+  shared->free_answer = free_answer;
+  return shared;
 }
 
 static void
-making_unref (HatGraphMaking *making)
+shared_clear (gpointer data)
 {
-  if (!g_atomic_ref_count_dec (&making->refs))
-    return;
-  g_clear_pointer (&making->graph, hat_graph_unref);
-  g_mutex_clear (&making->lock);
-  g_cond_clear (&making->changed);
-  g_free (making);
+  HatShared *shared = data;
+  hat_once_clear (&shared->once, shared->free_answer);
+}
+
+static void
+shared_unref (HatShared *shared)
+{
+  g_atomic_rc_box_release_full (shared, shared_clear);
 }
 
 static void
@@ -67,7 +69,8 @@ clear_question (HatQuestion *question)
   g_clear_pointer (&question->filter, g_free);
   g_clear_pointer (&question->weak_rules, g_free);
   g_clear_pointer (&question->graph, hat_graph_unref);
-  g_clear_pointer (&question->making, making_unref);
+  g_clear_pointer (&question->graph_once, shared_unref);
+  g_clear_pointer (&question->live_once, shared_unref);
 }
 
 /* What it was made of has changed. */
@@ -75,11 +78,15 @@ static void
 forget_graph (HatViewState *self)
 {
   g_clear_pointer (&self->now.graph, hat_graph_unref);
-  g_clear_pointer (&self->now.making, making_unref);
-  self->now.making = g_new0 (HatGraphMaking, 1);
-  g_atomic_ref_count_init (&self->now.making->refs);
-  g_mutex_init (&self->now.making->lock);
-  g_cond_init (&self->now.making->changed);
+  g_clear_pointer (&self->now.graph_once, shared_unref);
+  self->now.graph_once = shared_new ((GDestroyNotify) hat_graph_unref);
+}
+
+static void
+forget_live (HatViewState *self)
+{
+  g_clear_pointer (&self->now.live_once, shared_unref);
+  self->now.live_once = shared_new ((GDestroyNotify) hat_live_free);
 }
 
 static void
@@ -105,6 +112,7 @@ hat_view_state_init (HatViewState *self)
   self->now.filter = g_strdup ("");
   self->now.weak_rules = g_strdup ("");
   forget_graph (self);
+  forget_live (self);
   self->now.snapshot = HAT_NO_SNAPSHOT;
   self->now.by = HAT_BY_FUNCTION;
   self->now.cost = HAT_COST_LIVE;
@@ -141,7 +149,8 @@ hat_view_state_ask (HatViewState *self)
   question->filter = g_strdup (self->now.filter);
   question->weak_rules = g_strdup (self->now.weak_rules);
   question->graph = self->now.graph ? hat_graph_ref (self->now.graph) : NULL;
-  question->making = making_ref (self->now.making);
+  question->graph_once = g_atomic_rc_box_acquire (self->now.graph_once);
+  question->live_once = g_atomic_rc_box_acquire (self->now.live_once);
   return question;
 }
 
@@ -154,9 +163,10 @@ hat_question_free (HatQuestion *question)
   g_free (question);
 }
 
-static HatGraph *
-make_graph (const HatQuestion *question, const HatProgress *progress, GError **error)
+static gpointer
+make_graph (gconstpointer data, const HatProgress *progress, GError **error)
 {
+  const HatQuestion *question = data;
   g_autoptr (HatGraphRules) rules = hat_graph_rules_new (hat_heap_trace (question->heap));
   if (!hat_graph_rules_add (rules, question->weak_rules, "the window", error))
     return NULL;
@@ -168,29 +178,25 @@ make_graph (const HatQuestion *question, const HatProgress *progress, GError **e
 HatGraph *
 hat_question_graph (const HatQuestion *question, const HatProgress *progress, GError **error)
 {
-  HatGraphMaking *making = question->making;
-  HatGraph *graph = NULL;
-  gboolean goes_on = TRUE;
+  HatGraph *graph = question->graph;
 
-  if (question->graph)
-    return hat_graph_ref (question->graph);
-  g_mutex_lock (&making->lock);
-  while (making->is_busy && (goes_on = hat_progress_tick (progress, 0, "waiting for the object graph", error)))
-    g_cond_wait_until (&making->changed, &making->lock, g_get_monotonic_time () + G_USEC_PER_SEC / 20);
-  if (goes_on && making->graph)
-    graph = hat_graph_ref (making->graph);
-  else if (goes_on)
-    {
-      making->is_busy = TRUE;
-      g_mutex_unlock (&making->lock);
-      graph = make_graph (question, progress, error);
-      g_mutex_lock (&making->lock);
-      making->is_busy = FALSE;
-      making->graph = graph ? hat_graph_ref (graph) : NULL;
-      g_cond_broadcast (&making->changed);
-    }
-  g_mutex_unlock (&making->lock);
-  return graph;
+  if (graph == NULL)
+    graph = hat_once_get (&question->graph_once->once, make_graph, question, "waiting for the object graph", progress, error);
+  return graph ? hat_graph_ref (graph) : NULL;
+}
+
+static gpointer
+find_live (gconstpointer data, const HatProgress *progress, GError **error)
+{
+  const HatQuestion *question = data;
+  return hat_heap_live (question->heap, question->cursor_ns, progress, error);
+}
+
+HatLive *
+hat_question_live (const HatQuestion *question, const HatProgress *progress, GError **error)
+{
+  HatLive *live = hat_once_get (&question->live_once->once, find_live, question, "finding live blocks", progress, error);
+  return live ? hat_live_ref (live) : NULL;
 }
 
 gboolean
@@ -252,6 +258,7 @@ hat_view_state_set_heap (HatViewState *self, HatHeap *heap, HatColors *colors)
   self->now.range = (HatRange){ 0, 0 };
   self->now.snapshot = heap ? hat_snapshot_usual (heap) : HAT_NO_SNAPSHOT;
   forget_graph (self);
+  forget_live (self);
   clear_selection (&self->selection);
   changed (self, HAT_CHANGED_HEAP | HAT_CHANGED_CURSOR | HAT_CHANGED_RANGE | HAT_CHANGED_SELECTION | HAT_CHANGED_SNAPSHOT);
 }
@@ -313,6 +320,7 @@ hat_view_state_set_cursor (HatViewState *self, gint64 cursor_ns)
   if (cursor_ns == self->now.cursor_ns)
     return;
   self->now.cursor_ns = cursor_ns;
+  forget_live (self);
   changed (self, HAT_CHANGED_CURSOR);
 }
 

@@ -59,7 +59,7 @@ typedef struct
   char *weak_rules; /* declared weak in this window, see HatGraphRules; never NULL */
   gboolean no_mappings; /* what only a mapped region holds is lost */
   HatGraph *graph;  /* of the snapshot; NULL: nobody asked for it yet, or it is being made */
-  struct _HatGraphMaking *making; /* where hat_question_graph() makes it, once for all who ask */
+  struct _HatShared *graph_once, *live_once; /* where the two below make their answers, once for all who ask */
 } HatQuestion;
 
 #define HAT_TYPE_VIEW_STATE (hat_view_state_get_type ())
@@ -87,6 +87,8 @@ char *hat_question_when (
 /* In a worker thread: the graph of the question's snapshot, made now if it has to be, or waited for if somebody makes it already. The caller
  * owns it; whoever asked shares it by hat_view_state_set_graph(). */
 HatGraph *hat_question_graph (const HatQuestion *question, const HatProgress *progress, GError **error);
+/* The same for what lives at the cursor; hat_live_free() it. */
+HatLive *hat_question_live (const HatQuestion *question, const HatProgress *progress, GError **error);
 
 /* Another process: cursor to its peak, no range, no selection. Takes new references. Both NULL: nothing is open. */
 void hat_view_state_set_heap (HatViewState *self, HatHeap *heap, HatColors *colors);
