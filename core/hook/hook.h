@@ -6,6 +6,7 @@
  *   interpose.c  the exported functions: forward, then tell emit.c
  *   operators.c  the same for C++ operator new and delete
  *   provider.c   whom to forward to, found without dlsym
+ *   patch.c      programs that bring their own malloc: entries that become jumps to ours
  *   session.c    mapping the session, registering the process, giving each thread its ring
  *   sample.c     which blocks are sampled, if not all are recorded
  *   emit.c       events to ring words; waiting for space; events nested in our own code
@@ -291,7 +292,9 @@ typedef struct
   int (*dlclose) (void *);
   uint64_t start, end;           /* of the object that provides malloc */
   uint64_t hook_start, hook_end; /* of ourselves */
-  const char *path;
+  const char *path; /* "": the program */
+  bool is_program;  /* it is the program, and its functions go on to ours */
+  bool is_hidden;   /* the program has its own, whose calls do not come to us */
 } HookProvider;
 
 extern HookProvider hook_provider;
@@ -299,8 +302,20 @@ extern HookProvider hook_provider;
 /* Fills hook_provider. Two threads may do it at once. The functions in it do so at their first call. */
 void hook_provider_find (void);
 bool hook_provider_is_found (void);
-/* The first definition after ourselves in lookup order, or NULL. */
+/* The first definition after ourselves in lookup order, or NULL. If the program's own are recorded, they come first. */
 void *hook_provider_symbol (const char *name);
+/* The program's function, and ours; or NULL. */
+void *hook_provider_of_program (const char *name);
+void *hook_provider_of_ours (const char *name);
+/* Has the program's own malloc, if there is one, recorded if that can be done. The first call counts. */
+void hook_provider_uncover (void);
+
+/* ---- patch.c ---- */
+
+/* Has the program's functions jump to ours; false: nothing has changed. `start`: of the program in memory. */
+bool hook_patch_program (uint64_t start);
+/* What such a function did before; others are returned as they are. */
+void *hook_patch_original (void *function);
 
 /* ---- interpose.c ---- */
 
@@ -309,6 +324,28 @@ void *hook_malloc (size_t size);
 void *hook_calloc (size_t count, size_t size);
 void *hook_realloc (void *old, size_t size);
 void hook_free (void *block);
+
+/* What programs with their own malloc may have besides, and call without it. Firefox' functions say from which arena; free and realloc take
+ * such blocks, too. */
+typedef struct
+{
+  char *(*strdup) (const char *);
+  char *(*strndup) (const char *, size_t);
+  void *(*malloc) (size_t, size_t);
+  void *(*calloc) (size_t, size_t, size_t);
+  void *(*realloc) (size_t, void *, size_t);
+  void *(*memalign) (size_t, size_t, size_t);
+  void (*free) (size_t, void *);
+} HookOwn;
+extern HookOwn hook_own;
+
+char *hook_own_strdup (const char *text);
+char *hook_own_strndup (const char *text, size_t most);
+void *hook_arena_malloc (size_t arena, size_t size);
+void *hook_arena_calloc (size_t arena, size_t count, size_t size);
+void *hook_arena_realloc (size_t arena, void *old, size_t size);
+void *hook_arena_memalign (size_t arena, size_t alignment, size_t size);
+void hook_arena_free (size_t arena, void *block);
 
 typedef enum
 {

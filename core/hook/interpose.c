@@ -67,8 +67,17 @@ calloc (size_t count, size_t size)
   return hook_calloc (count, size);
 }
 
+HookOwn hook_own;
+
 static inline __attribute__ ((always_inline)) void *
-forward_realloc (const HookCaller *caller, void *old, size_t size)
+real_realloc (const size_t *arena, void *old, size_t size)
+{
+  return arena ? hook_own.realloc (*arena, old, size) : hook_provider.realloc (old, size);
+}
+
+/* `arena`: NULL, or whose function it is. */
+static inline __attribute__ ((always_inline)) void *
+forward_realloc (const HookCaller *caller, const size_t *arena, void *old, size_t size)
 {
   /* Sampled, it is a death, if the old block was sampled, and a birth with a chance of its own. Told so also if it then
    * fails: rare, and the old block was one of many. */
@@ -76,7 +85,7 @@ forward_realloc (const HookCaller *caller, void *old, size_t size)
     {
       if (!hook_is_nested (caller))
         hook_emit_free (caller, old);
-      HOOK_FORWARD (void *, block, hook_provider.realloc (old, size));
+      HOOK_FORWARD (void *, block, real_realloc (arena, old, size));
       if (block && !is_nested)
         hook_emit_alloc (caller, block, size);
       return block;
@@ -89,11 +98,11 @@ forward_realloc (const HookCaller *caller, void *old, size_t size)
       if (!hook_provider.foreign)
         {
           hook_emit_free (caller, old);
-          return hook_provider.realloc (old, 0);
+          return real_realloc (arena, old, 0);
         }
       if (!hook_is_nested (caller))
         hook_emit_moving (caller, old, before);
-      HOOK_FORWARD (void *, block, hook_provider.realloc (old, 0));
+      HOOK_FORWARD (void *, block, real_realloc (arena, old, 0));
       if (!is_nested && block)
         hook_emit_realloc (caller, old, before, block, 0);
       else if (!is_nested)
@@ -102,7 +111,7 @@ forward_realloc (const HookCaller *caller, void *old, size_t size)
     }
   if (likely (old != NULL) && likely (!hook_is_nested (caller)))
     hook_emit_moving (caller, old, before);
-  HOOK_FORWARD (void *, block, hook_provider.realloc (old, size));
+  HOOK_FORWARD (void *, block, real_realloc (arena, old, size));
   if (unlikely (block == NULL) || unlikely (is_nested))
     return block;
   if (old && likely (!hook_sample_bytes))
@@ -116,7 +125,7 @@ void *
 hook_realloc (void *old, size_t size)
 {
   HOOK_CALLER (caller);
-  return forward_realloc (caller, old, size);
+  return forward_realloc (caller, NULL, old, size);
 }
 
 HOOK_ENTRY void *
@@ -140,7 +149,7 @@ reallocarray (void *old, size_t count, size_t size)
       errno = ENOMEM;
       return NULL;
     }
-  return forward_realloc (caller, old, bytes);
+  return forward_realloc (caller, NULL, old, bytes);
 }
 
 #define FREE(caller, block, call) \
@@ -281,6 +290,72 @@ HOOK_EXPORT size_t
 malloc_usable_size (void *block)
 {
   return hook_provider.malloc_usable_size (block);
+}
+
+/* ---- of programs with their own malloc ---- */
+
+char *
+hook_own_strdup (const char *text)
+{
+  HOOK_CALLER (caller);
+  HOOK_FORWARD (char *, block, hook_own.strdup (text));
+  if (likely (block != NULL) && likely (!is_nested))
+    hook_emit_alloc (caller, block, strlen (block) + 1);
+  return block;
+}
+
+char *
+hook_own_strndup (const char *text, size_t most)
+{
+  HOOK_CALLER (caller);
+  HOOK_FORWARD (char *, block, hook_own.strndup (text, most));
+  if (likely (block != NULL) && likely (!is_nested))
+    hook_emit_alloc (caller, block, strlen (block) + 1);
+  return block;
+}
+
+void *
+hook_arena_malloc (size_t arena, size_t size)
+{
+  HOOK_CALLER (caller);
+  HOOK_FORWARD (void *, block, hook_own.malloc (arena, size));
+  if (likely (block != NULL) && likely (!is_nested))
+    hook_emit_alloc (caller, block, size);
+  return block;
+}
+
+void *
+hook_arena_calloc (size_t arena, size_t count, size_t size)
+{
+  HOOK_CALLER (caller);
+  HOOK_FORWARD (void *, block, hook_own.calloc (arena, count, size));
+  if (likely (block != NULL) && likely (!is_nested))
+    hook_emit_alloc (caller, block, count * size);
+  return block;
+}
+
+void *
+hook_arena_realloc (size_t arena, void *old, size_t size)
+{
+  HOOK_CALLER (caller);
+  return forward_realloc (caller, &arena, old, size);
+}
+
+void *
+hook_arena_memalign (size_t arena, size_t alignment, size_t size)
+{
+  HOOK_CALLER (caller);
+  HOOK_FORWARD (void *, block, hook_own.memalign (arena, alignment, size));
+  if (likely (block != NULL) && likely (!is_nested))
+    hook_emit_alloc (caller, block, size);
+  return block;
+}
+
+void
+hook_arena_free (size_t arena, void *block)
+{
+  HOOK_CALLER (caller);
+  FREE (caller, block, hook_own.free (arena, block));
 }
 
 /* ---- not allocation ---- */

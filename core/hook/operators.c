@@ -47,15 +47,15 @@ missing_delete (uint64_t block, uint64_t second, uint64_t third)
 static Operator
 find (const char *name, Operator *real, Operator recorded, Operator missing)
 {
-  Operator found = (Operator) hook_provider_symbol (name);
   if (!hook_provider_is_found ())
     hook_provider_find ();
+  Operator found = (Operator) hook_provider_symbol (name);
   if (found == NULL)
     return missing;
   *real = found;
-  return hook_provider.foreign && (uint64_t)found >= hook_provider.start && (uint64_t)found < hook_provider.end
-             ? recorded
-             : found;
+  const bool is_providers = (uint64_t)found >= hook_provider.start && (uint64_t)found < hook_provider.end;
+  const bool is_programs = hook_provider.is_program && hook_provider_of_program (name);
+  return hook_provider.foreign && (is_providers || is_programs) ? recorded : found;
 }
 
 #define DEFINE(name, missing) \

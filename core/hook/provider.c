@@ -123,17 +123,37 @@ symbol_in (const struct link_map *object, const char *name)
   return (void *) address;
 }
 
-/* The object after ourselves in lookup order. */
 static const struct link_map *
-after_us (void)
+ourselves (void)
 {
   const struct link_map *object = _r_debug.r_map;
   struct dl_find_object ours;
 
-  if (_dl_find_object ((void *) after_us, &ours) == 0)
+  if (_dl_find_object ((void *) ourselves, &ours) == 0)
     while (object && object != ours.dlfo_link_map)
       object = object->l_next;
+  return object;
+}
+
+/* The object after ourselves in lookup order. */
+static const struct link_map *
+after_us (void)
+{
+  const struct link_map *object = ourselves ();
   return object ? object->l_next : NULL;
+}
+
+void *
+hook_provider_of_program (const char *name)
+{
+  return _r_debug.r_map ? symbol_in (_r_debug.r_map, name) : NULL;
+}
+
+void *
+hook_provider_of_ours (const char *name)
+{
+  const struct link_map *object = ourselves ();
+  return object ? symbol_in (object, name) : NULL;
 }
 
 static void *
@@ -157,13 +177,14 @@ static void *
 member (const struct link_map *object, const struct link_map *rest, const char *name)
 {
   void *function = symbol_in (object, name);
-  return function ? function : first_symbol (rest, name, NULL);
+  return function ? hook_patch_original (function) : first_symbol (rest, name, NULL);
 }
 
 void *
 hook_provider_symbol (const char *name)
 {
-  return first_symbol (after_us (), name, NULL);
+  void *function = hook_provider.is_program ? hook_provider_of_program (name) : NULL;
+  return function ? hook_patch_original (function) : first_symbol (after_us (), name, NULL);
 }
 
 /* ---- what an allocator may lack, made of what it has ---- */
@@ -473,6 +494,8 @@ hook_provider_find (void)
     }
   if (malloc_function)
     take_family (object);
+  hook_provider.is_hidden = hook_provider_of_program ("malloc") != NULL;
+  hook_provider.foreign |= hook_provider.is_hidden;
 
   void *function = first_symbol (next, "fork", NULL);
   hook_provider.fork = function ? (int (*) (void)) function : no_fork;
@@ -489,4 +512,42 @@ bool
 hook_provider_is_found (void)
 {
   return __atomic_load_n (&hook_provider.malloc, __ATOMIC_ACQUIRE) != first_malloc;
+}
+
+void
+hook_provider_uncover (void)
+{
+  static bool is_done;
+  struct dl_find_object program;
+
+  if (!hook_provider_is_found ())
+    hook_provider_find ();
+  if (!hook_provider.is_hidden || is_done)
+    return;
+  is_done = true;
+  /* A sanitizer wants to be the only one. */
+  static const char *const sanitizers[] = { "__asan_init", "__hwasan_init", "__msan_init", "__tsan_init" };
+  for (uint32_t i = 0; i < sizeof sanitizers / sizeof *sanitizers; i++)
+    if (hook_provider_of_program (sanitizers[i]))
+      return;
+  void *malloc_function = hook_provider_of_program ("malloc");
+  if (_dl_find_object (malloc_function, &program) != 0 || program.dlfo_link_map != _r_debug.r_map
+      || !hook_patch_program ((uint64_t) program.dlfo_map_start))
+    return;
+  hook_provider.start = (uint64_t) program.dlfo_map_start;
+  hook_provider.end = (uint64_t) program.dlfo_map_end;
+  take_family (_r_debug.r_map);
+  hook_provider.malloc = (void *(*) (size_t)) hook_patch_original (malloc_function);
+#define TAKE_OWN(member, name) \
+  hook_own.member = (__typeof__ (hook_own.member)) hook_patch_original (hook_provider_of_program (name))
+  TAKE_OWN (strdup, "strdup");
+  TAKE_OWN (strndup, "strndup");
+  TAKE_OWN (malloc, "moz_arena_malloc");
+  TAKE_OWN (calloc, "moz_arena_calloc");
+  TAKE_OWN (realloc, "moz_arena_realloc");
+  TAKE_OWN (memalign, "moz_arena_memalign");
+  TAKE_OWN (free, "moz_arena_free");
+#undef TAKE_OWN
+  hook_provider.is_hidden = false;
+  hook_provider.is_program = true;
 }

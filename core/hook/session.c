@@ -214,14 +214,14 @@ register_process (void)
       hook_locals.fork_id = 0; /* a child that _Fork or daemon makes of us is another one */
       entry->start_tsc = hook_tick ();
       main_stack (&entry->stack_lo, &entry->stack_hi);
-      const char *provider = hook_provider.path;
+      const long length = hook_syscall (SYS_readlinkat, (uint64_t)AT_FDCWD, (uint64_t) "/proc/self/exe",
+                                        (uint64_t) entry->exe, sizeof entry->exe - 1, 0, 0);
+      entry->exe[length > 0 ? length : 0] = 0;
+      const char *provider = hook_provider.is_hidden ? "" : hook_provider.is_program ? entry->exe : hook_provider.path;
       uint32_t n = 0;
       for (; provider[n] && n < sizeof entry->provider - 1; n++)
         entry->provider[n] = provider[n];
       entry->provider[n] = 0;
-      const long length = hook_syscall (SYS_readlinkat, (uint64_t)AT_FDCWD, (uint64_t) "/proc/self/exe",
-                                        (uint64_t) entry->exe, sizeof entry->exe - 1, 0, 0);
-      entry->exe[length > 0 ? length : 0] = 0;
       entry->exit_status = 0;
       entry->hold = HAT_WIRE_HOLD_NONE;
       entry->held_exit = entry->held_function = entry->n_watched = 0;
@@ -276,7 +276,10 @@ start (void)
   uint32_t expected = NOT_STARTED;
   if (__atomic_compare_exchange_n (&process->start, &expected, STARTING, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
     {
-      const bool good = open_session () && register_process ();
+      const bool is_open = open_session ();
+      if (is_open)
+        hook_provider_uncover ();
+      const bool good = is_open && register_process ();
       if (!good)
         disable ();
       __atomic_store_n (&process->start, good ? RECORDING : OFF, __ATOMIC_RELEASE);

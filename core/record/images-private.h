@@ -84,6 +84,7 @@ struct _HatImages
 
   GByteArray *sites;  /* by HatStackId: it allocates */
 
+  GHashTable *unseen; /* executables whose malloc cannot be recorded: said already */
   GHashTable *forks; /* id -> HatFork */
   GQueue fork_order; /* ids, oldest first */
   GQueue heirless;   /* HatImage: finished, but a child may still turn up */

@@ -76,6 +76,7 @@ hat_images_new (HatSession *session, const HatClock *clock, HatTraceWriter *writ
   images->active = g_ptr_array_new ();
   images->newcomers = g_array_new (FALSE, FALSE, sizeof (guint));
   images->sites = g_byte_array_new ();
+  images->unseen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   images->forks = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, free_fork);
   g_queue_init (&images->fork_order);
   g_queue_init (&images->heirless);
@@ -94,6 +95,7 @@ hat_images_free (HatImages *images)
   g_ptr_array_unref (images->rings);
   g_queue_clear_full (&images->fork_order, g_free);
   g_queue_clear (&images->heirless);
+  g_hash_table_unref (images->unseen);
   g_hash_table_unref (images->forks);
   g_byte_array_unref (images->sites);
   g_ptr_array_unref (images->active);
@@ -240,6 +242,12 @@ image_new (HatImages *images, guint slot, HatFork *fork, gint parent)
   g_ptr_array_add (images->running, image);
   images->slots[slot] = image;
   images->func (&image->info, NULL, images->data);
+  if (*provider == 0 && !is_fork && !g_hash_table_contains (images->unseen, exe))
+    {
+      g_autofree char *text = g_strdup_printf ("%s: it brings its own malloc, which cannot be recorded: nothing of it is seen", exe);
+      g_hash_table_add (images->unseen, g_strdup (exe));
+      images->func (&image->info, text, images->data);
+    }
   if (image->is_first_process && images->first_has_ended)
     end_first_image (images, image);
   return image;

@@ -287,7 +287,8 @@ describe_own_allocator (const Elf *elf)
   const char *name;
   if (has_section (elf, ".go.buildinfo") || has_section (elf, ".note.go.buildid"))
     return g_strdup ("it is a Go program: its own heap cannot be seen, only what goes through malloc");
-  if ((name = find_symbol (elf, SHT_DYNSYM, is_malloc)) || (name = find_symbol (elf, SHT_SYMTAB, is_other_allocator)))
+  /* A malloc that others can find is the hook's business: the recording says if it cannot be seen. */
+  if (find_symbol (elf, SHT_DYNSYM, is_malloc) == NULL && (name = find_symbol (elf, SHT_SYMTAB, is_other_allocator)))
     return g_strdup_printf ("it brings its own allocator (%s): blocks of that one cannot be seen", name);
   return NULL;
 }

@@ -77,47 +77,27 @@ write_costs (HatJson *json, const HatSite *site, const HatSiteVariance *variance
     hat_sampled_json (json, site, variance);
 }
 
-/* How many stacks were walked to their root, and in which modules the others ended: their outermost frame has the code that could not be left. */
 static void
 write_stack_quality (HatJson *json, HatTrace *trace, const HatSites *sites)
 {
-  guint n_stacks, n_frames, n_modules;
-  const HatStackNode *stacks = hat_trace_stacks (trace, &n_stacks);
-  const HatFrame *frames = hat_trace_frames (trace, &n_frames);
+  guint n_modules;
   const HatModule *modules = hat_trace_modules (trace, &n_modules);
-  g_autofree HatStackId *end = g_new0 (HatStackId, MAX (n_stacks, 2)); /* the outermost frame's, if it is not the root; else 0 */
-  g_autofree guint64 *n_ended = g_new0 (guint64, n_modules + 1);       /* in each module, and in none */
-  end[HAT_STACK_TRUNCATED] = HAT_STACK_TRUNCATED;
-  for (guint i = HAT_STACK_TRUNCATED + 1; i < n_stacks; i++)
-    end[i] = stacks[i].parent == HAT_STACK_TRUNCATED ? i : end[stacks[i].parent];
-  guint64 n_complete = 0, n_truncated = 0;
-  for (guint i = 0; i < sites->n; i++)
-    {
-      const HatSite *site = &sites->sites[i];
-      const guint64 n = site->allocations + site->reallocations;
-      /* An allocation without any stack is as truncated as can be. */
-      if (site->stack != HAT_STACK_NONE && end[site->stack] == 0)
-        {
-          n_complete += n;
-          continue;
-        }
-      n_truncated += n;
-      const HatStackId at = end[site->stack];
-      n_ended[at > HAT_STACK_TRUNCATED ? MIN (frames[stacks[at].frame].module, n_modules) : n_modules] += n;
-    }
+  g_auto (HatStackQuality) quality = hat_stack_quality (trace, sites->sites, sites->n);
+
   hat_json_begin_object (json, "stack_quality");
-  hat_json_uint (json, "complete", n_complete);
-  hat_json_uint (json, "truncated", n_truncated);
+  hat_json_uint (json, "complete", quality.complete);
+  hat_json_uint (json, "through_unknown", quality.through_unknown);
+  hat_json_uint (json, "truncated", quality.truncated);
   hat_json_begin_array (json, "truncated_in");
   for (guint i = 0; i <= n_modules; i++)
-    if (n_ended[i] > 0)
+    if (quality.truncated_in[i] > 0)
       {
         hat_json_begin_object (json, NULL);
         if (i < n_modules)
           hat_json_string (json, "module", modules[i].path);
         else
           hat_json_null (json, "module");
-        hat_json_uint (json, "allocations", n_ended[i]);
+        hat_json_uint (json, "allocations", quality.truncated_in[i]);
         hat_json_end_object (json);
       }
   hat_json_end_array (json);
@@ -192,6 +172,10 @@ write_identity (HatJson *json, HatTrace *trace, guint index)
     hat_json_null (json, "parent");
   hat_json_uint (json, "image", hat_process_image (trace, index));
   hat_json_string (json, "exe", process->exe);
+  if (process->provider && *process->provider)
+    hat_json_string (json, "allocator", process->provider);
+  else
+    hat_json_null (json, "allocator");
   hat_json_begin_array (json, "argv");
   for (guint i = 0; process->argv && process->argv[i]; i++)
     hat_json_string (json, NULL, process->argv[i]);

@@ -42,6 +42,18 @@ GArray *hat_report_listed_types (HatTypes *types, const HatTypesOptions *options
 /* "generics": options->generics, with options->name those of that name. */
 void hat_report_generics_json (HatJson *json, const HatTypesOptions *options);
 
+/* Of how many allocations and reallocations the stacks are what. */
+typedef struct
+{
+  guint64 complete;        /* walked to the root */
+  guint64 through_unknown; /* of these: through code of no file, where callers may be missing (a JIT's, by its frame pointers) */
+  guint64 truncated;
+  guint64 *truncated_in;   /* by module of the outermost frame, whose code could not be left; and one more: in none */
+} HatStackQuality;
+HatStackQuality hat_stack_quality (HatTrace *trace, const HatSite *sites, guint n_sites);
+void hat_stack_quality_clear (HatStackQuality *quality);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (HatStackQuality, hat_stack_quality_clear)
+
 void hat_report_json_stack (HatJson *json, const char *name, HatTrace *trace, HatStackId stack);
 gboolean hat_report_text (HatTrace *trace, const HatReportOptions *options, GString *out, const HatProgress *progress,
                           GError **error);

@@ -280,6 +280,32 @@ append_table (Section *section)
 
 /* ---- a process ---- */
 
+/* Only if some stacks are not whole, in the process' whole life. */
+static void
+append_stack_quality (Section *section)
+{
+  const HatSummary *summary = hat_heap_summary (section->heap);
+  g_auto (HatStackQuality) quality = hat_stack_quality (section->trace, summary->sites, summary->n_sites);
+  guint n_modules, worst = 0;
+  const HatModule *modules = hat_trace_modules (section->trace, &n_modules);
+
+  for (guint i = 0; i <= n_modules; i++)
+    if (quality.truncated_in[i] > quality.truncated_in[worst])
+      worst = i;
+  if (quality.truncated > 0)
+    {
+      g_autofree char *truncated = hat_format_count (quality.truncated), *all = hat_format_count (quality.truncated + quality.complete);
+      g_autofree char *base = worst < n_modules ? g_path_get_basename (modules[worst].path) : NULL;
+      g_autofree char *module = base ? hat_plain_name (base, 30) : g_strdup ("code of no file, such as a JIT makes");
+      hat_plain_field (section->out, "stacks", "%s of %s end too early, most in %s", truncated, all, module);
+    }
+  if (quality.through_unknown > 0)
+    {
+      g_autofree char *through = hat_format_count (quality.through_unknown);
+      hat_plain_field (section->out, quality.truncated > 0 ? "" : "stacks", "%s pass through code of no file, and may lack callers there", through);
+    }
+}
+
 static void
 append_figures (Section *section)
 {
@@ -328,6 +354,7 @@ append_figures (Section *section)
       g_autofree char *missed = hat_format_count (totals->missed_frees);
       hat_plain_field (out, "unseen", "%s frees, known only because the addresses were handed out again", missed);
     }
+  append_stack_quality (section);
   if (totals->lost_events > 0)
     {
       g_autofree char *lost = hat_format_count (totals->lost_events);
@@ -385,6 +412,8 @@ append_heading (Section *section)
   g_autofree char *to = hat_format_time (section->range.to);
   hat_plain_field (section->out, "time", "%s to %s, %u thread%s", from, to, n_threads, n_threads == 1 ? "" : "s");
   append_snapshots (section);
+  if (process->provider && *process->provider == 0)
+    hat_plain_field (section->out, "UNSEEN", "it has a malloc of its own that could not be recorded");
   if (process->disarmed_ns >= 0)
     {
       g_autofree char *disarmed = hat_format_time (process->disarmed_ns);
@@ -471,7 +500,10 @@ append_entry (GString *out, HatTrace *trace, const Entry *entry)
   g_string_append_printf (out, "%5u %7u  ", entry->index, process->pid);
   hat_plain_column (out, name, -19);
   hat_plain_count_column (out, process->n_events, 12);
-  hat_plain_bytes_column (out, entry_peak (entry), 10);
+  if (process->provider && *process->provider == 0)
+    hat_plain_column (out, "unseen", 10);
+  else
+    hat_plain_bytes_column (out, entry_peak (entry), 10);
   g_string_append_printf (out, "  %s\n", end);
 }
 

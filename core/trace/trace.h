@@ -82,7 +82,7 @@ typedef struct
   gboolean is_fork;      /* shares its parent's live set: first_block > 1 possible */
   const char *exe;
   const char *const *argv; /* NULL-terminated */
-  const char *provider;  /* whose malloc */
+  const char *provider;  /* whose malloc; "": one that is not seen */
   gint64 start_ns;
   gint64 end_ns;         /* -1 while unknown */
   gint32 exit_status;    /* -1 = unknown (not our child, still running, replaced by exec) */

@@ -118,6 +118,36 @@ def jemalloc():
 
 
 @check
+def a_malloc_of_the_program_itself():
+    """Whose entries become jumps to ours: what is counted equals what it counts, whatever they begin with."""
+    program = target('own-malloc')
+    answer = same_behaviour(path('own.heapatlas'), program)
+    process, child = answer['processes']
+    own = json.loads(run(program).stdout)
+    assert own['calls'] > 2000, own
+    equal(process['allocator'], program, 'allocator')
+    for key in 'allocations', 'frees', 'reallocations':
+        equal(process['totals'][key], own[key], key)
+    equal((process['totals']['unknown_frees'], process['totals']['missed_frees']), (0, 0), 'unknown and missed frees')
+    equal(process['stack_quality']['truncated'], 0, 'truncated stacks')
+    equal((child['totals']['allocations'], child['totals']['frees']), (10, 10), 'of the child')
+    main = [s for s in process['sites'] if any(f['function'] == 'main' for f in s['stack'])]
+    equal(sum(s['allocations'] for s in main), own['allocations'], 'allocations of main')
+
+
+@check
+def a_malloc_that_cannot_be_recorded_is_told():
+    program, trace = target('own-malloc-hidden'), path('hidden.heapatlas')
+    for command in [program], ['sh', '-c', program + '; ' + program]:  # nothing is said beforehand of what a shell starts
+        done = record(trace, *command)
+        equal((done.returncode, done.stdout), (0, run(*command).stdout), done.stderr)
+        equal(done.stderr.count('own malloc'), 1, done.stderr)
+        process = [p for p in report(trace)['processes'] if p['exe'] == program][-1]
+        equal((process['allocator'], process['totals']['allocations']), (None, 0), 'allocator and allocations')
+        assert 'unseen' in run(HEAPATLAS, 'report', trace).stdout.lower()
+
+
+@check
 def shell_pipelines_and_env():
     answer = same_behaviour(path('pipe.heapatlas'), 'sh', '-c', 'printf "b\\na\\n" | sort | head -1; exit 5')
     images = [os.path.basename(p['exe']) for p in answer['processes']]

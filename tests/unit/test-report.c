@@ -119,7 +119,9 @@ plain_trace (void)
   guint process = add_process (&builder, "/usr/bin/plain", -1, FALSE);
   HatStackId main_stack = call (&builder, HAT_STACK_NONE, "main", "/src/plain.c");
   HatStackId kept = call (&builder, main_stack, "plain::Keeper<int, char>::own_kept", "/src/plain.c");
-  HatStackId temporary = call (&builder, main_stack, "own_temporary", NULL);
+  const HatFrame of_no_file = { .module = G_MAXUINT32, .offset = 0x7f0012345678 };
+  HatStackId jit = hat_trace_writer_add_stack (builder.writer, main_stack, hat_trace_writer_add_frame (builder.writer, &of_no_file));
+  HatStackId temporary = call (&builder, jit, "own_temporary", NULL);
   HatStackId truncated = call (&builder, HAT_STACK_TRUNCATED, "own_truncated", NULL);
   for (guint i = 0; i < 10; i++)
     allocate (&builder, process, kept, 100);
@@ -282,7 +284,7 @@ test_report_keys (void)
 
   JsonObject *process = json_array_get_object_element (json_object_get_array_member (root, "processes"), 0);
   assert_keys (process, "index pid parent image exe argv exit_status signal threads totals stack_quality marks sites",
-               "start_ns end_ns from_ns to_ns by groups");
+               "allocator start_ns end_ns from_ns to_ns by groups");
   g_assert_cmpint (json_object_get_int_member (process, "exit_status"), ==, 3);
   g_assert_true (json_object_get_null_member (process, "signal"));
   g_assert_true (json_object_get_null_member (process, "parent"));
@@ -295,9 +297,10 @@ test_report_keys (void)
   g_assert_cmpint (json_object_get_int_member (totals, "peak_bytes"), ==, 2000);
   g_assert_cmpint (json_object_get_int_member (totals, "temporary"), ==, 5);
   JsonObject *quality = json_object_get_object_member (process, "stack_quality");
-  assert_keys (quality, "complete truncated truncated_in", "");
+  assert_keys (quality, "complete truncated truncated_in", "through_unknown");
   g_assert_cmpint (json_object_get_int_member (quality, "complete"), ==, 15);
   g_assert_cmpint (json_object_get_int_member (quality, "truncated"), ==, 1);
+  g_assert_cmpint (json_object_get_int_member (quality, "through_unknown"), ==, 5);
   JsonArray *ends = json_object_get_array_member (quality, "truncated_in");
   g_assert_cmpuint (json_array_get_length (ends), ==, 1);
   JsonObject *last = json_array_get_object_element (ends, 0);
@@ -436,7 +439,7 @@ test_text_says (void)
   g_autoptr (GString) out = report (trace, (HatReportOptions) { .process = -1, .top = -1 });
   static const char *const words[] = { "Process 0: plain (pid 1000), exit status 3", "own_temporary", "own_kept",
                                        "Live at the peak", "plain.c:7",
-                                       "main", "1,000 B" };
+                                       "main", "1,000 B", "1 of 16 end too early, most in libugly.so", "5 pass through code of no file" };
   for (guint i = 0; i < G_N_ELEMENTS (words); i++)
     if (!strstr (out->str, words[i]))
       g_error ("\"%s\" is missing:\n%s", words[i], out->str);
