@@ -487,14 +487,18 @@ static void
 put_what_is_due (HatTraceWriter *writer, gboolean all)
 {
   const gint64 now = g_get_monotonic_time ();
+  gboolean is_open = FALSE;
   for (guint i = 0; i < writer->processes->len; i++)
     {
       const Process *process = process_at (writer, i);
       if (all || (process->buffer && now - process->opened_us >= MAX_CHUNK_AGE_US))
         close_chunk (writer, i);
       put_process_definitions (writer, i);
+      is_open |= process->buffer != NULL;
     }
-  put_shared_definitions (writer);
+  /* Nobody has use for them before the events that refer to them, and many small chunks cost more than a few large ones. */
+  if (!is_open)
+    put_shared_definitions (writer);
 }
 
 gboolean
