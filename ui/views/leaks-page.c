@@ -318,7 +318,7 @@ hat_leaks_page_update (HatPage *page, HatChanges changes)
 {
   HatLeaksPage *self = HAT_LEAKS_PAGE (page);
   const HatGraph *shown = self->candidates ? self->candidates->graph : NULL;
-  if (changes & HAT_CHANGED_HEAP)
+  if (changes & HAT_CHANGED_HEAP && self->candidates && self->candidates->heap != hat_view_state_get (hat_page_state (page))->heap)
     g_string_truncate (self->suppressions, 0);
   if (changes & HAT_CHANGED_HEAP || (changes & HAT_CHANGED_SNAPSHOT && hat_view_state_get (hat_page_state (page))->graph != shown))
     ask (self);
@@ -366,7 +366,7 @@ GtkWidget *
 hat_leaks_page_new (HatViewState *state)
 {
   HatLeaksPage *self = g_object_new (HAT_TYPE_LEAKS_PAGE, NULL);
-  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *scroller = gtk_scrolled_window_new ();
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *scroller = gtk_scrolled_window_new (), *clamp = adw_clamp_new ();
   self->picker = hat_block_picker_new (state);
   self->list = GTK_LIST_BOX (gtk_list_box_new ());
   gtk_widget_add_css_class (GTK_WIDGET (self->list), "boxed-list");
@@ -375,7 +375,9 @@ hat_leaks_page_new (HatViewState *state)
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->list), GTK_ACCESSIBLE_PROPERTY_LABEL, "Leak candidates", -1);
   g_signal_connect (self->list, "row-selected", G_CALLBACK (on_row_selected), self);
   gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scroller), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
-  gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), GTK_WIDGET (self->list));
+  adw_clamp_set_maximum_size (ADW_CLAMP (clamp), 1000);
+  adw_clamp_set_child (ADW_CLAMP (clamp), GTK_WIDGET (self->list));
+  gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), clamp);
   gtk_widget_set_vexpand (scroller, TRUE);
   self->sentence = GTK_LABEL (make_text (""));
   gtk_widget_add_css_class (GTK_WIDGET (self->sentence), "leaks-why");

@@ -291,6 +291,7 @@ hat_overview_page_new (HatViewState *state)
   gtk_flow_box_set_homogeneous (self->flow, TRUE);
   gtk_flow_box_set_column_spacing (self->flow, 12);
   gtk_flow_box_set_row_spacing (self->flow, 12);
+  gtk_widget_set_valign (GTK_WIDGET (self->flow), GTK_ALIGN_START); /* a card is no higher than what it says */
   gtk_widget_add_css_class (GTK_WIDGET (self->flow), "overview");
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->flow), GTK_ACCESSIBLE_PROPERTY_LABEL, "Overview", -1);
   gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scroller), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);

@@ -3,13 +3,18 @@
 
 #include "ui/views/page.h"
 
+#define DOING_MS 100
+
 typedef struct
 {
   HatViewState *state;
   HatQuery *query;
   HatChanges pending;
   GtkStack *stack;
+  GtkLabel *doing; /* while it loads */
+  guint doing_timer;
   AdwStatusPage *status;
+  GtkWidget *again; /* of a question that was cancelled */
 } HatPagePrivate;
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (HatPage, hat_page, ADW_TYPE_BIN)
@@ -68,10 +73,54 @@ hat_page_map (GtkWidget *widget)
   catch_up (HAT_PAGE (widget));
 }
 
+static gboolean
+tell_what_it_does (gpointer data)
+{
+  HatPagePrivate *priv = hat_page_get_instance_private (HAT_PAGE (data));
+  g_autofree char *text = hat_query_doing (priv->query);
+  gtk_label_set_label (priv->doing, text ? text : "");
+  return G_SOURCE_CONTINUE;
+}
+
+/* The words are there before they say anything: nothing moves when they do. */
+static GtkWidget *
+build_loading (HatPage *self)
+{
+  HatPagePrivate *priv = hat_page_get_instance_private (self);
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 12), *spinner = gtk_spinner_new ();
+  priv->doing = GTK_LABEL (hat_line_new ("", "dim-label"));
+  gtk_label_set_xalign (priv->doing, 0.5);
+  gtk_spinner_start (GTK_SPINNER (spinner));
+  gtk_widget_set_halign (spinner, GTK_ALIGN_CENTER);
+  gtk_widget_set_valign (box, GTK_ALIGN_CENTER);
+  gtk_widget_set_size_request (spinner, 32, 32);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (spinner), GTK_ACCESSIBLE_PROPERTY_LABEL, "Working", -1);
+  gtk_box_append (GTK_BOX (box), spinner);
+  gtk_box_append (GTK_BOX (box), GTK_WIDGET (priv->doing));
+  return box;
+}
+
+static void
+on_loading_map (GtkWidget *loading, HatPage *self)
+{
+  HatPagePrivate *priv = hat_page_get_instance_private (self);
+  if (priv->doing_timer == 0)
+    priv->doing_timer = g_timeout_add (DOING_MS, tell_what_it_does, self);
+}
+
+static void
+on_loading_unmap (GtkWidget *loading, HatPage *self)
+{
+  HatPagePrivate *priv = hat_page_get_instance_private (self);
+  g_clear_handle_id (&priv->doing_timer, g_source_remove);
+  gtk_label_set_label (priv->doing, "");
+}
+
 static void
 hat_page_dispose (GObject *object)
 {
   HatPagePrivate *priv = hat_page_get_instance_private (HAT_PAGE (object));
+  g_clear_handle_id (&priv->doing_timer, g_source_remove);
   g_clear_pointer (&priv->query, hat_query_free);
   g_clear_object (&priv->state);
   G_OBJECT_CLASS (hat_page_parent_class)->dispose (object);
@@ -85,6 +134,15 @@ hat_page_class_init (HatPageClass *klass)
 }
 
 static void
+on_again (GtkButton *button, HatPage *self)
+{
+  HatPagePrivate *priv = hat_page_get_instance_private (self);
+  priv->pending = HAT_CHANGED_ALL;
+  hat_stack_show (priv->stack, "loading");
+  catch_up (self);
+}
+
+static void
 hat_page_init (HatPage *self)
 {
   HatPagePrivate *priv = hat_page_get_instance_private (self);
@@ -92,13 +150,15 @@ hat_page_init (HatPage *self)
   priv->pending = HAT_CHANGED_ALL;
   priv->stack = GTK_STACK (gtk_stack_new ());
   priv->status = ADW_STATUS_PAGE (adw_status_page_new ());
-  GtkWidget *spinner = gtk_spinner_new ();
-  gtk_spinner_start (GTK_SPINNER (spinner));
-  gtk_widget_set_halign (spinner, GTK_ALIGN_CENTER);
-  gtk_widget_set_valign (spinner, GTK_ALIGN_CENTER);
-  gtk_widget_set_size_request (spinner, 32, 32);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (spinner), GTK_ACCESSIBLE_PROPERTY_LABEL, "Working", -1);
-  gtk_stack_add_named (priv->stack, spinner, "loading");
+  GtkWidget *loading = build_loading (self);
+  g_signal_connect (loading, "map", G_CALLBACK (on_loading_map), self);
+  g_signal_connect (loading, "unmap", G_CALLBACK (on_loading_unmap), self);
+  gtk_stack_add_named (priv->stack, loading, "loading");
+  priv->again = gtk_button_new_with_label ("Ask Again");
+  gtk_widget_add_css_class (priv->again, "pill");
+  gtk_widget_set_halign (priv->again, GTK_ALIGN_CENTER);
+  g_signal_connect (priv->again, "clicked", G_CALLBACK (on_again), self);
+  adw_status_page_set_child (priv->status, priv->again);
   gtk_stack_add_named (priv->stack, GTK_WIDGET (priv->status), "status");
   adw_bin_set_child (ADW_BIN (self), GTK_WIDGET (priv->stack));
 }
@@ -145,15 +205,18 @@ hat_page_show_empty (HatPage *self, const char *icon, const char *title, const c
   adw_status_page_set_icon_name (priv->status, icon);
   adw_status_page_set_title (priv->status, title);
   adw_status_page_set_description (priv->status, text);
+  gtk_widget_set_visible (priv->again, FALSE);
   hat_stack_show (priv->stack, "status");
 }
 
 void
 hat_page_show_error (HatPage *self, const GError *error)
 {
+  HatPagePrivate *priv = hat_page_get_instance_private (self);
   gboolean is_cancelled = g_error_matches (error, HAT_ERROR, HAT_ERROR_CANCELLED);
   g_autofree char *text = g_markup_escape_text (error->message, -1);
   hat_page_show_empty (self, is_cancelled ? "process-stop-symbolic" : "dialog-error-symbolic",
                        is_cancelled ? "Stopped" : "This could not be worked out",
-                       is_cancelled ? "Change the cursor or the range to ask again." : text);
+                       is_cancelled ? "It was cancelled before it was known." : text);
+  gtk_widget_set_visible (priv->again, is_cancelled);
 }

@@ -178,6 +178,18 @@ hat_query_run (HatQuery *query, const HatQueryKind *kind, HatQuestion *question,
     g_atomic_int_set (&query->running->is_cancelled, TRUE);
 }
 
+char *
+hat_query_doing (HatQuery *query)
+{
+  Job *job = query->running;
+  if (job == NULL || g_get_monotonic_time () - job->started_us < SHOWN_US)
+    return NULL;
+  g_mutex_lock (&job->lock);
+  char *text = job->what == NULL ? NULL : job->share > 0 ? g_strdup_printf ("%s, %.0f %%", job->what, 100 * job->share) : g_strdup (job->what);
+  g_mutex_unlock (&job->lock);
+  return text;
+}
+
 gboolean
 hat_query_activity (double *out_share, char **out_what)
 {

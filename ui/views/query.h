@@ -33,6 +33,8 @@ void hat_query_free (HatQuery *query);
 void hat_query_run (HatQuery *query, const HatQueryKind *kind, HatQuestion *question, gpointer extra);
 void hat_query_cancel (HatQuery *query);
 gboolean hat_query_is_busy (HatQuery *query);
+/* What it is doing, and how far it is; NULL: nothing that takes long. g_free it. */
+char *hat_query_doing (HatQuery *query);
 
 /* How far the slowest running query of the program is, if any has been running for a while: for the bar under the
  * header. `out_what` may be NULL; g_free it. */

@@ -21,7 +21,7 @@ struct _HatWindow
   GtkSearchBar *search_bar;
   GtkEditable *search;
   AdwStatusPage *error_page;
-  GtkRevealer *activity;
+  GtkWidget *activity;
   GtkProgressBar *activity_bar;
   GtkLabel *activity_label;
   HatStartPage *start;

@@ -77,7 +77,7 @@ hat_window_show_start (HatWindow *self)
   show_face (self, "start");
 }
 
-/* ---- activity under the header ---- */
+/* ---- activity, in the corner ---- */
 
 static gboolean
 on_activity_tick (gpointer data)
@@ -90,7 +90,7 @@ on_activity_tick (gpointer data)
     share = hat_job_progress_get (self->job, &what);
   else
     is_busy = hat_query_activity (&share, &what);
-  gtk_revealer_set_reveal_child (self->activity, is_busy);
+  gtk_widget_set_visible (self->activity, is_busy);
   if (!is_busy)
     return G_SOURCE_CONTINUE;
   gtk_label_set_label (self->activity_label, what ? what : "");
@@ -541,10 +541,10 @@ build_search (HatWindow *self)
 static GtkWidget *
 build_activity (HatWindow *self)
 {
-  GtkWidget *revealer = gtk_revealer_new (), *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12),
-            *bar = gtk_progress_bar_new (), *spinner = gtk_spinner_new ();
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12), *bar = gtk_progress_bar_new (), *spinner = gtk_spinner_new ();
   GtkWidget *label = gtk_label_new (NULL), *cancel = gtk_button_new_with_label ("Cancel");
-  gtk_widget_set_hexpand (bar, TRUE);
+  gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_END);
+  gtk_widget_set_size_request (bar, 120, -1);
   gtk_widget_set_valign (bar, GTK_ALIGN_CENTER);
   gtk_widget_add_css_class (label, "caption");
   gtk_widget_add_css_class (cancel, "flat");
@@ -556,11 +556,15 @@ build_activity (HatWindow *self)
   gtk_box_append (GTK_BOX (box), label);
   gtk_box_append (GTK_BOX (box), bar);
   gtk_box_append (GTK_BOX (box), cancel);
-  gtk_revealer_set_child (GTK_REVEALER (revealer), box);
-  self->activity = GTK_REVEALER (revealer);
+  gtk_widget_set_halign (box, GTK_ALIGN_END);
+  gtk_widget_set_valign (box, GTK_ALIGN_END);
+  gtk_widget_set_margin_end (box, 12);
+  gtk_widget_set_margin_bottom (box, 12);
+  gtk_widget_set_visible (box, FALSE);
+  self->activity = box;
   self->activity_bar = GTK_PROGRESS_BAR (bar);
   self->activity_label = GTK_LABEL (label);
-  return revealer;
+  return box;
 }
 
 static GtkWidget *
@@ -632,15 +636,17 @@ GtkWidget *
 hat_window_new (GtkApplication *application, GSettings *settings)
 {
   HatWindow *self = g_object_new (HAT_TYPE_WINDOW, "application", application, NULL);
-  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0);
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *overlay = gtk_overlay_new ();
   self->settings = g_object_ref (settings);
   self->state = hat_view_state_new ();
   self->toasts = ADW_TOAST_OVERLAY (adw_toast_overlay_new ());
   gtk_box_append (GTK_BOX (box), build_header (self));
   gtk_box_append (GTK_BOX (box), build_search (self));
-  gtk_box_append (GTK_BOX (box), build_activity (self));
   build_faces (self);
-  gtk_box_append (GTK_BOX (box), GTK_WIDGET (self->stack));
+  /* Over what is shown, which keeps its size: a map of ten million blocks would be laid out anew whenever work begins and ends. */
+  gtk_overlay_set_child (GTK_OVERLAY (overlay), GTK_WIDGET (self->stack));
+  gtk_overlay_add_overlay (GTK_OVERLAY (overlay), build_activity (self));
+  gtk_box_append (GTK_BOX (box), overlay);
   adw_toast_overlay_set_child (self->toasts, box);
   adw_application_window_set_content (ADW_APPLICATION_WINDOW (self), GTK_WIDGET (self->toasts));
   gtk_widget_add_controller (GTK_WIDGET (self), hat_window_drop_target_new (self));
