@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LONG_LIST 4096 /* of siblings: sorted by digits */
+#define LONG_LIST 4096 /* is sorted by digits */
 #define DIGIT_BITS 11
 
 /* Numbers are those of a depth-first search, from 1; 0 is the virtual root. Arrays are by number unless they say otherwise. */
@@ -227,28 +227,28 @@ compare_bytes (gconstpointer a, gconstpointer b, gpointer data)
   return x > y ? -1 : x < y;
 }
 
-/* Biggest first; equal ones stay in the order of the search. */
-static void
-sort_siblings (const Work *work, guint32 *siblings, guint32 n)
+static inline guint64
+key_of (const guint64 *bytes, guint32 number)
 {
-  const guint64 *bytes = work->bytes;
+  return bytes ? bytes[number] : (guint32) ~number;
+}
 
-  if (n < LONG_LIST)
-    {
-      g_qsort_with_data (siblings, (gint) n, sizeof (guint32), compare_bytes, work->bytes);
-      return;
-    }
+/* By digits. Biggest first by `bytes`, equal ones stay in their order; NULL: by the numbers, smallest first. */
+static void
+sort_long_list (const guint64 *bytes, guint32 *numbers, guint32 n)
+{
   g_autofree guint32 *spare = hat_big_new (guint32, n);
   g_autofree guint32 *starts = g_new (guint32, 1u << DIGIT_BITS);
   guint64 all = 0;
+
   for (guint32 i = 0; i < n; i++)
-    all |= bytes[siblings[i]];
+    all |= key_of (bytes, numbers[i]);
   for (guint shift = 0; shift < 64 && all >> shift != 0; shift += DIGIT_BITS)
     {
       const guint64 mask = (1u << DIGIT_BITS) - 1;
       memset (starts, 0, sizeof (guint32) << DIGIT_BITS);
       for (guint32 i = 0; i < n; i++)
-        starts[bytes[siblings[i]] >> shift & mask]++;
+        starts[key_of (bytes, numbers[i]) >> shift & mask]++;
       guint32 sum = 0;
       for (guint32 d = 1u << DIGIT_BITS; d-- > 0;)
         {
@@ -257,9 +257,19 @@ sort_siblings (const Work *work, guint32 *siblings, guint32 n)
           sum += count;
         }
       for (guint32 i = 0; i < n; i++)
-        spare[starts[bytes[siblings[i]] >> shift & mask]++] = siblings[i];
-      memcpy (siblings, spare, n * sizeof (guint32));
+        spare[starts[key_of (bytes, numbers[i]) >> shift & mask]++] = numbers[i];
+      memcpy (numbers, spare, n * sizeof (guint32));
     }
+}
+
+/* Biggest first; equal ones stay in the order of the search. */
+static void
+sort_siblings (const Work *work, guint32 *siblings, guint32 n)
+{
+  if (n < LONG_LIST)
+    g_qsort_with_data (siblings, (gint) n, sizeof (guint32), compare_bytes, work->bytes);
+  else
+    sort_long_list (work->bytes, siblings, n);
 }
 
 static void
@@ -402,12 +412,23 @@ compare_retained (gconstpointer a, gconstpointer b, gpointer data)
 static void
 sort_by_retained (const HatGraph *graph, guint32 *blocks, guint32 n)
 {
-  for (guint32 i = 1; i < n; i++)
-    if (compare_retained (&blocks[i - 1], &blocks[i], (gpointer) graph) > 0)
-      {
-        g_qsort_with_data (blocks, (gint) n, sizeof *blocks, compare_retained, (gpointer) graph);
-        return;
-      }
+  guint32 i = 1;
+
+  while (i < n && compare_retained (&blocks[i - 1], &blocks[i], (gpointer) graph) <= 0)
+    i++;
+  if (i >= n)
+    return;
+  if (n < LONG_LIST)
+    {
+      g_qsort_with_data (blocks, (gint) n, sizeof *blocks, compare_retained, (gpointer) graph);
+      return;
+    }
+  for (i = 0; i < n; i++)
+    blocks[i] = graph->place[blocks[i]];
+  sort_long_list (NULL, blocks, n);
+  sort_long_list (graph->bytes_at, blocks, n);
+  for (i = 0; i < n; i++)
+    blocks[i] = graph->block_at[blocks[i]];
 }
 
 HatGraphFolds *
@@ -417,13 +438,16 @@ hat_graph_fold (HatGraph *graph, const guint32 *blocks, guint32 n_blocks)
   g_autoptr (GArray) folds = g_array_new (FALSE, TRUE, sizeof (HatGraphFold));
   g_autofree guint32 *fold_of = g_new (guint32, MAX (n_blocks, 1));
   HatGraphFolds *result = g_new0 (HatGraphFolds, 1);
+  Key last = { 0 };
+  gpointer number = NULL;
 
   for (guint32 i = 0; i < n_blocks; i++)
     {
       const guint32 block = blocks[i];
       const Key key = { graph->stack[block], hat_graph_type (graph, block), hat_graph_class (graph, block) };
-      gpointer number;
-      if (!g_hash_table_lookup_extended (numbers, &key, NULL, &number))
+      const gboolean is_same = i > 0 && key_equal (&key, &last);
+      last = key;
+      if (!is_same && !g_hash_table_lookup_extended (numbers, &key, NULL, &number))
         {
           const HatGraphFold fresh = { .stack = key.stack, .type = key.type, .leak_class = key.leak_class };
           number = GUINT_TO_POINTER (folds->len);

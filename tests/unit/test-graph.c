@@ -1082,7 +1082,8 @@ test_wide (void)
   HatSnapshot *snapshot = snapshot_of (n, n - 1, 1);
   for (guint i = 0; i < n; i++)
     {
-      live->blocks[i] = (HatBlock) { .address = (guint64) i << 40, .size = (guint64) g_test_rand_int () << g_test_rand_int_range (0, 9),
+      const guint64 size = i % 5 == 0 ? 64 : (guint64) g_test_rand_int () << g_test_rand_int_range (0, 9);
+      live->blocks[i] = (HatBlock) { .address = (guint64) i << 40, .size = size,
                                      .id = i + 1, .stack = 2 + i % 3 };
       snapshot->first_edge[i + 1] = n - 1;
       if (i > 0)
@@ -1102,6 +1103,19 @@ test_wide (void)
   g_autoptr (HatGraphFolds) folds = hat_graph_fold_children (graph, &(guint32) { 0 }, 1);
   g_assert_cmpuint (folds->n, ==, 3);
   g_assert_cmpuint (folds->folds[0].n_blocks + folds->folds[1].n_blocks + folds->folds[2].n_blocks, ==, n - 1);
+  /* The same whatever order they come in. */
+  for (guint i = n - 2; i > 0; i--)
+    {
+      const guint other = (guint) g_test_rand_int_range (0, (gint) i + 1);
+      const guint32 child = children[i];
+      children[i] = children[other];
+      children[other] = child;
+    }
+  g_autoptr (HatGraphFolds) shuffled = hat_graph_fold (graph, children, n - 1);
+  g_assert_cmpuint (shuffled->n, ==, folds->n);
+  for (guint i = 0; i < folds->n; i++)
+    g_assert_cmpmem (shuffled->folds[i].blocks, shuffled->folds[i].n_blocks * sizeof (guint32), folds->folds[i].blocks,
+                     folds->folds[i].n_blocks * sizeof (guint32));
 }
 
 static gboolean
