@@ -106,9 +106,12 @@ use (void *block)
   free (block);
 }
 
+extern void *early;
+
 int
 main (void)
 {
+  use (early);
   for (int i = 0; i < 1000; i++)
     {
       void *block;
