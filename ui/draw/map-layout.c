@@ -2,7 +2,8 @@
 
 /* The live-object map's rows and cells. A group of the model is drawn as rows of bytes_per_row offsets. Blocks are
  * sorted by address, so one pass over the visible ones fills the cells of a row from left to right: a block of two
- * pixels or more is a cell, smaller ones share the cell of their pixel column. */
+ * pixels or more is a cell, smaller ones share the cell of their pixel column. Rows know nothing of each other: where many blocks are in sight,
+ * threads share them. */
 
 #include "ui/draw/map-layout.h"
 
@@ -20,18 +21,27 @@
 #define MAX_BYTES_PER_ROW (G_GUINT64_CONSTANT (1) << 46)
 #define SINGLE_PX 2.0
 #define STRIPE 85 /* of 255: a cell's part for a little that is lost */
+#define MANY_BLOCKS 500000u /* in sight: a thread for each so many */
+#define MOST_THREADS 8u
 
 /* ---- cells ---- */
 
 typedef struct
 {
-  HatMapLayout *layout;
+  const HatMapLayout *layout;
   GArray *cells;
   guint8 *is_selected_stack; /* per stack, or NULL */
   guint n_stacks;
+  gboolean is_by_stack; /* the last block's stack and its swatch hold for the next one of it */
+  HatStackId last_stack;
+  HatSwatch last_swatch;
   guint64 swatch_bytes[256]; /* of everything visible, for the legend */
+  guint n_selected;
+  guint64 selected_bytes;
+  gboolean has_stripes;
   /* The pixel column being filled. */
   gint64 column; /* -1: none */
+  guint64 column_end; /* offset in the row */
   guint n_blocks;
   guint64 first_block, bytes;
   gboolean is_selected;
@@ -52,7 +62,6 @@ is_selected (const Filler *filler, const HatBlock *block)
 static void
 show_worst (Filler *filler, HatMapCell *cell)
 {
-  HatMapLayout *layout = filler->layout;
   const HatSwatch reachable = HAT_SWATCH_CLASS + HAT_LEAK_REACHABLE;
   guint worst = 0;
   double share;
@@ -65,7 +74,7 @@ show_worst (Filler *filler, HatMapCell *cell)
   share = (double) filler->touched_bytes[worst] * 255 / (double) MAX (filler->bytes, 1);
   cell->second = filler->touched[worst];
   cell->second_share = (guint8) MAX (share, STRIPE);
-  layout->has_stripes |= share < STRIPE;
+  filler->has_stripes |= share < STRIPE;
 }
 
 static void
@@ -111,6 +120,7 @@ add_to_column (Filler *filler, gint64 column, guint64 index, HatSwatch swatch, g
     {
       flush_column (filler);
       filler->column = column;
+      filler->column_end = (guint64) ((double) (column + 1) * filler->layout->bytes_per_px);
       filler->n_blocks = filler->n_touched = 0;
       filler->first_block = index;
       filler->bytes = 0;
@@ -133,10 +143,18 @@ add_to_column (Filler *filler, gint64 column, guint64 index, HatSwatch swatch, g
 }
 
 static HatSwatch
-swatch_of (const HatMapLayout *layout, guint64 index, const HatBlock *block)
+swatch_of (Filler *filler, guint64 index, const HatBlock *block)
 {
+  const HatMapLayout *layout = filler->layout;
+
+  if (filler->is_by_stack && block->stack == filler->last_stack)
+    return filler->last_swatch;
   if (!layout->style.graph)
-    return hat_colors_block (layout->style.colors, layout->style.by, block, layout->model->live->time_ns);
+    {
+      filler->last_stack = block->stack;
+      filler->last_swatch = hat_colors_block (layout->style.colors, layout->style.by, block, layout->model->live->time_ns);
+      return filler->last_swatch;
+    }
   const guint32 at = hat_graph_find_block (layout->style.graph, index, block);
   return at == HAT_GRAPH_NONE ? HAT_SWATCH_OTHER : (HatSwatch) (HAT_SWATCH_CLASS + hat_graph_leak_class (layout->style.graph, at));
 }
@@ -146,17 +164,22 @@ static void
 add_part (Filler *filler, guint64 index, const HatBlock *block, guint64 from, guint64 to)
 {
   const HatMapLayout *layout = filler->layout;
-  double inverse = 1 / layout->bytes_per_px;
-  double x = (double) from * inverse, width = (double) (to - from) * inverse;
-  HatSwatch swatch = swatch_of (layout, index, block);
+  HatSwatch swatch = swatch_of (filler, index, block);
   gboolean selected = is_selected (filler, block);
 
   filler->swatch_bytes[swatch] += to - from;
   if (selected)
     {
-      filler->layout->n_selected++;
-      filler->layout->selected_bytes += to - from;
+      filler->n_selected++;
+      filler->selected_bytes += to - from;
     }
+  if (filler->column >= 0 && to <= filler->column_end)
+    {
+      add_to_column (filler, filler->column, index, swatch, to - from, selected);
+      return;
+    }
+  double inverse = 1 / layout->bytes_per_px;
+  double x = (double) from * inverse, width = (double) (to - from) * inverse;
   if (width >= SINGLE_PX)
     {
       HatMapCell cell = { (float) (layout->plot.x + x), (float) width, 1, 1, index, swatch, swatch, 0, selected };
@@ -289,10 +312,82 @@ region_label (const HatMapModel *model, const HatMapGroup *group, double fill, g
                           group->n_blocks == 1 ? "" : "s", fill * 100);
 }
 
+typedef struct
+{
+  Filler *filler;
+  const HatMapGroup *group;
+  HatMapRow *rows;
+  guint n_rows;
+  guint64 first; /* number of the first one in the group */
+} Share;
+
+static gpointer
+fill_share (gpointer data)
+{
+  Share *share = data;
+
+  for (guint i = 0; i < share->n_rows; i++)
+    fill_row (share->filler, share->group, &share->rows[i], (share->first + i) * share->filler->layout->view.bytes_per_row);
+  return NULL;
+}
+
+static void
+begin_filling (Filler *filler, const Filler *like)
+{
+  *filler = (Filler) { .layout = like->layout, .is_selected_stack = like->is_selected_stack, .n_stacks = like->n_stacks,
+                       .is_by_stack = like->is_by_stack, .last_stack = G_MAXUINT32, .column = -1 };
+  filler->cells = g_array_new (FALSE, FALSE, sizeof (HatMapCell));
+}
+
+/* What a thread filled comes after what is there. */
+static void
+join_filled (Filler *filler, Filler *other, const Share *share)
+{
+  for (guint i = 0; i < share->n_rows; i++)
+    share->rows[i].first_cell += filler->cells->len;
+  g_array_append_vals (filler->cells, other->cells->data, other->cells->len);
+  g_array_unref (other->cells);
+  for (guint i = 0; i < G_N_ELEMENTS (filler->swatch_bytes); i++)
+    filler->swatch_bytes[i] += other->swatch_bytes[i];
+  filler->n_selected += other->n_selected;
+  filler->selected_bytes += other->selected_bytes;
+  filler->has_stripes |= other->has_stripes;
+}
+
+/* Rows that follow each other, with their y and region. */
+static void
+fill_rows (Filler *filler, const HatMapGroup *group, HatMapRow *rows, guint n_rows, guint64 first)
+{
+  const double in_sight = (double) group->n_blocks * n_rows / MAX (rows_of (group, filler->layout->view.bytes_per_row), 1);
+  const guint n_threads = MIN (MIN (MOST_THREADS, g_get_num_processors ()), MIN ((guint) (in_sight / MANY_BLOCKS), n_rows));
+  g_autofree Filler *fillers = g_new (Filler, MAX (n_threads, 1));
+  GThread *threads[MOST_THREADS];
+  Share shares[MOST_THREADS];
+
+  if (n_threads < 2)
+    {
+      Share all = { filler, group, rows, n_rows, first };
+      fill_share (&all);
+      return;
+    }
+  for (guint i = 0; i < n_threads; i++)
+    {
+      const guint start = n_rows * i / n_threads, end = n_rows * (i + 1) / n_threads;
+      begin_filling (&fillers[i], filler);
+      shares[i] = (Share) { &fillers[i], group, rows + start, end - start, first + start };
+      threads[i] = g_thread_new ("map", fill_share, &shares[i]);
+    }
+  for (guint i = 0; i < n_threads; i++)
+    {
+      g_thread_join (threads[i]);
+      join_filled (filler, &fillers[i], &shares[i]);
+    }
+}
+
 static void
 place_group (Filler *filler, guint g, double top, GArray *regions, GArray *rows)
 {
-  HatMapLayout *layout = filler->layout;
+  const HatMapLayout *layout = filler->layout;
   const HatMapGroup *group = layout->model->groups->pdata[g];
   double pitch = layout->row_height + layout->row_gap, rows_top = top + HEADER_HEIGHT;
   double plot_bottom = layout->plot.y + layout->plot.height;
@@ -315,18 +410,18 @@ place_group (Filler *filler, guint g, double top, GArray *regions, GArray *rows)
     first = (guint64) ((layout->plot.y - rows_top) / pitch);
   for (guint64 r = first; r < n_rows && rows_top + (double) r * pitch < plot_bottom; r++)
     {
-      HatMapRow row = { .y = rows_top + (double) r * pitch, .region = regions->len };
-      fill_row (filler, group, &row, r * layout->view.bytes_per_row);
+      const HatMapRow row = { .y = rows_top + (double) r * pitch, .region = regions->len };
       g_array_append_val (rows, row);
     }
+  if (rows->len > region.first_row)
+    fill_rows (filler, group, &g_array_index (rows, HatMapRow, region.first_row), rows->len - region.first_row, first);
   region.n_rows = rows->len - region.first_row;
   g_array_append_val (regions, region);
 }
 
 static void
-place_groups (Filler *filler)
+place_groups (HatMapLayout *layout, Filler *filler)
 {
-  HatMapLayout *layout = filler->layout;
   GArray *regions = g_array_new (FALSE, FALSE, sizeof (HatMapRegion));
   GArray *rows = g_array_new (FALSE, FALSE, sizeof (HatMapRow));
   double top = layout->plot.y - layout->view.scroll_px, pitch = layout->row_height + layout->row_gap;
@@ -343,6 +438,9 @@ place_groups (Filler *filler)
   layout->regions = (HatMapRegion *) g_array_free (regions, FALSE);
   layout->rows = (HatMapRow *) g_array_free (rows, FALSE);
   layout->cells = (HatMapCell *) g_array_free (g_steal_pointer (&filler->cells), FALSE);
+  layout->n_selected = filler->n_selected;
+  layout->selected_bytes = filler->selected_bytes;
+  layout->has_stripes = filler->has_stripes;
 }
 
 static gint
@@ -360,9 +458,8 @@ compare_swatches (gconstpointer a, gconstpointer b, gpointer data)
 }
 
 static void
-place_legend (Filler *filler, HatRect area)
+place_legend (HatMapLayout *layout, Filler *filler, HatRect area)
 {
-  HatMapLayout *layout = filler->layout;
   GArray *items = g_array_new (FALSE, FALSE, sizeof (HatLegendItem));
   HatSwatch swatches[256];
   gboolean is_sample = hat_heap_sample_bytes (layout->model->heap) > 0;
@@ -453,10 +550,12 @@ hat_map_layout_new (HatMapModel *model, const HatMapStyle *style, HatMapView vie
   filler->layout = layout;
   filler->cells = g_array_new (FALSE, FALSE, sizeof (HatMapCell));
   filler->column = -1;
+  filler->is_by_stack = !style->graph && (style->by == HAT_BY_SITE || style->by == HAT_BY_FUNCTION || style->by == HAT_BY_MODULE);
+  filler->last_stack = G_MAXUINT32;
   mark_selected_stacks (filler);
-  place_groups (filler);
+  place_groups (layout, filler);
   g_free (filler->is_selected_stack);
-  place_legend (filler, legend);
+  place_legend (layout, filler, legend);
   return layout;
 }
 

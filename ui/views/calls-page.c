@@ -33,6 +33,7 @@ struct _HatCallsPage
 {
   HatPage parent_instance;
   HatCallCosts *costs;
+  HatQuery *stacks_query;
   HatFlamePicture *flame;
   GtkWidget *crumbs;
   GtkStack *stack;
@@ -41,6 +42,7 @@ struct _HatCallsPage
   GtkColumnViewColumn *amounts[N_TABLES][N_AMOUNTS], *places[N_TABLES]; /* NULL: that table has fewer */
   GtkLabel *headline;
   GtkDropDown *cost_choice;
+  gboolean is_stale[N_TABLES]; /* not filled with the present costs: nobody has looked at it */
   gboolean is_filling;
 };
 
@@ -90,13 +92,25 @@ fill_table (HatCallsPage *self, TableKind kind, GListModel *rows)
   self->is_filling = FALSE;
 }
 
+/* A table has 200 rows of widgets before it shows one: only what is looked at is filled. */
 static void
-fill_functions (HatCallsPage *self)
+fill_shown (HatCallsPage *self)
 {
-  if (self->costs)
-    fill_table (
-        self, TABLE_FUNCTIONS,
-        hat_call_rows_functions (self->costs, NULL, hat_view_state_get (hat_page_state (HAT_PAGE (self)))->filter));
+  const char *shown = gtk_stack_get_visible_child_name (self->stack);
+  const TableKind kind = g_str_equal (shown, "top-down")    ? TABLE_TOP_DOWN
+                         : g_str_equal (shown, "bottom-up") ? TABLE_BOTTOM_UP
+                         : g_str_equal (shown, "functions") ? TABLE_FUNCTIONS
+                                                            : N_TABLES;
+  if (kind == N_TABLES || self->costs == NULL || !self->is_stale[kind])
+    return;
+  self->is_stale[kind] = FALSE;
+  if (kind == TABLE_FUNCTIONS)
+    {
+      const char *filter = hat_view_state_get (hat_page_state (HAT_PAGE (self)))->filter;
+      fill_table (self, kind, hat_call_rows_functions (self->costs, NULL, filter));
+    }
+  else
+    fill_table (self, kind, hat_call_rows_children (self->costs, kind == TABLE_TOP_DOWN ? self->costs->top_down : self->costs->bottom_up, 0));
 }
 
 static void
@@ -111,6 +125,60 @@ fill_neighbours (HatCallsPage *self, const HatCallRowFacts *facts)
   fill_table (self, TABLE_CALLEES, callees ? hat_call_rows_functions (self->costs, callees, "") : NULL);
 }
 
+/* ---- what is selected everywhere: every stack through a place, of which a C++ program may have a hundred thousand ---- */
+
+typedef struct
+{
+  HatCallCosts *costs;
+  const HatTree *tree; /* NULL: a function */
+  guint node;
+  const char *function, *module;
+  HatStackId example;
+  GHashTable *stacks; /* the answer */
+} Choice;
+
+static void
+free_choice (gpointer data)
+{
+  Choice *choice = data;
+  g_clear_pointer (&choice->stacks, g_hash_table_unref);
+  hat_call_costs_unref (choice->costs);
+  g_free (choice);
+}
+
+static gpointer
+query_stacks (const HatQuestion *question, gpointer extra, const HatProgress *progress, GError **error)
+{
+  const Choice *wanted = extra;
+  Choice *choice = g_memdup2 (wanted, sizeof *wanted);
+  hat_call_costs_ref (choice->costs);
+  choice->stacks = choice->tree ? hat_call_costs_stacks (choice->costs, choice->tree, choice->node)
+                                : hat_call_costs_stacks_with (choice->costs, choice->function, choice->module);
+  return choice;
+}
+
+static void
+on_stacks (gpointer owner, gpointer answer, const GError *error)
+{
+  HatCallsPage *self = owner;
+  Choice *choice = answer;
+  if (choice == NULL)
+    return;
+  if (choice->costs->heap == hat_view_state_get (hat_page_state (HAT_PAGE (self)))->heap)
+    hat_view_state_select_function (hat_page_state (HAT_PAGE (self)), choice->function, choice->example, g_steal_pointer (&choice->stacks));
+  free_choice (choice);
+}
+
+static const HatQueryKind stacks_kind = { query_stacks, on_stacks, free_choice, free_choice };
+
+/* `tree` NULL: a function. */
+static void
+choose (HatCallsPage *self, const HatTree *tree, guint node, const char *function, const char *module, HatStackId example)
+{
+  const Choice choice = { hat_call_costs_ref (self->costs), tree, node, function, module, example, NULL };
+  hat_query_run (self->stacks_query, &stacks_kind, hat_view_state_ask (hat_page_state (HAT_PAGE (self))), g_memdup2 (&choice, sizeof choice));
+}
+
 static void
 on_row_selected (GtkSingleSelection *selection, GParamSpec *pspec, HatCallsPage *self)
 {
@@ -121,9 +189,7 @@ on_row_selected (GtkSingleSelection *selection, GParamSpec *pspec, HatCallsPage 
   HatCallRowFacts facts = hat_call_row_facts (row);
   guint node;
   const HatTree *tree = hat_call_row_tree (row, &node);
-  GHashTable *stacks = tree ? hat_call_costs_stacks (self->costs, tree, node)
-                            : hat_call_costs_stacks_with (self->costs, facts.function, facts.module);
-  hat_view_state_select_function (hat_page_state (HAT_PAGE (self)), facts.function, facts.example, stacks);
+  choose (self, tree, tree ? node : 0, facts.function, facts.module, facts.example);
   if (selection == self->tables[TABLE_FUNCTIONS])
     fill_neighbours (self, &facts);
 }
@@ -297,13 +363,13 @@ static void
 on_picked (HatFlamePicture *flame, guint node, HatCallsPage *self)
 {
   const HatTree *tree = self->costs->top_down;
+  hat_query_cancel (self->stacks_query);
   if (node == 0)
     {
       hat_view_state_select_nothing (hat_page_state (HAT_PAGE (self)));
       return;
     }
-  hat_view_state_select_function (hat_page_state (HAT_PAGE (self)), tree->nodes[node].function,
-                                  tree->nodes[node].example, hat_call_costs_stacks (self->costs, tree, node));
+  choose (self, tree, node, tree->nodes[node].function, tree->nodes[node].module, tree->nodes[node].example);
 }
 
 /* ---- answers ---- */
@@ -365,9 +431,8 @@ on_calls (gpointer owner, gpointer answer, const GError *error)
   gtk_label_set_label (self->headline, headline);
   hat_page_show_content (HAT_PAGE (self));
   hat_flame_picture_set_tree (self->flame, self->costs->top_down);
-  fill_table (self, TABLE_TOP_DOWN, hat_call_rows_children (self->costs, self->costs->top_down, 0));
-  fill_table (self, TABLE_BOTTOM_UP, hat_call_rows_children (self->costs, self->costs->bottom_up, 0));
-  fill_functions (self);
+  self->is_stale[TABLE_TOP_DOWN] = self->is_stale[TABLE_BOTTOM_UP] = self->is_stale[TABLE_FUNCTIONS] = TRUE;
+  fill_shown (self);
 }
 
 static const HatQueryKind calls_kind = { query_calls, on_calls, (GDestroyNotify) hat_call_costs_unref, NULL };
@@ -388,7 +453,8 @@ hat_calls_page_update (HatPage *page, HatChanges changes)
   else if (changes & HAT_CHANGED_FILTER)
     {
       hat_flame_picture_refresh (self->flame);
-      fill_functions (self);
+      self->is_stale[TABLE_FUNCTIONS] = TRUE;
+      fill_shown (self);
     }
 }
 
@@ -403,8 +469,10 @@ on_shape_chosen (GtkDropDown *choice, GParamSpec *pspec, HatCallsPage *self)
 {
   static const char *const names[] = { "flame", "top-down", "bottom-up", "functions" };
   guint i = gtk_drop_down_get_selected (choice);
-  if (i < G_N_ELEMENTS (names))
-    hat_stack_show (self->stack, names[i]);
+  if (i >= G_N_ELEMENTS (names))
+    return;
+  hat_stack_show (self->stack, names[i]);
+  fill_shown (self);
 }
 
 static void
@@ -413,6 +481,7 @@ hat_calls_page_dispose (GObject *object)
   HatCallsPage *self = HAT_CALLS_PAGE (object);
   if (self->costs)
     hat_flame_picture_set_tree (self->flame, NULL);
+  g_clear_pointer (&self->stacks_query, hat_query_free);
   G_OBJECT_CLASS (hat_calls_page_parent_class)->dispose (object);
   g_clear_pointer (&self->costs, hat_call_costs_unref);
 }
@@ -435,6 +504,7 @@ hat_calls_page_class_init (HatCallsPageClass *klass)
 static void
 hat_calls_page_init (HatCallsPage *self)
 {
+  self->stacks_query = hat_query_new (self);
 }
 
 static GtkWidget *
