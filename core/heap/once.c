@@ -6,6 +6,14 @@
 
 #define LOOK_US (G_USEC_PER_SEC / 20) /* whether one who waits was cancelled */
 
+static gint n_waiting; /* atomic */
+
+guint
+hat_once_n_waiting (void)
+{
+  return (guint) g_atomic_int_get (&n_waiting);
+}
+
 void
 hat_once_init (HatOnce *once)
 {
@@ -29,7 +37,11 @@ hat_once_get (HatOnce *once, HatOnceMake make, gconstpointer data, const char *w
 
   g_mutex_lock (&once->lock);
   while (once->is_busy && (goes_on = hat_progress_tick (progress, 0, what, error)))
-    g_cond_wait_until (&once->changed, &once->lock, g_get_monotonic_time () + LOOK_US);
+    {
+      g_atomic_int_inc (&n_waiting);
+      g_cond_wait_until (&once->changed, &once->lock, g_get_monotonic_time () + LOOK_US);
+      g_atomic_int_add (&n_waiting, -1);
+    }
   if (goes_on && once->answer == NULL)
     {
       once->is_busy = TRUE;

@@ -21,5 +21,7 @@ typedef gpointer (*HatOnceMake) (gconstpointer data, const HatProgress *progress
 
 void hat_once_init (HatOnce *once);
 void hat_once_clear (HatOnce *once, GDestroyNotify free_answer);
+/* How many threads wait for others now, in whatever HatOnce. */
+guint hat_once_n_waiting (void);
 /* `what`: is said while another one makes it. */
 gpointer hat_once_get (HatOnce *once, HatOnceMake make, gconstpointer data, const char *what, const HatProgress *progress, GError **error);

@@ -8,6 +8,7 @@
 #include "core/report/type-counts.h"
 
 #define TICK_BLOCKS 65536u
+#define DIGIT_BITS 11u
 
 struct _HatBlockRow
 {
@@ -192,13 +193,39 @@ typedef struct
   guint32 index;
 } Keyed;
 
-static int
-compare_keyed (const void *a, const void *b)
+/* By digits, the least one first; digits that are the same for all are left out. They come by index, and those of equal keys stay so. */
+static void
+sort_keyed (Keyed **keyed, guint n)
 {
-  const Keyed *x = a, *y = b;
-  if (x->key != y->key)
-    return x->key < y->key ? -1 : 1;
-  return (x->index > y->index) - (x->index < y->index);
+  guint64 all = 0, common = G_MAXUINT64;
+  g_autofree Keyed *spare = g_new (Keyed, MAX (n, 1));
+  g_autofree guint *starts = g_new (guint, 1u << DIGIT_BITS);
+  for (guint i = 0; i < n; i++)
+    {
+      all |= (*keyed)[i].key;
+      common &= (*keyed)[i].key;
+    }
+  for (guint shift = 0; shift < 64; shift += DIGIT_BITS)
+    {
+      const guint64 mask = (1u << DIGIT_BITS) - 1;
+      guint sum = 0;
+      if (((all ^ common) >> shift & mask) == 0)
+        continue;
+      memset (starts, 0, sizeof (guint) << DIGIT_BITS);
+      for (guint i = 0; i < n; i++)
+        starts[(*keyed)[i].key >> shift & mask]++;
+      for (guint d = 0; d < 1u << DIGIT_BITS; d++)
+        {
+          const guint count = starts[d];
+          starts[d] = sum;
+          sum += count;
+        }
+      for (guint i = 0; i < n; i++)
+        spare[starts[(*keyed)[i].key >> shift & mask]++] = (*keyed)[i];
+      Keyed *sorted = spare;
+      spare = *keyed;
+      *keyed = sorted;
+    }
 }
 
 typedef struct
@@ -270,7 +297,7 @@ sort_rows (HatBlockRows *self, HatBlockOrder order)
   for (guint i = 0; i < self->n; i++)
     keyed[i] = (Keyed){ sort_key (self, &self->live->blocks[self->order[i]], order.column, ranks), self->order[i] };
   if (order.column != HAT_BLOCK_ADDRESS) /* live sets come by address */
-    qsort (keyed, self->n, sizeof (Keyed), compare_keyed);
+    sort_keyed (&keyed, self->n);
   for (guint i = 0; i < self->n; i++)
     self->order[order.is_descending ? self->n - 1 - i : i] = keyed[i].index;
 }

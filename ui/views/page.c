@@ -4,6 +4,7 @@
 #include "ui/views/page.h"
 
 #define DOING_MS 100
+#define RANK_HIDDEN 2u /* of what a page asks when nobody looks at it */
 
 typedef struct
 {
@@ -67,9 +68,20 @@ on_state_changed (HatViewState *state, guint changes, HatPage *self)
 }
 
 static void
+hat_page_unmap (GtkWidget *widget)
+{
+  HatPagePrivate *priv = hat_page_get_instance_private (HAT_PAGE (widget));
+  if (priv->query)
+    hat_query_set_rank (priv->query, RANK_HIDDEN);
+  GTK_WIDGET_CLASS (hat_page_parent_class)->unmap (widget);
+}
+
+static void
 hat_page_map (GtkWidget *widget)
 {
+  HatPagePrivate *priv = hat_page_get_instance_private (HAT_PAGE (widget));
   GTK_WIDGET_CLASS (hat_page_parent_class)->map (widget);
+  hat_query_set_rank (priv->query, 0);
   catch_up (HAT_PAGE (widget));
 }
 
@@ -131,6 +143,7 @@ hat_page_class_init (HatPageClass *klass)
 {
   G_OBJECT_CLASS (klass)->dispose = hat_page_dispose;
   GTK_WIDGET_CLASS (klass)->map = hat_page_map;
+  GTK_WIDGET_CLASS (klass)->unmap = hat_page_unmap;
 }
 
 static void

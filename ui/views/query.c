@@ -5,8 +5,11 @@
 
 #include <gio/gio.h>
 
+#include "core/heap/once.h"
+
 #define SHORT_US (150 * 1000) /* a query that runs longer is cancelled by the next one */
 #define SHOWN_US (300 * 1000) /* a query that runs longer is worth a progress bar */
+#define PAUSE_US (50 * 1000)  /* after which one that stands back looks again */
 
 typedef struct
 {
@@ -17,6 +20,7 @@ typedef struct
   gpointer extra;
   gint64 started_us;
   gint is_cancelled; /* atomic */
+  gint n_before;     /* atomic: jobs that run and go before this one */
   GMutex lock;       /* share, what */
   double share;
   char *what;
@@ -25,6 +29,7 @@ typedef struct
 struct _HatQuery
 {
   gpointer owner;
+  guint rank;
   Job *running, *waiting;
 };
 
@@ -51,10 +56,70 @@ job_unref (Job *job)
   g_free (job);
 }
 
+/* ---- whose turn it is ---- */
+
+static GMutex turn_lock;
+static GCond turn_changed;
+
+static guint
+rank_of (const Job *job)
+{
+  return job->query ? job->query->rank : G_MAXUINT;
+}
+
+/* Main thread: after any change of what runs. */
+static void
+give_turns (void)
+{
+  g_mutex_lock (&turn_lock);
+  for (guint i = 0; i < running_jobs->len; i++)
+    {
+      Job *job = g_ptr_array_index (running_jobs, i);
+      gint n_before = 0;
+      for (guint k = 0; k < running_jobs->len; k++)
+        {
+          const Job *other = g_ptr_array_index (running_jobs, k);
+          n_before += rank_of (other) < rank_of (job) && !g_atomic_int_get (&other->is_cancelled);
+        }
+      g_atomic_int_set (&job->n_before, n_before);
+    }
+  g_cond_broadcast (&turn_changed);
+  g_mutex_unlock (&turn_lock);
+}
+
+/* Who waits for an answer that another one makes may wait for this one. */
+static gboolean
+has_to_stand_back (const Job *job)
+{
+  return g_atomic_int_get (&job->n_before) >= (gint) g_get_num_processors () && hat_once_n_waiting () == 0
+         && !g_atomic_int_get (&job->is_cancelled);
+}
+
+static void
+stand_back (const Job *job)
+{
+  g_mutex_lock (&turn_lock);
+  while (has_to_stand_back (job))
+    g_cond_wait_until (&turn_changed, &turn_lock, g_get_monotonic_time () + PAUSE_US);
+  g_mutex_unlock (&turn_lock);
+}
+
+void
+hat_query_set_rank (HatQuery *query, guint rank)
+{
+  if (query->rank == rank)
+    return;
+  query->rank = rank;
+  if (query->running)
+    give_turns ();
+}
+
 static gboolean
 on_progress (double share, const char *what, gpointer data)
 {
   Job *job = data;
+  if (has_to_stand_back (job))
+    stand_back (job);
   g_mutex_lock (&job->lock);
   job->share = share;
   if (g_strcmp0 (job->what, what) != 0)
@@ -93,6 +158,7 @@ on_done (GObject *source, GAsyncResult *result, gpointer data)
   gpointer answer = g_task_propagate_pointer (G_TASK (result), &error);
   HatQuery *query = job->query;
   g_ptr_array_remove_fast (running_jobs, job);
+  give_turns ();
 
   if (query)
     {
@@ -119,6 +185,7 @@ start (HatQuery *query, Job *job)
   job->started_us = g_get_monotonic_time ();
   query->running = job;
   g_ptr_array_add (running_jobs, job);
+  give_turns ();
   g_task_set_task_data (task, job_ref (job), (GDestroyNotify) job_unref);
   g_task_run_in_thread (task, work);
 }
@@ -140,6 +207,7 @@ hat_query_cancel (HatQuery *query)
   g_atomic_int_set (&query->running->is_cancelled, TRUE);
   query->running->query = NULL;
   query->running = NULL;
+  give_turns ();
 }
 
 void
@@ -198,7 +266,7 @@ hat_query_activity (double *out_share, char **out_what)
   for (guint i = 0; running_jobs && i < running_jobs->len; i++)
     {
       Job *job = g_ptr_array_index (running_jobs, i);
-      if (!g_atomic_int_get (&job->is_cancelled) && now - job->started_us > SHOWN_US
+      if (!g_atomic_int_get (&job->is_cancelled) && !has_to_stand_back (job) && now - job->started_us > SHOWN_US
           && (oldest == NULL || job->started_us < oldest->started_us))
         oldest = job;
     }

@@ -33,6 +33,8 @@ void hat_query_free (HatQuery *query);
 void hat_query_run (HatQuery *query, const HatQueryKind *kind, HatQuestion *question, gpointer extra);
 void hat_query_cancel (HatQuery *query);
 gboolean hat_query_is_busy (HatQuery *query);
+/* What nobody looks at stands back while all processors are busy with what somebody does. 0, at first: goes before all others. */
+void hat_query_set_rank (HatQuery *query, guint rank);
 /* What it is doing, and how far it is; NULL: nothing that takes long. g_free it. */
 char *hat_query_doing (HatQuery *query);
 

@@ -566,6 +566,7 @@ hat_timeline_view_init (HatTimelineView *self)
 {
   self->curve_query = hat_query_new (self);
   self->bands_query = hat_query_new (self);
+  hat_query_set_rank (self->bands_query, 1); /* the curve is there already */
   self->isolated_band = -1;
   GtkGesture *drag = gtk_gesture_drag_new (), *click = gtk_gesture_click_new ();
   GtkEventController *scroll = gtk_event_controller_scroll_new (GTK_EVENT_CONTROLLER_SCROLL_BOTH_AXES);
