@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#include "core/record/intern.h"
 #include "core/trace/big-array.h"
 #include "core/wire/wire.h"
 
@@ -26,14 +25,6 @@ typedef struct
   guint64 offset;
 } FrameKey;
 
-/* Most nodes have one child, and stacks are met for the first time from the root to the leaf: the first children of consecutive nodes
- * lie side by side, and following a stack that came before reads a few cache lines, where a hash table would miss once a node. */
-typedef struct
-{
-  HatFrameId frame;
-  HatStackId child; /* 0 = none */
-} FirstChild;
-
 struct _HatModules
 {
   GArray *mapped; /* Mapped, newest last */
@@ -47,9 +38,10 @@ struct _HatStacks
   guint32 *frame_of_ip; /* frame + 1, 0 = not looked up yet */
   GHashTable *modules;  /* identity as text -> writer's module + 1 */
   GHashTable *frames;   /* FrameKey -> HatFrameId; asked once per address */
-  FirstChild *first_children; /* by HatStackId */
-  guint n, capacity;          /* stacks */
-  HatIntern others; /* the other children: parent << 32 | frame -> HatStackId */
+  HatStackNode *nodes; /* by HatStackId */
+  guint n, capacity;   /* of nodes */
+  guint32 *slots;      /* of the others: the HatStackId, and above it as much of the hash as there is room for; 0 = empty */
+  guint n_others, slot_bits, stack_bits; /* 2^slot_bits slots, stack_bits for the HatStackId */
   GByteArray *loader_frames, *loader_stacks; /* bits by HatFrameId, HatStackId: it, or its innermost frame, is the loader's */
   HatFrameId cut;
   gboolean has_cut;
@@ -79,9 +71,11 @@ hat_stacks_new (HatTraceWriter *writer, const guint64 *ips)
   stacks->modules = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   stacks->frames = g_hash_table_new_full (hash_frame, equal_frames, g_free, NULL);
   stacks->capacity = 1024;
-  stacks->first_children = g_new (FirstChild, stacks->capacity);
+  stacks->nodes = g_new (HatStackNode, stacks->capacity);
   for (; stacks->n < N_ROOTS; stacks->n++)
-    stacks->first_children[stacks->n] = (FirstChild) {};
+    stacks->nodes[stacks->n] = (HatStackNode) { .parent = stacks->n };
+  stacks->slot_bits = stacks->stack_bits = 10;
+  stacks->slots = g_new0 (guint32, 1u << stacks->slot_bits);
   stacks->loader_frames = g_byte_array_new ();
   stacks->loader_stacks = g_byte_array_new ();
   return stacks;
@@ -95,10 +89,10 @@ hat_stacks_free (HatStacks *stacks)
   g_free (stacks->frame_of_ip);
   g_hash_table_unref (stacks->modules);
   g_hash_table_unref (stacks->frames);
-  g_free (stacks->first_children);
+  g_free (stacks->nodes);
+  g_free (stacks->slots);
   g_byte_array_unref (stacks->loader_frames);
   g_byte_array_unref (stacks->loader_stacks);
-  hat_intern_clear (&stacks->others);
   g_free (stacks);
 }
 
@@ -280,12 +274,80 @@ hat_stacks_cut_frame (HatStacks *stacks)
   return stacks->cut;
 }
 
+/* ---- nodes ----
+ *
+ * Most nodes have one child, and stacks are met for the first time from the root to the leaf: nearly always a node's first child is the next node.
+ * So following a stack that came before reads a few cache lines, where a hash table would miss once a node. Only the other children are in one. */
+
+static inline gboolean
+is_next (const HatStacks *stacks, HatStackId stack)
+{
+  return stacks->nodes[stack].parent + 1 == stack;
+}
+
+static inline gboolean
+is_node (const HatStacks *stacks, HatStackId stack, HatStackId parent, HatFrameId frame)
+{
+  return ((stacks->nodes[stack].parent ^ parent) | (stacks->nodes[stack].frame ^ frame)) == 0; /* one branch */
+}
+
+static inline guint32
+hash_node (HatStackId parent, HatFrameId frame)
+{
+  const guint64 mixed = ((guint64) parent << 32 | (parent ^ frame)) * 0x9e3779b97f4a7c15ull;
+  return (guint32) ((mixed ^ mixed >> 29) * 0xbf58476d1ce4e5b9ull >> 32);
+}
+
+static inline guint32
+first_slot (const HatStacks *stacks, guint32 hash)
+{
+  return hash >> (32 - stacks->slot_bits);
+}
+
+static inline gboolean
+is_full (const HatStacks *stacks)
+{
+  return stacks->n_others * 4ull > 3ull << stacks->slot_bits;
+}
+
+static inline guint32
+next_slot (const HatStacks *stacks, guint32 slot)
+{
+  return (slot + 1) & ((1u << stacks->slot_bits) - 1);
+}
+
+/* Puts a node into the first slot that is empty. */
 static void
-grow (HatStacks *stacks)
+put (HatStacks *stacks, HatStackId stack, guint32 hash)
+{
+  guint32 slot = first_slot (stacks, hash);
+
+  while (stacks->slots[slot] != 0)
+    slot = next_slot (stacks, slot);
+  stacks->slots[slot] = hash << stacks->stack_bits | stack;
+}
+
+/* Makes room in the table, or in its slots. */
+static void
+fill_anew (HatStacks *stacks)
+{
+  const HatStackNode *nodes = stacks->nodes;
+
+  g_free (stacks->slots);
+  stacks->stack_bits = g_bit_storage (stacks->n) + 1;
+  stacks->slot_bits += is_full (stacks);
+  stacks->slots = hat_big_new0 (guint32, (gsize) 1 << stacks->slot_bits);
+  for (HatStackId stack = N_ROOTS; stack < stacks->n; stack++)
+    if (!is_next (stacks, stack))
+      put (stacks, stack, hash_node (nodes[stack].parent, nodes[stack].frame));
+}
+
+static void
+grow_nodes (HatStacks *stacks)
 {
   stacks->capacity *= 2;
-  stacks->first_children = g_renew (FirstChild, stacks->first_children, stacks->capacity);
-  hat_big_advise (stacks->first_children, stacks->capacity * sizeof (FirstChild));
+  stacks->nodes = g_renew (HatStackNode, stacks->nodes, stacks->capacity);
+  hat_big_advise (stacks->nodes, stacks->capacity * sizeof (HatStackNode));
 }
 
 static HatStackId
@@ -295,31 +357,47 @@ add_node (HatStacks *stacks, HatStackId parent, HatFrameId frame)
 
   g_assert (stack == stacks->n);
   if (G_UNLIKELY (stacks->n == stacks->capacity))
-    grow (stacks);
-  stacks->first_children[stacks->n++] = (FirstChild) {};
+    grow_nodes (stacks);
+  stacks->nodes[stacks->n++] = (HatStackNode) { parent, frame };
   if (G_UNLIKELY (has_bit (stacks->loader_frames, frame)))
     set_bit (stacks->loader_stacks, stack);
+  return stack;
+}
+
+static HatStackId
+other_child (HatStacks *stacks, HatStackId parent, HatFrameId frame)
+{
+  const guint32 hash = hash_node (parent, frame);
+  guint32 slot = first_slot (stacks, hash);
+
+  for (guint32 found; (found = stacks->slots[slot]) != 0; slot = next_slot (stacks, slot))
+    if ((found ^ hash << stacks->stack_bits) >> stacks->stack_bits == 0)
+      {
+        const HatStackId stack = found & ((1u << stacks->stack_bits) - 1);
+        if (is_node (stacks, stack, parent, frame))
+          return stack;
+      }
+  const HatStackId stack = add_node (stacks, parent, frame);
+  stacks->n_others++;
+  if (G_UNLIKELY (is_full (stacks) || stack >> stacks->stack_bits != 0))
+    fill_anew (stacks);
+  else
+    stacks->slots[slot] = hash << stacks->stack_bits | stack;
   return stack;
 }
 
 HatStackId
 hat_stacks_node (HatStacks *stacks, HatStackId parent, HatFrameId frame)
 {
-  const FirstChild first = stacks->first_children[parent];
+  const HatStackId next = parent + 1;
 
   if (G_UNLIKELY (frame == HAT_OWN_FRAME))
     return parent;
-  if (G_LIKELY (first.child != 0 && first.frame == frame))
-    return first.child;
-  if (first.child == 0)
-    {
-      const FirstChild child = { frame, add_node (stacks, parent, frame) };
-      return (stacks->first_children[parent] = child).child;
-    }
-  HatInternSlot *slot = hat_intern (&stacks->others, (guint64) parent << 32 | frame);
-  if (slot->value == 0)
-    slot->value = add_node (stacks, parent, frame);
-  return slot->value;
+  if (next == stacks->n) /* it has no children at all */
+    return add_node (stacks, parent, frame);
+  if (G_LIKELY (is_node (stacks, next, parent, frame)))
+    return next;
+  return other_child (stacks, parent, frame);
 }
 
 void
@@ -329,8 +407,8 @@ hat_stacks_prefetch (HatStacks *stacks, HatStackId parent, guint32 ip_index)
 
   if (frame == 0)
     return;
-  __builtin_prefetch (&stacks->first_children[parent]);
-  hat_intern_prefetch (&stacks->others, (guint64) parent << 32 | (frame - 1));
+  __builtin_prefetch (&stacks->nodes[parent + 1]);
+  __builtin_prefetch (&stacks->slots[first_slot (stacks, hash_node (parent, frame - 1))]);
 }
 
 gboolean
@@ -349,23 +427,8 @@ hat_modules_at (const HatModules *modules, guint64 address)
 HatStackNode *
 hat_stacks_nodes (HatStacks *stacks, guint *out_n)
 {
-  HatStackNode *nodes = g_new0 (HatStackNode, stacks->n);
-
-  for (HatStackId parent = 0; parent < stacks->n; parent++)
-    {
-      const FirstChild *first = &stacks->first_children[parent];
-      if (first->child != 0)
-        nodes[first->child] = (HatStackNode) { parent, first->frame };
-    }
-  for (guint32 i = 0; stacks->others.slots && i < 1u << stacks->others.bits; i++)
-    {
-      const HatInternSlot *slot = &stacks->others.slots[i];
-      if (slot->value != 0)
-        nodes[slot->value] = (HatStackNode) { slot->key >> 32, (HatFrameId) slot->key };
-    }
-  nodes[HAT_STACK_TRUNCATED].parent = HAT_STACK_TRUNCATED;
   *out_n = stacks->n;
-  return nodes;
+  return g_memdup2 (stacks->nodes, stacks->n * sizeof *stacks->nodes);
 }
 
 guint

@@ -805,6 +805,44 @@ test_look_ahead (void)
     }
 }
 
+/* Each pair of a parent and a frame is one node, whichever of the parent's children it is and however many there are. */
+static void
+test_nodes (void)
+{
+  enum { N = 200000, N_FRAMES = 64 };
+  g_autoptr (GHashTable) known = g_hash_table_new (NULL, NULL);
+  guint n = 2, n_found;
+  Ring ring;
+
+  ring_open (&ring);
+  HatStacks *stacks = ring.decoder.stacks;
+  for (HatFrameId frame = 0; frame < N_FRAMES; frame++)
+    g_assert_cmpuint (hat_stacks_frame_in (stacks, G_MAXUINT32, frame, FALSE), ==, frame);
+  for (guint i = 0; i < N; i++)
+    {
+      /* One in two is below the newest, as most are; the others are anywhere. */
+      const HatStackId parent = g_test_rand_int () & 1 ? n - 1 : (HatStackId) g_test_rand_int_range (0, (gint) n);
+      const HatFrameId frame = (HatFrameId) g_test_rand_int_range (0, N_FRAMES);
+      const gpointer key = GUINT_TO_POINTER (parent * N_FRAMES + frame);
+      gpointer expected = g_hash_table_lookup (known, key);
+      if (expected == NULL)
+        g_hash_table_insert (known, key, expected = GUINT_TO_POINTER (n++));
+      g_assert_cmpuint (hat_stacks_node (stacks, parent, frame), ==, GPOINTER_TO_UINT (expected));
+      g_assert_cmpuint (hat_stacks_node (stacks, parent, HAT_OWN_FRAME), ==, parent);
+    }
+  g_autofree HatStackNode *nodes = hat_stacks_nodes (stacks, &n_found);
+  g_assert_cmpuint (n_found, ==, n);
+  for (HatStackId root = 0; root < 2; root++)
+    g_assert_cmpuint (nodes[root].parent, ==, root);
+  for (HatStackId stack = 2; stack < n; stack++)
+    {
+      const gpointer key = GUINT_TO_POINTER (nodes[stack].parent * N_FRAMES + nodes[stack].frame);
+      g_assert_cmpuint (GPOINTER_TO_UINT (g_hash_table_lookup (known, key)), ==, stack);
+      g_assert_cmpuint (hat_stacks_node (stacks, nodes[stack].parent, nodes[stack].frame), ==, stack);
+    }
+  ring_close (&ring);
+}
+
 static void
 test_stall (void)
 {
@@ -927,6 +965,7 @@ main (int argc, char **argv)
   g_test_add_func ("/stream/a-child-goes-on-where-its-parent-was", test_fork);
   g_test_add_func ("/decode/words-published-bit-by-bit", test_words);
   g_test_add_func ("/decode/words-published-bit-by-bit-many", test_many_words);
+  g_test_add_func ("/stacks/each-node-once", test_nodes);
   g_test_add_func ("/decode/stalls-until-a-module-is-known", test_stall);
   g_test_add_func ("/decode/look-ahead", test_look_ahead);
   g_test_add_func ("/decode/hostile-words-do-no-harm", test_hostile_words);
