@@ -361,6 +361,24 @@ def test_graph():
         assert b'weak:char *[].[]' in f.read()
 
 
+def test_narrow():
+    """In a window of 640 pixels the graph's headline stands above what can be chosen, and is not cut off."""
+    app = App(a_trace())
+    app.wait('Overview')
+    window = poll('the window is on the screen', lambda: subprocess.run(
+        ['xdotool', 'search', '--onlyvisible', '--name', '^library$'], capture_output=True, text=True).stdout.split())[0]
+    x('windowsize', window, 640, 700, 'windowmove', window, 0, 0)
+    poll('the window has its size', lambda: abs(app.box(app.frame)[2] - 640) <= 40)
+    app.view(4)
+    app.wait('Object graph')
+    def above():
+        left, top, width, height = app.box(poll('a headline', lambda: next(n for n in app.walk() if re.fullmatch('[0-9,]+ blocks', n.get_name()))))
+        return width > 300 and top + height <= app.box(app.find('Who holds this'))[1] + 4
+    poll('the headline has a row of its own', above)
+    screenshot('graph-narrow')
+    app.close()
+
+
 def test_classes():
     """Leak classes in the views: the table of blocks and the map know them; leaks are suppressed, and stay so."""
     copy = home('classes.heapatlas')
@@ -509,7 +527,7 @@ def test_tour():
 
 
 TESTS = [test_everyday, test_error, test_recording, test_input, test_kill, test_close_and_keep, test_close_and_stop, test_skip_symbols,
-         test_preferences, test_delete, test_graph, test_classes, test_no_graph, test_types,
+         test_preferences, test_delete, test_graph, test_narrow, test_classes, test_no_graph, test_types,
          test_tour]
 
 

@@ -38,8 +38,8 @@ void hat_query_set_rank (HatQuery *query, guint rank);
 /* What it is doing, and how far it is; NULL: nothing that takes long. g_free it. */
 char *hat_query_doing (HatQuery *query);
 
-/* How far the slowest running query of the program is, if any has been running for a while: for the bar under the
- * header. `out_what` may be NULL; g_free it. */
+/* How far the slowest running query of the program is, if any has been running for a while: for the bar in the
+ * corner. `out_what` may be NULL; g_free it. */
 gboolean hat_query_activity (double *out_share, char **out_what);
 void hat_query_cancel_all (void);
 
