@@ -12,7 +12,7 @@
 #include "ui/views/types-picture.h"
 
 #define N_LIVE_COLUMNS 3u /* the first ones */
-#define NAME_PX 240
+#define NAME_PX 150
 
 struct _HatTypesPage
 {
