@@ -135,7 +135,7 @@ def nothing_is_left_unfinished():
 @check
 def tables_name_tests_that_exist():
     """"edges: `this`, `that`": what a table calls a test must stand in the file of those tests."""
-    folders = {'unit': 'unit/test-{}.c', 'hook': 'hook/test-hook.py', 'risks': 'long/risks.py', 'stacks': 'long/check-stacks.py', 'gui': 'gui/run-gui-test.py'}
+    folders = {'unit': 'unit/test-{}.c', 'hook': 'hook/test-hook.py', 'risks': 'long/risks.py', 'stacks': 'long/check-stacks.py', 'applications': 'long/applications.py', 'gui': 'gui/run-gui-test.py'}
     n, bad = 0, []
     for table in ['hook/EDGE-CASES.md', 'long/RISKS.md']:
         with open(os.path.join(TOP, 'tests', table), encoding='utf-8') as f:

@@ -20,6 +20,8 @@ enum
   LIBUNWIND_EVERY = 1024,
 };
 
+static_assert (LIBUNWIND_EVERY % LIBGCC_EVERY == 0, "libgcc is asked first");
+
 typedef enum
 {
   GENERIC,
@@ -38,6 +40,7 @@ typedef struct
   uint64_t elsewhere; /* stacks that are not the thread's own */
   uint64_t deepest, skipped;
   uint64_t truncated; /* stacks that no walk by the rules can follow to their root */
+  uint64_t disputed;  /* libunwind differs, but libgcc agrees with us */
   char first[4096]; /* text about the first differences */
 } Counts;
 
@@ -102,9 +105,9 @@ count_same (const Stack *a, const Stack *b)
   return i;
 }
 
-/* The other stack is from its `skip`-th frame on; may_end: it may be shorter. */
-static void
-compare (Other other, const Stack *ours, Stack theirs, uint64_t leaf_ip, bool may_end)
+/* may_end: theirs may be shorter. is_confirmed: another has agreed with ours. Whether it agrees. */
+static bool
+compare (Other other, const Stack *ours, Stack theirs, uint64_t leaf_ip, bool may_end, bool is_confirmed)
 {
   static const char *const names[N_OTHERS] = { "generic", "libgcc", "libunwind" };
 
@@ -116,13 +119,19 @@ compare (Other other, const Stack *ours, Stack theirs, uint64_t leaf_ip, bool ma
   __atomic_fetch_add (&counts->others[other].captures, 1, __ATOMIC_RELAXED);
   const uint32_t n_same = count_same (ours, &theirs);
   if (n_same == theirs.n && (n_same == ours->n || may_end))
-    return;
+    return true;
+  if (is_confirmed)
+    {
+      __atomic_fetch_add (&counts->disputed, 1, __ATOMIC_RELAXED);
+      return false;
+    }
   if (__atomic_fetch_add (&counts->others[other].differences, 1, __ATOMIC_RELAXED) >= 8)
-    return;
+    return false;
   const size_t used = strlen (counts->first);
   snprintf (counts->first + used, sizeof counts->first - used, "%s: ours %u, other %u, first difference at %u: %lx %lx leaf %lx\n",
             names[other], ours->n, theirs.n, n_same, n_same < ours->n ? ours->ips[n_same] : 0,
             n_same < theirs.n ? theirs.ips[n_same] : 0, leaf_ip);
+  return false;
 }
 
 static bool
@@ -210,7 +219,7 @@ hook_check_stack (HookThread *thread, const HookCaller *caller, uint32_t node, b
   /* How it ends is compared as if it were one frame more. */
   ours.ips[ours.n++] = 1 + (node == HAT_WIRE_NODE_ROOT);
   ips[n] = 1 + root;
-  compare (GENERIC, &ours, (Stack){ ips, n + 1 }, caller->ip, false);
+  compare (GENERIC, &ours, (Stack){ ips, n + 1 }, caller->ip, false, false);
   ours.n--;
   if (!root)
     __atomic_fetch_add (&counts->truncated, 1, __ATOMIC_RELAXED);
@@ -220,17 +229,18 @@ hook_check_stack (HookThread *thread, const HookCaller *caller, uint32_t node, b
   if (may_end && is_in_jit (&ours))
     return;
 
+  bool is_confirmed = false;
   const uint64_t number = counts->others[GENERIC].captures;
   if (number % LIBGCC_EVERY == 0)
     {
       Stack theirs = { ips, 0 };
       _Unwind_Backtrace (add_frame, &theirs);
-      compare (LIBGCC, &ours, theirs, caller->ip, may_end);
+      is_confirmed = compare (LIBGCC, &ours, theirs, caller->ip, may_end, false);
     }
   if (number % LIBUNWIND_EVERY == 0)
     {
       Stack theirs = { ips, 0 };
       walk_with_libunwind (&theirs);
-      compare (LIBUNWIND, &ours, theirs, caller->ip, may_end);
+      compare (LIBUNWIND, &ours, theirs, caller->ip, may_end, is_confirmed);
     }
 }
