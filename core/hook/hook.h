@@ -569,7 +569,7 @@ uint32_t hook_unwind_generation (void);
 /* Reads a word if that cannot fault. */
 bool hook_unwind_read (HookThread *thread, uint64_t address, uint64_t *out);
 /* One step up for code that has no unwind information. The chain leads upwards; from one object's code to another's it may also leave the
- * thread's stack: Go runs C there, and itself on stacks of its own. 0 ends it. */
+ * thread's stack for a goroutine's: Go runs C there, and itself on stacks of its own. 0 ends it. */
 HookStep hook_unwind_by_frame_pointer (HookThread *thread, HookState state, HookState *next);
 
 /* ---- cfi.c ---- */

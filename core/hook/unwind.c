@@ -61,6 +61,22 @@ is_in_object (uint64_t pc)
   return _dl_find_object ((void *) pc, &object) == 0;
 }
 
+/* Whether a frame lies on the stack of the goroutine whose call of C has its frame at `sp`. A callback may have moved that stack: then the
+ * frame pointer still is what it was, and its place somebody else's. asmcgocall notes, on the thread's stack, the goroutine, which begins with
+ * the bounds of its stack, and below that word how far from the end of it the call was made. (Go 1.4 to 1.25, runtime/asm_amd64.s) */
+static bool
+is_of_goroutine (HookThread *thread, uint64_t sp, uint64_t frame)
+{
+  uint64_t depth, goroutine, lo, hi;
+
+  for (uint64_t at = sp; at < sp + 64; at += 8)
+    if (hook_unwind_read (thread, at, &depth) && hook_unwind_read (thread, at + 8, &goroutine) && depth < 1ul << 40 && goroutine % 8 == 0
+        && goroutine >= 4096 && goroutine >> 47 == 0 && hook_unwind_read (thread, goroutine, &lo)
+        && hook_unwind_read (thread, goroutine + 8, &hi) && lo < hi && depth <= hi - lo && frame >= hi - depth && frame < hi)
+      return true;
+  return false;
+}
+
 HookStep
 hook_unwind_by_frame_pointer (HookThread *thread, HookState state, HookState *next)
 {
@@ -73,7 +89,7 @@ hook_unwind_by_frame_pointer (HookThread *thread, HookState state, HookState *ne
   if (frame & 7 || (!is_above && is_here) || !hook_unwind_read (thread, frame + 8, &next->ip) || !hook_unwind_read (thread, frame, &next->rbp)
       || next->ip < 4096 || next->ip >> 47 != 0)
     return HOOK_STEP_LOST;
-  const bool is_good = is_in_object (next->ip - 1) ? is_above || is_in_object (pc) : is_above && hook_page_readable (next->ip - 1);
+  const bool is_good = is_in_object (next->ip - 1) ? is_above || (is_in_object (pc) && is_of_goroutine (thread, state.sp, frame)) : is_above && hook_page_readable (next->ip - 1);
   return is_good ? HOOK_STEP_CALLER : HOOK_STEP_LOST;
 }
 

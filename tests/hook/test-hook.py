@@ -247,7 +247,9 @@ def stacks_go_on_where_frame_pointers_lead_to_another_stack():
     equal((facts.totals[0]['truncated'], facts.truncated), (0, 0), 'truncated stacks')
     assert facts.elsewhere >= 2000, facts.elsewhere
     done, facts = collect(target('hook-switch'), 10, options=['--events'])
-    equal([e['depth'] for e in facts.events if e['size'] == 40], [5] * 10, 'frames')
+    equal([(e['depth'], e['complete']) for e in facts.events if e['size'] == 40], [(5, True)] * 10, 'frames')
+    done, facts = collect(target('hook-switch'), 10, 'moved', options=['--events'])
+    equal([(e['depth'], e['complete']) for e in facts.events if e['size'] == 40], [(5, True)] * 10 + [(2, False)] * 10, 'frames, then of a stack that has moved')
 
 
 main()

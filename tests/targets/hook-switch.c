@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * hook-switch TIMES: goes from one stack to another and back as Go's runtime does between goroutines and C: by functions that have no unwind
+ * hook-switch TIMES [moved]: goes from one stack to another and back as Go's runtime does between goroutines and C: by functions that have no unwind
  * information but frame pointers. Allocates TIMES blocks with 5 frames each: allocate, on_own, second, first, enter; the last is the end. */
 #include <stdlib.h>
 
 void enter (void *stack_end);
+struct
+{
+  char *lo, *hi;
+} goroutine; /* as its descriptor begins */
 void *volatile kept;
 
 __attribute__ ((used, noinline)) static void
@@ -29,7 +33,13 @@ __asm__ (".text\n"
          "on_own:\n" /* without a frame of its own */
          "mov %rsp, %rbx\n"
          "mov own(%rip), %rsp\n"
+         "sub $64, %rsp\n"
          "and $-16, %rsp\n"
+         "lea goroutine(%rip), %rax\n"
+         "mov %rax, 48(%rsp)\n"
+         "mov 8(%rax), %rax\n"
+         "sub %rbx, %rax\n"
+         "mov %rax, 40(%rsp)\n" /* how far from the end of its stack */
          "call allocate\n"
          "mov %rbx, %rsp\n"
          "ret\n"
@@ -40,7 +50,14 @@ main (int argc, char **argv)
 {
   const int times = argc > 1 ? atoi (argv[1]) : 1;
   char *stack = malloc (1 << 16);
+  goroutine.lo = stack;
+  goroutine.hi = stack + (1 << 16);
   for (int i = 0; i < times; i++)
+    enter (goroutine.hi);
+  /* Its stack has moved, and whoever has the old one now has something there that looks well. */
+  goroutine.lo = goroutine.hi + 4096;
+  goroutine.hi = goroutine.lo + (1 << 16);
+  for (int i = 0; argc > 2 && i < times; i++)
     enter (stack + (1 << 16));
   free (kept);
   free (stack);
