@@ -13,6 +13,7 @@
 #include "ui/views/toolbar.h"
 
 #define MOST_CARDS 200u /* widgets; the rest is summed up in the last line */
+#define CARDS_AT_ONCE 10u /* those that are seen first; more when there is time */
 
 struct _HatLeaksPage
 {
@@ -21,6 +22,8 @@ struct _HatLeaksPage
   GtkLabel *headline, *sentence;
   HatBlockPicker *picker;
   HatCandidates *candidates;
+  guint next, n_cards; /* candidate to be looked at; cards made so far */
+  guint filling;       /* source */
   GString *suppressions; /* made here and kept in the trace, which is open as it was before */
 };
 
@@ -231,6 +234,7 @@ static void
 clear_list (HatLeaksPage *self)
 {
   GtkWidget *child;
+  g_clear_handle_id (&self->filling, g_source_remove);
   while ((child = gtk_widget_get_first_child (GTK_WIDGET (self->list))))
     gtk_list_box_remove (self->list, child);
 }
@@ -255,26 +259,41 @@ add_rest (HatLeaksPage *self, guint from)
   gtk_list_box_append (self->list, row);
 }
 
+static gboolean
+fill_more (gpointer data)
+{
+  HatLeaksPage *self = data;
+  const char *filter = hat_view_state_get (hat_page_state (HAT_PAGE (self)))->filter;
+  const HatCandidates *candidates = self->candidates;
+
+  for (guint n = 0; self->next < candidates->n && self->n_cards < MOST_CARDS; self->next++)
+    if (is_wanted (self, candidates->candidates[self->next].stack, filter))
+      {
+        if (n++ == CARDS_AT_ONCE)
+          return G_SOURCE_CONTINUE;
+        gtk_list_box_append (self->list, build_card (self, &candidates->candidates[self->next]));
+        self->n_cards++;
+      }
+  if (self->next < candidates->n)
+    add_rest (self, self->next);
+  self->filling = 0;
+  return G_SOURCE_REMOVE;
+}
+
 static void
 fill (HatLeaksPage *self)
 {
   const char *filter = hat_view_state_get (hat_page_state (HAT_PAGE (self)))->filter;
   const HatCandidates *candidates = self->candidates;
-  guint n_cards = 0, i = 0;
 
   clear_list (self);
-  for (; i < candidates->n && n_cards < MOST_CARDS; i++)
-    if (is_wanted (self, candidates->candidates[i].stack, filter))
-      {
-        gtk_list_box_append (self->list, build_card (self, &candidates->candidates[i]));
-        n_cards++;
-      }
-  if (i < candidates->n)
-    add_rest (self, i);
-  if (n_cards == 0 && *filter)
+  self->next = self->n_cards = 0;
+  if (fill_more (self) == G_SOURCE_CONTINUE)
+    self->filling = g_idle_add (fill_more, self);
+  if (self->n_cards == 0 && *filter)
     hat_page_show_empty (HAT_PAGE (self), "edit-find-symbolic", "No leak candidate matches",
                          "Change what is searched for.");
-  else if (n_cards == 0)
+  else if (self->n_cards == 0)
     hat_page_show_empty (HAT_PAGE (self), "hat-leaks-symbolic", candidates->headline, candidates->sentence);
   else
     hat_page_show_content (HAT_PAGE (self));
