@@ -83,9 +83,9 @@ is_in (uint8_t byte, const char *list)
 }
 
 /* Copies an instruction so that it does the same elsewhere; returns its length, 0: it is none that is known here. *to moves on; *ends: what
- * follows is not reached. (Intel SDM volume 2, 2.1 and appendix A.) */
+ * follows is not reached; *target: where it may branch to, or NULL. (Intel SDM volume 2, 2.1 and appendix A.) */
 static uint32_t
-copy_instruction (const uint8_t *from, uint8_t **to, bool *ends)
+copy_instruction (const uint8_t *from, uint8_t **to, bool *ends, const uint8_t **target)
 {
   const uint8_t *at = from;
   uint8_t *out = *to;
@@ -93,6 +93,7 @@ copy_instruction (const uint8_t *from, uint8_t **to, bool *ends)
   uint32_t immediate = 0;
 
   *ends = false;
+  *target = NULL;
   if (is_in (*at, "\x64\x66\xf3"))
     at++;
   if ((*at & 0xf0) == 0x40)
@@ -109,7 +110,8 @@ copy_instruction (const uint8_t *from, uint8_t **to, bool *ends)
           *out++ = 0x0f;
           *out++ = second;
           *to = out + 4;
-          return put_distance (out, at + distance, *to) ? (uint32_t) (at - from) : 0;
+          *target = at + distance;
+          return put_distance (out, *target, *to) ? (uint32_t) (at - from) : 0;
         }
       has_modrm = (second & 0xf0) == 0x40 || (second & 0xf0) == 0x90 || is_in (second, "\x10\x11\x1e\x1f\x28\x29\x57\x6e\x6f\x7e\x7f\xaf\xb6\xb7\xbe\xbf\xef");
       if (!has_modrm)
@@ -121,13 +123,20 @@ copy_instruction (const uint8_t *from, uint8_t **to, bool *ends)
       *out++ = 0x0f;
       *out++ = 0x10 + op;
       *to = out + 4;
-      return put_distance (out, at + distance, *to) ? (uint32_t) (at - from) : 0;
+      *target = at + distance;
+      return put_distance (out, *target, *to) ? (uint32_t) (at - from) : 0;
     }
-  else if (op == 0xe9 || op == 0xe8)
+  else if (op == 0xe9 || op == 0xe8 || op == 0xeb)
     {
-      int32_t distance;
-      memcpy (&distance, at, 4);
-      at += 4;
+      int32_t distance = (int8_t) *at;
+      if (op == 0xeb)
+        at++;
+      else
+        {
+          memcpy (&distance, at, 4);
+          at += 4;
+        }
+      *target = at + distance;
       if (op == 0xe8) /* returns to where it was, so that unwinders know the place: push and a store of the upper half */
         {
           const uint8_t push[] = { 0x68, 0, 0, 0, 0, 0xc7, 0x44, 0x24, 4 };
@@ -136,7 +145,7 @@ copy_instruction (const uint8_t *from, uint8_t **to, bool *ends)
           memcpy (out + sizeof push, (const uint8_t *) &at + 4, 4);
           out += sizeof push + 4;
         }
-      *to = put_far_jump (out, at + distance);
+      *to = put_far_jump (out, *target);
       *ends = true;
       return (uint32_t) (at - from);
     }
@@ -184,17 +193,41 @@ copy_instruction (const uint8_t *from, uint8_t **to, bool *ends)
   return length;
 }
 
+/* Whether a loop begins within what becomes a jump. Looks as far as a short jump reaches, or as the code is understood. `scratch`: near the
+ * program. */
+static bool
+comes_back (const uint8_t *entry, uint8_t *scratch)
+{
+  const uint8_t *at = entry, *target;
+  uint32_t length;
+  bool ends;
+
+  do
+    {
+      uint8_t *to = scratch;
+      length = copy_instruction (at, &to, &ends, &target);
+      if (target > entry && target < entry + JUMP)
+        return true;
+      at += length;
+    }
+  while (length > 0 && at < entry + 128 + JUMP);
+  return false;
+}
+
 /* Makes the code for a function whose entry is to become a jump. */
 static bool
 prepare (Patch *patch, const void *ours)
 {
   uint8_t *to = put_far_jump (patch->code, ours), *const most = to + MOST_COPIED - 16;
+  const uint8_t *target;
   uint32_t n = 0, length;
   bool ends = false;
 
+  if (comes_back (patch->entry, to))
+    return false;
   while (n < JUMP)
     {
-      if (ends || to > most || (length = copy_instruction (patch->entry + n, &to, &ends)) == 0)
+      if (ends || to > most || (length = copy_instruction (patch->entry + n, &to, &ends, &target)) == 0)
         return false;
       n += length;
     }

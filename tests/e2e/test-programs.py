@@ -137,8 +137,10 @@ def a_malloc_of_the_program_itself():
 
 @check
 def a_malloc_that_cannot_be_recorded_is_told():
-    program, trace = target('own-malloc-hidden'), path('hidden.heapatlas')
-    for command in [program], ['sh', '-c', program + '; ' + program]:  # nothing is said beforehand of what a shell starts
+    """One has a free that is too short for a jump, and one a free with a loop that begins where the jump would stand."""
+    program, loop, trace = target('own-malloc-hidden'), target('own-malloc-loop'), path('hidden.heapatlas')
+    for program, command in [(program, [program]), (loop, [loop]),
+                             (program, ['sh', '-c', program + '; ' + program])]:  # nothing is said beforehand of what a shell starts
         done = record(trace, *command)
         equal((done.returncode, done.stdout), (0, run(*command).stdout), done.stderr)
         equal(done.stderr.count('own malloc'), 1, done.stderr)
