@@ -236,6 +236,13 @@ free_aligned_sized (void *block, size_t alignment, size_t size)
   FREE (caller, block, hook_provider.free_aligned_sized (block, alignment, size));
 }
 
+/* Of the calls that are made seldom: whether a block is sampled is asked behind the call only. */
+#define ALLOCATE(type, call, size) \
+  HOOK_FORWARD (type, block, call); \
+  if (likely (block != NULL) && likely (!is_nested)) \
+    hook_emit_alloc (caller, block, size); \
+  return block
+
 HOOK_EXPORT int
 posix_memalign (void **out, size_t alignment, size_t size)
 {
@@ -250,40 +257,28 @@ HOOK_EXPORT void *
 aligned_alloc (size_t alignment, size_t size)
 {
   HOOK_CALLER (caller);
-  HOOK_FORWARD (void *, block, hook_provider.aligned_alloc (alignment, size));
-  if (likely (block != NULL) && likely (!is_nested))
-    hook_emit_alloc (caller, block, size);
-  return block;
+  ALLOCATE (void *, hook_provider.aligned_alloc (alignment, size), size);
 }
 
 HOOK_EXPORT void *
 memalign (size_t alignment, size_t size)
 {
   HOOK_CALLER (caller);
-  HOOK_FORWARD (void *, block, hook_provider.memalign (alignment, size));
-  if (likely (block != NULL) && likely (!is_nested))
-    hook_emit_alloc (caller, block, size);
-  return block;
+  ALLOCATE (void *, hook_provider.memalign (alignment, size), size);
 }
 
 HOOK_EXPORT void *
 valloc (size_t size)
 {
   HOOK_CALLER (caller);
-  HOOK_FORWARD (void *, block, hook_provider.valloc (size));
-  if (likely (block != NULL) && likely (!is_nested))
-    hook_emit_alloc (caller, block, size);
-  return block;
+  ALLOCATE (void *, hook_provider.valloc (size), size);
 }
 
 HOOK_EXPORT void *
 pvalloc (size_t size)
 {
   HOOK_CALLER (caller);
-  HOOK_FORWARD (void *, block, hook_provider.pvalloc (size));
-  if (likely (block != NULL) && likely (!is_nested))
-    hook_emit_alloc (caller, block, size);
-  return block;
+  ALLOCATE (void *, hook_provider.pvalloc (size), size);
 }
 
 HOOK_EXPORT size_t
@@ -298,40 +293,28 @@ char *
 hook_own_strdup (const char *text)
 {
   HOOK_CALLER (caller);
-  HOOK_FORWARD (char *, block, hook_own.strdup (text));
-  if (likely (block != NULL) && likely (!is_nested))
-    hook_emit_alloc (caller, block, strlen (block) + 1);
-  return block;
+  ALLOCATE (char *, hook_own.strdup (text), strlen (block) + 1);
 }
 
 char *
 hook_own_strndup (const char *text, size_t most)
 {
   HOOK_CALLER (caller);
-  HOOK_FORWARD (char *, block, hook_own.strndup (text, most));
-  if (likely (block != NULL) && likely (!is_nested))
-    hook_emit_alloc (caller, block, strlen (block) + 1);
-  return block;
+  ALLOCATE (char *, hook_own.strndup (text, most), strlen (block) + 1);
 }
 
 void *
 hook_arena_malloc (size_t arena, size_t size)
 {
   HOOK_CALLER (caller);
-  HOOK_FORWARD (void *, block, hook_own.malloc (arena, size));
-  if (likely (block != NULL) && likely (!is_nested))
-    hook_emit_alloc (caller, block, size);
-  return block;
+  ALLOCATE (void *, hook_own.malloc (arena, size), size);
 }
 
 void *
 hook_arena_calloc (size_t arena, size_t count, size_t size)
 {
   HOOK_CALLER (caller);
-  HOOK_FORWARD (void *, block, hook_own.calloc (arena, count, size));
-  if (likely (block != NULL) && likely (!is_nested))
-    hook_emit_alloc (caller, block, count * size);
-  return block;
+  ALLOCATE (void *, hook_own.calloc (arena, count, size), count * size);
 }
 
 void *
@@ -345,10 +328,7 @@ void *
 hook_arena_memalign (size_t arena, size_t alignment, size_t size)
 {
   HOOK_CALLER (caller);
-  HOOK_FORWARD (void *, block, hook_own.memalign (arena, alignment, size));
-  if (likely (block != NULL) && likely (!is_nested))
-    hook_emit_alloc (caller, block, size);
-  return block;
+  ALLOCATE (void *, hook_own.memalign (arena, alignment, size), size);
 }
 
 void

@@ -89,7 +89,8 @@ hook_unwind_by_frame_pointer (HookThread *thread, HookState state, HookState *ne
   if (frame & 7 || (!is_above && is_here) || !hook_unwind_read (thread, frame + 8, &next->ip) || !hook_unwind_read (thread, frame, &next->rbp)
       || next->ip < 4096 || next->ip >> 47 != 0)
     return HOOK_STEP_LOST;
-  const bool is_good = is_in_object (next->ip - 1) ? is_above || (is_in_object (pc) && is_of_goroutine (thread, state.sp, frame)) : is_above && hook_page_readable (next->ip - 1);
+  const bool is_good = is_in_object (next->ip - 1) ? is_above || (is_in_object (pc) && is_of_goroutine (thread, state.sp, frame))
+                                                   : is_above && hook_page_readable (next->ip - 1);
   return is_good ? HOOK_STEP_CALLER : HOOK_STEP_LOST;
 }
 
